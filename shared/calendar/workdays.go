@@ -1,0 +1,101 @@
+package calendar
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"polis/shared/fault"
+)
+
+// Workdays is the production calendar: one entry per year, as the yearly
+// decree of the government fixes it. A year without an entry is not guessed.
+type Workdays map[int]Year
+
+// Year holds what departs from the general rule, by which Saturdays, Sundays
+// and the holidays of article 112 of the Labour Code are days off.
+type Year struct {
+	DaysOff     []Date // further days off, mostly moved from a weekend
+	WorkingDays []Date // Saturdays and Sundays that are worked
+}
+
+// Default is the calendar that the service ships with: 2025 and 2026.
+func Default() Workdays {
+	return Workdays{
+		2025: {
+			DaysOff: []Date{
+				On(2025, time.May, 2), On(2025, time.May, 8), On(2025, time.June, 13),
+				On(2025, time.November, 3), On(2025, time.December, 31),
+			},
+			WorkingDays: []Date{On(2025, time.November, 1)},
+		},
+		2026: {
+			DaysOff: []Date{
+				On(2026, time.January, 9), On(2026, time.March, 9),
+				On(2026, time.May, 11), On(2026, time.December, 31),
+			},
+		},
+	}
+}
+
+// Working reports whether d is a working day. A year that the calendar lacks
+// is the fault calendar_year_missing.
+func (w Workdays) Working(d Date) (bool, error) {
+	year, ok := w[d.Year]
+	if !ok {
+		return false, missing(d.Year)
+	}
+	switch {
+	case slices.Contains(year.WorkingDays, d):
+		return true, nil
+	case holiday(d), slices.Contains(year.DaysOff, d):
+		return false, nil
+	}
+	return d.Weekday() != time.Saturday && d.Weekday() != time.Sunday, nil
+}
+
+// AddWorkingDays is the n-th working day after d, not counting d itself; with
+// a negative n, before it; with 0, d as it stands. Every year that the count
+// passes through must be in the calendar.
+func (w Workdays) AddWorkingDays(d Date, n int) (Date, error) {
+	step := 1
+	if n < 0 {
+		step = -1
+	}
+	for n != 0 {
+		d = d.AddDays(step)
+		working, err := w.Working(d)
+		if err != nil {
+			return Date{}, err
+		}
+		if working {
+			n -= step
+		}
+	}
+	return d, nil
+}
+
+// holiday tells the non-working holidays of article 112 of the Labour Code.
+func holiday(d Date) bool {
+	switch d.Month {
+	case time.January:
+		return d.Day <= 8
+	case time.February:
+		return d.Day == 23
+	case time.March:
+		return d.Day == 8
+	case time.May:
+		return d.Day == 1 || d.Day == 9
+	case time.June:
+		return d.Day == 12
+	case time.November:
+		return d.Day == 4
+	}
+	return false
+}
+
+func missing(year int) error {
+	return fault.New(fault.Conflict, "calendar_year_missing",
+		fmt.Sprintf("Производственный календарь на %d год ещё не загружен, поэтому срок посчитать нельзя.", year),
+		fmt.Sprintf("The calendar of working days for %d is not loaded yet, so the term cannot be counted.", year))
+}

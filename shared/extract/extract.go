@@ -1,0 +1,169 @@
+// Package extract draws the extract from the register of insured persons
+// («Выписка из единого регистра застрахованных лиц») as one A4 page of PDF.
+//
+// fpdf lays the page out. What is the same in every extract (fonts, resources,
+// catalogue) is written by fpdf once, when a Renderer is made; a document then
+// costs its own page content and nothing else.
+package extract
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/fault"
+)
+
+// Page is everything that stands on an extract, as plain values. All texts are
+// shown as they are given; an empty one leaves no gap.
+type Page struct {
+	Number   string    // of the extract, ASCII: 26-2026-0A1B2C3D
+	Code     string    // opaque code by which the extract is checked, ASCII
+	FormedAt time.Time // in the time zone of the region of insurance
+
+	ENP                       string // 16 digits
+	Family, Given, Patronymic string
+	Sex                       string // "M" or "F"
+	Birth                     calendar.Date
+
+	Status, StatusNote string        // Russian: «Активен», «Бумажный полис менять не нужно»
+	ValidFrom          calendar.Date // zero: not shown
+	ValidUntil         calendar.Date // zero: without limit
+	Region             string        // of insurance, its name
+
+	Insurer Insurer
+	Clinic  Clinic
+
+	Issuer    string // name of the installation that forms the extract
+	PublicURL string // its address
+}
+
+// Insurer is who insures the holder.
+type Insurer struct {
+	Name, Address, Phone, Site string
+	Since                      calendar.Date
+	StandIn                    bool // the regional fund, until the holder chooses an insurer
+}
+
+// Clinic is where the holder is attached; the zero value says that nothing is
+// known of it.
+type Clinic struct {
+	Name, Address string
+	Since         calendar.Date
+}
+
+// ErrTooLong says that the texts do not fit on the page.
+var ErrTooLong = fault.New(fault.Invalid, "extract_too_long",
+	"Данные не помещаются на страницу выписки.",
+	"The data does not fit on the page of the extract.")
+
+// ErrUnsupportedCharacter says that a text holds a character the fonts of the
+// extract lack; its Fields name the texts.
+var ErrUnsupportedCharacter = fault.New(fault.Invalid, "extract_unsupported_character",
+	"В данных есть символы, которые нельзя напечатать в выписке.",
+	"The data holds characters that cannot be printed in an extract.")
+
+// Renderer makes extracts. It is safe for concurrent use.
+type Renderer struct {
+	mould *mould
+	qr    qrEncoder
+}
+
+// New prepares the fonts and everything else that all extracts share.
+func New() (*Renderer, error) {
+	m, err := newMould()
+	if err != nil {
+		return nil, fmt.Errorf("extract: %w", err)
+	}
+	return &Renderer{mould: m}, nil
+}
+
+// Render gives the PDF. The same page gives the same bytes. A character
+// without a glyph is ErrUnsupportedCharacter, too much text is ErrTooLong; in
+// both cases there is no document. Any other error, such as an ENP that is not
+// 16 digits, is a mistake of the caller.
+func (r *Renderer) Render(p Page) (pdf []byte, err error) {
+	if err := p.check(); err != nil {
+		return nil, err
+	}
+	// fpdf reports some of its troubles by a panic.
+	defer func() {
+		if cause := recover(); cause != nil {
+			pdf, err = nil, fmt.Errorf("extract: drawing panicked: %v", cause)
+		}
+	}()
+	bars, err := code128Path(p.ENP)
+	if err != nil {
+		return nil, fmt.Errorf("extract: barcode: %w", err)
+	}
+	qr, err := r.qr.path(p.machineText())
+	if err != nil {
+		return nil, fmt.Errorf("extract: QR code: %w", err)
+	}
+	var content []byte
+	for _, scale := range []float64{1, 0.9, 0.8} {
+		content, err = r.mould.draw(scale, func(s sheet) error { return s.page(p, bars, qr) })
+		if !errors.Is(err, ErrTooLong) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.mould.cast(content, information{
+		title:  "Выписка № " + p.Number + " из единого регистра застрахованных лиц",
+		author: p.Issuer,
+		at:     p.FormedAt,
+	})
+}
+
+// machineText is what a phone's camera shows of the QR code: lines of ASCII
+// that explain themselves, without the holder's name.
+func (p Page) machineText() string {
+	return "OMS-EXTRACT 1" +
+		"\nNO " + p.Number +
+		"\nCODE " + p.Code +
+		"\nENP " + p.ENP +
+		"\nAT " + p.FormedAt.Format(time.RFC3339)
+}
+
+func (p Page) check() error {
+	if len(p.ENP) != 16 || strings.Trim(p.ENP, "0123456789") != "" {
+		return fmt.Errorf("extract: the ENP is not 16 digits")
+	}
+	texts := []struct{ field, text string }{
+		{"number", p.Number},
+		{"code", p.Code},
+		{"family", p.Family},
+		{"given", p.Given},
+		{"patronymic", p.Patronymic},
+		{"status", p.Status},
+		{"status_note", p.StatusNote},
+		{"region", p.Region},
+		{"insurer.name", p.Insurer.Name},
+		{"insurer.address", p.Insurer.Address},
+		{"insurer.phone", p.Insurer.Phone},
+		{"insurer.site", p.Insurer.Site},
+		{"clinic.name", p.Clinic.Name},
+		{"clinic.address", p.Clinic.Address},
+		{"issuer", p.Issuer},
+		{"public_url", p.PublicURL},
+	}
+	var wrong []fault.Field
+	for _, t := range texts {
+		if lacking := Unsupported(t.text); len(lacking) > 0 {
+			wrong = append(wrong, fault.Field{Field: t.field, Code: "unsupported_character", Detail: fault.Text{
+				RU: fmt.Sprintf("Нельзя напечатать: %U", lacking),
+				EN: fmt.Sprintf("Cannot be printed: %U", lacking),
+			}})
+		}
+	}
+	if wrong == nil {
+		return nil
+	}
+	refused := *ErrUnsupportedCharacter
+	refused.Fields = wrong
+	return &refused
+}

@@ -1,0 +1,427 @@
+package extract_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/extract"
+	"polis/shared/fault"
+)
+
+// usual is invented, as is every person here.
+func usual() extract.Page {
+	return extract.Page{
+		Number: "26-2026-0A1B2C3D", Code: "K7QF2M9XW4TB6ZR8HD3VNC5PJY",
+		FormedAt: time.Date(2026, 3, 10, 9, 0, 0, 0, time.FixedZone("MSK", 3*60*60)),
+		ENP:      "2656410887000127",
+		Family:   "Соловьёва", Given: "Мария", Patronymic: "Сергеевна",
+		Sex: "F", Birth: calendar.On(1985, time.March, 12),
+		Status: "Активен", StatusNote: "Бумажный полис менять не нужно",
+		ValidFrom: calendar.On(2011, time.May, 1), Region: "Ставропольский край",
+		Insurer: extract.Insurer{
+			Name:    "Филиал ООО «Капитал Медицинское Страхование» в Ставропольском крае",
+			Address: "355035, Ставрополь, ул. Дзержинского, д. 162",
+			Phone:   "8 800 100 81 02", Site: "kapmed.ru",
+			Since: calendar.On(2019, time.January, 1),
+		},
+		Clinic: extract.Clinic{
+			Name:    "ГБУЗ СК «Городская клиническая поликлиника № 1»",
+			Address: "355000, Ставрополь, ул. Мира, д. 302",
+			Since:   calendar.On(2020, time.September, 1),
+		},
+		Issuer: "Цифровой полис ОМС", PublicURL: "https://polis.example.ru",
+	}
+}
+
+// long has every text as long as registers hold them, a surname of 61
+// characters.
+func long() extract.Page {
+	p := usual()
+	p.Family = "Константинопольская-Преображенско-Воскресенская-Архангельская"
+	p.Given = "Мария-Антуанетта Александра"
+	p.Patronymic = "Абдурахмангаджи-Магомедрасуловна кызы"
+	p.Insurer.Name = "Филиал общества с ограниченной ответственностью «Капитал Медицинское Страхование» в Ставропольском крае и Карачаево-Черкесской Республике"
+	p.Insurer.Address = "355035, Ставропольский край, городской округ город Ставрополь, ул. Дзержинского, д. 162, корпус 3, помещения 14—28"
+	p.Clinic.Name = "Государственное бюджетное учреждение здравоохранения Ставропольского края «Городская клиническая консультативно-диагностическая поликлиника № 1»"
+	p.ValidUntil = calendar.On(2026, time.December, 31)
+	return p
+}
+
+// standIn has no patronymic, no clinic and the fund in the place of an insurer.
+func standIn() extract.Page {
+	p := usual()
+	p.Family, p.Given, p.Patronymic, p.Sex = "Ҡотлобаев", "Өлфәт", "", "M"
+	p.Status, p.StatusNote = "Требуется уточнение", "Полис действует, страховая проверяет данные"
+	p.Insurer = extract.Insurer{Name: "Территориальный фонд обязательного медицинского страхования Ставропольского края",
+		Address: "355035, Ставрополь, ул. Ленина, д. 415", Phone: "8 800 707 11 35", StandIn: true, Since: calendar.On(2026, time.March, 1)}
+	p.Clinic = extract.Clinic{}
+	return p
+}
+
+func newRenderer(t testing.TB) *extract.Renderer {
+	t.Helper()
+	r, err := extract.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func render(t testing.TB, p extract.Page) []byte {
+	t.Helper()
+	pdf, err := newRenderer(t).Render(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pdf
+}
+
+// machineText is what the QR code has to say.
+func machineText(p extract.Page) string {
+	return "OMS-EXTRACT 1\nNO " + p.Number + "\nCODE " + p.Code + "\nENP " + p.ENP + "\nAT " + p.FormedAt.Format(time.RFC3339)
+}
+
+// file is the document on disk, for the tools that look at it from outside.
+func file(t testing.TB, pdf []byte) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "extract.pdf")
+	if err := os.WriteFile(name, pdf, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func run(t testing.TB, tool string, arguments ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath(tool); err != nil {
+		t.Fatalf("%s is missing: apt-get install poppler-utils zbar-tools qpdf", tool)
+	}
+	var stdout, stderr bytes.Buffer
+	command := exec.Command(tool, arguments...)
+	command.Stdout, command.Stderr = &stdout, &stderr
+	if err := command.Run(); err != nil {
+		t.Fatalf("%s: %v\n%s%s", tool, err, stdout.String(), stderr.String())
+	}
+	return stdout.String()
+}
+
+// text is what a reader of the PDF can copy, with its lines joined.
+func text(t testing.TB, pdf []byte) string {
+	t.Helper()
+	return strings.Join(strings.Fields(run(t, "pdftotext", file(t, pdf), "-")), " ")
+}
+
+// word is a word on the page with its box, in points from the upper left.
+type word struct {
+	text                   string
+	left, top, right, base float64
+}
+
+func words(t testing.TB, pdf []byte) []word {
+	t.Helper()
+	var page struct {
+		Words []struct {
+			Text string  `xml:",chardata"`
+			XMin float64 `xml:"xMin,attr"`
+			YMin float64 `xml:"yMin,attr"`
+			XMax float64 `xml:"xMax,attr"`
+			YMax float64 `xml:"yMax,attr"`
+		} `xml:"body>doc>page>word"`
+	}
+	if err := xml.Unmarshal([]byte(run(t, "pdftotext", "-bbox", file(t, pdf), "-")), &page); err != nil {
+		t.Fatal(err)
+	}
+	var all []word
+	for _, w := range page.Words {
+		all = append(all, word{w.Text, w.XMin, w.YMin, w.XMax, w.YMax})
+	}
+	return all
+}
+
+func TestTheTextOfThePageCanBeCopied(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		page extract.Page
+		want []string
+	}{
+		{"a usual person", usual(), []string{
+			"Выписка из единого регистра застрахованных лиц",
+			"№ 26-2026-0A1B2C3D от 10.03.2026, 09:00 (UTC+03:00)",
+			"Соловьёва Мария Сергеевна", "12.03.1985", "Женский", "Ставропольский край",
+			"2656 4108 8700 0127", "2656410887000127",
+			"Активен", "Бумажный полис менять не нужно", "с 01.05.2011, без ограничения срока",
+			"Филиал ООО «Капитал Медицинское Страхование» в Ставропольском крае",
+			"355035, Ставрополь, ул. Дзержинского, д. 162", "Телефон 8 800 100 81 02", "kapmed.ru", "Страхует с 01.01.2019",
+			"ГБУЗ СК «Городская клиническая поликлиника № 1»", "Прикрепление с 01.09.2020",
+			"K7QF2M9XW4TB6ZR8HD3VNC5PJY", "«Цифровой полис ОМС» (https://polis.example.ru)",
+		}},
+		{"a stand-in for the insurer", standIn(), []string{
+			"Ҡотлобаев Өлфәт Дата рождения", "Мужской", "Требуется уточнение",
+			"Страховая не выбрана. Пока её заменяет территориальный фонд ОМС:",
+			"Территориальный фонд обязательного медицинского страхования Ставропольского края",
+			"Сведений о прикреплении нет",
+		}},
+		{"very long texts", long(), []string{
+			"Константинопольская-Преображенско-Воскресенская-Архангельская",
+			"Мария-Антуанетта Александра Абдурахмангаджи-Магомедрасуловна кызы",
+			"с 01.05.2011 по 31.12.2026", long().Insurer.Name, long().Clinic.Name,
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := text(t, render(t, c.page))
+			for _, want := range c.want {
+				if !strings.Contains(got, want) {
+					t.Errorf("%q is not in:\n%s", want, got)
+				}
+			}
+		})
+	}
+}
+
+func TestThePageSaysThatItIsNotOfTheFederalFundNorSigned(t *testing.T) {
+	got := text(t, render(t, usual()))
+	for _, want := range []string{
+		"Это документ этой системы, а не Федерального фонда ОМС: фонд его не выдавал и не подписывал.",
+		"Электронной подписи в документе нет.",
+		"Экстренную медицинскую помощь оказывают всегда и бесплатно",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in:\n%s", want, got)
+		}
+	}
+}
+
+func TestWhatIsNotKnownLeavesNoLabelBehind(t *testing.T) {
+	p := usual()
+	p.Region, p.StatusNote, p.ValidFrom, p.Birth, p.PublicURL = "", "", calendar.Date{}, calendar.Date{}, ""
+	p.Insurer.Phone, p.Insurer.Site, p.Insurer.Since = "", "", calendar.Date{}
+	p.Clinic.Since = calendar.Date{}
+	got := text(t, render(t, p))
+	for _, label := range []string{"Регион", "Дата рождения", "Телефон", "Страхует", "Прикрепление", "()"} {
+		if strings.Contains(got, label) {
+			t.Errorf("%q stands without a value in:\n%s", label, got)
+		}
+	}
+	if want := "Активен без ограничения срока"; !strings.Contains(got, want) {
+		t.Errorf("%q is not in:\n%s", want, got)
+	}
+}
+
+func TestAMissingPatronymicLeavesNoHole(t *testing.T) {
+	whole, short := usual(), usual()
+	short.Patronymic = ""
+	top := func(p extract.Page) float64 {
+		for _, w := range words(t, render(t, p)) {
+			if w.text == "12.03.1985" {
+				return w.top
+			}
+		}
+		t.Fatal("no date of birth on the page")
+		return 0
+	}
+	if a, b := top(whole), top(short); a != b {
+		t.Errorf("the date of birth moved from %v to %v", a, b)
+	}
+}
+
+func TestEveryLetterOfTheAlphabetIsCopiedInBothWeights(t *testing.T) {
+	for _, letters := range []string{
+		"АБВГДЕЁЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ", "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+		"ӘәӨөҮүҖҗҢңҺһ", "ҘҙҠҡҒғҪҫ", "ҔҕҤҥ", // Tatar, Bashkir, Yakut
+		"ІіЇїЄєҐґЎў", "ӐӑӖӗӲӳ", "ҚқҰұ", "ӢӣӮӯҲҳҶҷ", // Ukrainian and Belarusian, Chuvash, Kazakh, Tajik
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "0123456789",
+		"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~", "«»—–№…•’‘§",
+	} {
+		p := usual()
+		p.Family, p.Given, p.Patronymic = letters, letters, ""
+		got := text(t, render(t, p))
+		if want := letters + " " + letters; !strings.Contains(got, want) {
+			t.Errorf("%s is not in:\n%s", want, got)
+		}
+	}
+}
+
+func TestANonBreakingSpaceIsCopiedAsASpace(t *testing.T) {
+	p := usual()
+	p.Given = "Мария\u00a0Анна"
+	if got := text(t, render(t, p)); !strings.Contains(got, "Мария Анна") {
+		t.Error(got)
+	}
+}
+
+func TestTheDocumentIsSoundAndSmall(t *testing.T) {
+	for name, p := range map[string]extract.Page{"usual": usual(), "long": long(), "stand-in": standIn()} {
+		t.Run(name, func(t *testing.T) {
+			pdf := render(t, p)
+			run(t, "qpdf", "--check", file(t, pdf)) // warnings too give an exit code
+			if len(pdf) > 40_000 {
+				t.Errorf("%d bytes", len(pdf))
+			}
+			if !bytes.Contains(pdf, []byte("/Lang (ru-RU)")) {
+				t.Error("the language is not told")
+			}
+		})
+	}
+}
+
+func TestTheDocumentsInformationNamesTheExtractAndNotThePerson(t *testing.T) {
+	information := run(t, "pdfinfo", file(t, render(t, usual())))
+	for _, want := range []string{
+		"Выписка № 26-2026-0A1B2C3D из единого регистра застрахованных лиц", "Цифровой полис ОМС", "A4", "Pages:           1",
+	} {
+		if !strings.Contains(information, want) {
+			t.Errorf("%q is not in:\n%s", want, information)
+		}
+	}
+	for _, secret := range []string{usual().Family, usual().Given, usual().Patronymic, usual().ENP} {
+		if strings.Contains(information, secret) {
+			t.Errorf("%q is in:\n%s", secret, information)
+		}
+	}
+}
+
+func TestBothCodesAreReadFromAPictureOf150DPI(t *testing.T) {
+	pages := []extract.Page{usual(), long(), standIn()}
+	for i, enp := range []string{"0000000000000000", "9999999999999999", "7712345678901234"} {
+		p := usual()
+		p.ENP = enp
+		p.Number = "77-2026-" + strings.Repeat("F", 4+2*i)
+		p.Code = strings.Repeat("Z9", 8+3*i)
+		pages = append(pages, p)
+	}
+	for _, p := range pages {
+		pdf := file(t, render(t, p))
+		picture := strings.TrimSuffix(pdf, ".pdf")
+		run(t, "pdftoppm", "-r", "150", "-png", "-singlefile", pdf, picture)
+		for symbology, want := range map[string]string{"code128": p.ENP, "qrcode": machineText(p)} {
+			got := run(t, "zbarimg", "-q", "--raw", "-Sdisable", "-S"+symbology+".enable", picture+".png")
+			if got != want+"\n" {
+				t.Errorf("%s of %s: got %q, want %q", symbology, p.ENP, got, want)
+			}
+		}
+	}
+}
+
+func TestTheSamePageGivesTheSameBytes(t *testing.T) {
+	for name, p := range map[string]extract.Page{"usual": usual(), "long": long(), "stand-in": standIn()} {
+		if !bytes.Equal(render(t, p), render(t, p)) {
+			t.Errorf("%s: two renderers differ", name)
+		}
+	}
+	later := usual()
+	later.FormedAt = later.FormedAt.Add(time.Minute)
+	if bytes.Equal(render(t, usual()), render(t, later)) {
+		t.Error("the time does not matter")
+	}
+}
+
+func TestOneRendererServesManyAtOnce(t *testing.T) {
+	pages := []extract.Page{usual(), long(), standIn()}
+	var want [][]byte
+	for _, p := range pages {
+		want = append(want, render(t, p))
+	}
+	renderer := newRenderer(t)
+	var group sync.WaitGroup
+	for i := range 60 {
+		group.Go(func() {
+			got, err := renderer.Render(pages[i%len(pages)])
+			if err != nil || !bytes.Equal(got, want[i%len(pages)]) {
+				t.Errorf("call %d: other bytes, error %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func TestLongTextsStayOnThePage(t *testing.T) {
+	const millimetre = 72 / 25.4
+	unbroken := usual()
+	unbroken.Family = strings.Repeat("Ш", 90)
+	unbroken.Insurer.Site = strings.Repeat("w", 120)
+	for name, p := range map[string]extract.Page{"long": long(), "a surname without a break": unbroken} {
+		t.Run(name, func(t *testing.T) {
+			for _, w := range words(t, render(t, p)) {
+				if w.left < 19*millimetre || w.right > 191*millimetre || w.top < 10*millimetre || w.base > 287*millimetre {
+					t.Errorf("%q stands at %v to %v, %v to %v", w.text, w.left, w.right, w.top, w.base)
+				}
+			}
+		})
+	}
+}
+
+func TestTextsThatDoNotFitAreRefused(t *testing.T) {
+	for name, spoil := range map[string]func(*extract.Page){
+		"surname": func(p *extract.Page) { p.Family = strings.Repeat("Очень длинная фамилия ", 100) },
+		"insurer": func(p *extract.Page) { p.Insurer.Name = strings.Repeat("Страховая ", 300) },
+		"issuer":  func(p *extract.Page) { p.Issuer = strings.Repeat("Система ", 300) },
+	} {
+		p := usual()
+		spoil(&p)
+		pdf, err := newRenderer(t).Render(p)
+		if !errors.Is(err, extract.ErrTooLong) || pdf != nil {
+			t.Errorf("%s: %d bytes, error %v", name, len(pdf), err)
+		}
+	}
+}
+
+func TestCharactersWithoutAGlyphAreRefusedAndNamedByTheirField(t *testing.T) {
+	renderer := newRenderer(t)
+	for _, bad := range []string{"😀", "a\nb", "\x00", "\x7f", "\u202e", "م", "日本", "é", "и\u0306", "\xff", "\ufeff", "₽"} {
+		for field, set := range map[string]func(*extract.Page){
+			"number":          func(p *extract.Page) { p.Number = bad },
+			"code":            func(p *extract.Page) { p.Code = bad },
+			"family":          func(p *extract.Page) { p.Family = bad },
+			"given":           func(p *extract.Page) { p.Given = bad },
+			"patronymic":      func(p *extract.Page) { p.Patronymic = bad },
+			"status":          func(p *extract.Page) { p.Status = bad },
+			"status_note":     func(p *extract.Page) { p.StatusNote = bad },
+			"region":          func(p *extract.Page) { p.Region = bad },
+			"insurer.name":    func(p *extract.Page) { p.Insurer.Name = bad },
+			"insurer.address": func(p *extract.Page) { p.Insurer.Address = bad },
+			"insurer.phone":   func(p *extract.Page) { p.Insurer.Phone = bad },
+			"insurer.site":    func(p *extract.Page) { p.Insurer.Site = bad },
+			"clinic.name":     func(p *extract.Page) { p.Clinic.Name = bad },
+			"clinic.address":  func(p *extract.Page) { p.Clinic.Address = bad },
+			"issuer":          func(p *extract.Page) { p.Issuer = bad },
+			"public_url":      func(p *extract.Page) { p.PublicURL = bad },
+		} {
+			p := usual()
+			set(&p)
+			pdf, err := renderer.Render(p)
+			refused := fault.From(err)
+			if pdf != nil || refused.Kind != fault.Invalid || refused.Code != "extract_unsupported_character" ||
+				len(refused.Fields) != 1 || refused.Fields[0].Field != field {
+				t.Errorf("%q in %s: %d bytes, %+v", bad, field, len(pdf), refused)
+			}
+		}
+	}
+}
+
+func TestUnsupportedTellsEachCharacterOnce(t *testing.T) {
+	if got := string(extract.Unsupported("Мария 😀é😀")); got != "😀é" {
+		t.Errorf("got %q", got)
+	}
+	if got := extract.Unsupported("Әлфия О’Коннор-Ҡотлобаева, № 1"); got != nil {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestANumberThatIsNotSixteenDigitsIsNotPrinted(t *testing.T) {
+	for _, enp := range []string{"", "265641088700012", "26564108870001271", "265641088700012A", "２６５６"} {
+		p := usual()
+		p.ENP = enp
+		if pdf, err := newRenderer(t).Render(p); err == nil || pdf != nil {
+			t.Errorf("%q: %d bytes", enp, len(pdf))
+		}
+	}
+}

@@ -1,0 +1,133 @@
+// Package access says who calls, what each role may do, and hands out grants.
+//
+// A Grant is the proof that somebody was allowed something. Only this package
+// can make one, and every read and change of the store demands one and writes
+// it to the audit in the same step: authorisation and audit cannot come apart.
+package access
+
+import (
+	"slices"
+
+	"polis/shared/fault"
+	"polis/shared/person"
+)
+
+// Role of a caller.
+type Role string
+
+const (
+	Citizen  Role = "citizen"
+	Staff    Role = "staff" // of one insurer
+	Fund     Role = "fund"  // staff of the regional fund
+	Clinic   Role = "clinic"
+	Source   Role = "source" // ZAGS, commissariat, employer
+	Operator Role = "operator"
+	Auditor  Role = "auditor"
+	Function Role = "function" // another function, by its signature
+	Anyone   Role = "anyone"   // cron and public pages: no data of persons
+)
+
+// Caller is who stands behind a request, after its token or signature held.
+type Caller struct {
+	Role      Role
+	Account   string        // citizen: the opaque id of the account
+	Confirmed bool          // citizen: identity confirmed in person
+	Person    person.Person // citizen: data vouched for by the login
+	Email     string
+	Phone     string
+	Unit      string // staff: SMO; clinic: its code; source: its name; function: its name
+}
+
+// Action is what a grant allows. Its name stands in the audit.
+type Action string
+
+const (
+	ReadConsents     Action = "consents.read"
+	ChangeConsents   Action = "consents.change"
+	Apply            Action = "applications.submit"
+	ReadApplications Action = "applications.read"
+	WorkApplication  Action = "applications.work"
+	ReadCard         Action = "card.read"
+	RenderExtract    Action = "extracts.render"
+	ReadExtract      Action = "extracts.read"
+	EraseExtract     Action = "extracts.erase"
+	LookUpInsured    Action = "register.look_up"
+	RecordInsured    Action = "register.put_on_record"
+	RecordBirth      Action = "register.birth"
+	ImportInsured    Action = "register.import"
+	Sweep            Action = "service.sweep" // ids only
+)
+
+type rule struct {
+	roles     []Role
+	confirmed bool // a citizen needs a confirmed account
+}
+
+var rules = map[Action]rule{
+	ReadConsents:     {roles: []Role{Citizen}, confirmed: true},
+	ChangeConsents:   {roles: []Role{Citizen}, confirmed: true},
+	Apply:            {roles: []Role{Citizen}, confirmed: true},
+	ReadApplications: {roles: []Role{Citizen}, confirmed: true},
+	WorkApplication:  {roles: []Role{Function}},
+	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
+	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},
+	ReadExtract:      {roles: []Role{Citizen}, confirmed: true},
+	EraseExtract:     {roles: []Role{Function}},
+	LookUpInsured:    {roles: []Role{Function}},
+	RecordInsured:    {roles: []Role{Function}},
+	RecordBirth:      {roles: []Role{Source}},
+	ImportInsured:    {roles: []Role{Operator}},
+	Sweep:            {roles: []Role{Anyone, Function, Operator}},
+}
+
+var (
+	ErrNotConfirmed = fault.New(fault.Forbidden, "account_not_confirmed",
+		"Нужна подтверждённая учётная запись. Подтвердите её в центре обслуживания с паспортом, через приложение банка или электронной подписью и войдите снова.",
+		"A confirmed account is needed. Confirm it at a service centre with your passport, through your bank's app or with an electronic signature, then log in again.")
+	ErrNotAllowed = fault.New(fault.Forbidden, "not_allowed",
+		"Для этого действия у вас нет прав.",
+		"You are not allowed to do this.")
+)
+
+// Grant allows one action; the zero Grant allows nothing and the store refuses
+// it. Subject is the opaque id of whose data it is about: an account, or a
+// record of the register.
+type Grant struct {
+	action  Action
+	role    Role
+	actor   string
+	subject string
+	callID  string
+}
+
+// May decides whether the caller is allowed the action at all. A citizen's
+// grant is about their own account and no other.
+func (c Caller) May(action Action, callID string) (Grant, error) {
+	r, known := rules[action]
+	if !known || !slices.Contains(r.roles, c.Role) {
+		return Grant{}, ErrNotAllowed
+	}
+	if c.Role == Citizen && r.confirmed && !c.Confirmed {
+		return Grant{}, ErrNotConfirmed
+	}
+	g := Grant{action: action, role: c.Role, actor: c.Unit, callID: callID}
+	if c.Role == Citizen {
+		g.actor, g.subject = c.Account, c.Account
+	}
+	return g, nil
+}
+
+// About narrows a grant of a function, source or operator to one subject. A
+// citizen's grant stays with their own account.
+func (g Grant) About(subject string) Grant {
+	if g.role != Citizen {
+		g.subject = subject
+	}
+	return g
+}
+
+func (g Grant) Action() Action  { return g.action }
+func (g Grant) Role() Role      { return g.role }
+func (g Grant) Actor() string   { return g.actor }
+func (g Grant) Subject() string { return g.subject }
+func (g Grant) CallID() string  { return g.callID }

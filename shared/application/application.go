@@ -1,0 +1,146 @@
+// Package application holds what a citizen asks of the register: its kinds, the
+// legal moves of its status, its terms and its timeline. An application lives
+// with the account that submitted it.
+package application
+
+import (
+	"time"
+
+	"polis/shared/fault"
+	"polis/shared/person"
+)
+
+// Kind of application.
+type Kind string
+
+const (
+	Lookup   Kind = "lookup"   // show my policy
+	Link     Kind = "link"     // show the policy whose number I typed by hand
+	Register Kind = "register" // first policy
+)
+
+// Status says who moves next.
+type Status string
+
+const (
+	Submitted   Status = "submitted"    // the service moves: first attempt
+	Working     Status = "working"      // the service moves: tries again until the term
+	NeedsPerson Status = "needs_person" // the citizen moves; the service goes on trying
+	Granted     Status = "granted"      // nobody: done
+	Refused     Status = "refused"      // nobody: ended, reasons say what to do
+)
+
+// moves is every legal move; what is absent is refused.
+var moves = map[Status][]Status{
+	Submitted:   {Working, NeedsPerson, Granted, Refused},
+	Working:     {Working, NeedsPerson, Granted, Refused},
+	NeedsPerson: {Working, NeedsPerson, Granted, Refused},
+	Granted:     {},
+	Refused:     {},
+}
+
+// Statuses in the order of a life.
+var Statuses = []Status{Submitted, Working, NeedsPerson, Granted, Refused}
+
+// May reports whether the move is legal.
+func (s Status) May(to Status) bool {
+	for _, t := range moves[s] {
+		if t == to {
+			return true
+		}
+	}
+	return false
+}
+
+// Done reports that nobody moves any more.
+func (s Status) Done() bool { return len(moves[s]) == 0 }
+
+// Reason says why an application stands where it does. Field is the datum it
+// is about, "" for the whole.
+type Reason struct {
+	Field  string     `json:"field,omitempty"`
+	Code   string     `json:"code"`
+	Detail fault.Text `json:"detail"`
+}
+
+// Entry of the timeline.
+type Entry struct {
+	At     time.Time  `json:"at"`
+	Status Status     `json:"status"`
+	Detail fault.Text `json:"detail"`
+}
+
+// Application is one request with its term and its story.
+type Application struct {
+	ID        string        `json:"id"`
+	Number    string        `json:"number"`
+	Kind      Kind          `json:"kind"`
+	Person    string        `json:"person"` // "self" or a child's id
+	What      []string      `json:"what,omitempty"`
+	Region    string        `json:"region,omitempty"`
+	SMO       string        `json:"smo,omitempty"`
+	ENP       person.ENP    `json:"enp,omitempty"` // typed by hand, or given on record
+	Applicant person.Person `json:"applicant"`     // as the login vouched for at submission
+	Epoch     int           `json:"epoch"`         // of the consents at submission
+	Status    Status        `json:"status"`
+	Submitted time.Time     `json:"submitted"`
+	Due       time.Time     `json:"due"`
+	NextTry   time.Time     `json:"next_try,omitzero"`
+	Tries     int           `json:"tries"`   // attempts begun
+	Answers   int           `json:"answers"` // attempts that the register answered
+	Reasons   []Reason      `json:"reasons,omitempty"`
+	Timeline  []Entry       `json:"timeline"`
+}
+
+// ErrDone is a move that the table of moves does not have.
+var ErrDone = fault.New(fault.Conflict, "application_done",
+	"Заявление уже рассмотрено.", "The application is already decided.")
+
+// Terms, all configurable; the sources disagree on some of them.
+type Terms struct {
+	Lookup     time.Duration   // how long a lookup is tried: up to 5 days
+	RetryEvery []time.Duration // waits between tries; the last one repeats
+}
+
+// DefaultTerms of the portal guides for citizens, 2022-2025.
+func DefaultTerms() Terms {
+	return Terms{
+		Lookup:     5 * 24 * time.Hour,
+		RetryEvery: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour},
+	}
+}
+
+// NextTry after the given number of tries, never later than the term by more
+// than it takes to notice it.
+func (t Terms) NextTry(tries int, now, due time.Time) time.Time {
+	next := now.Add(t.RetryEvery[min(max(tries, 1), len(t.RetryEvery))-1])
+	if now.Before(due) && next.After(due) {
+		return due
+	}
+	return next
+}
+
+// Begin starts the story of a new application.
+func (a Application) Begin(now, due time.Time, detail fault.Text) Application {
+	a.Status, a.Submitted, a.Due, a.NextTry = Submitted, now, due, now
+	a.Timeline = []Entry{{At: now, Status: Submitted, Detail: detail}}
+	return a
+}
+
+// Move takes the application to a status, with the reasons that led there. A
+// move to where it already stands for the same reasons adds no entry. An
+// illegal move is ErrDone.
+func (a Application) Move(to Status, now time.Time, detail fault.Text, reasons ...Reason) (Application, error) {
+	if !a.Status.May(to) {
+		return a, ErrDone
+	}
+	last := a.Timeline[len(a.Timeline)-1]
+	if last.Status != to || last.Detail != detail {
+		a.Timeline = append(a.Timeline[:len(a.Timeline):len(a.Timeline)], Entry{At: now, Status: to, Detail: detail})
+	}
+	a.Status, a.Reasons = to, reasons
+	if to.Done() {
+		a.NextTry = time.Time{}
+	}
+	return a, nil
+}

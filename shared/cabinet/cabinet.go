@@ -1,0 +1,120 @@
+// Package cabinet is an account's own side of the service: its consents and the
+// documents made for it.
+package cabinet
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"polis/shared/consent"
+)
+
+// Account is what the service keeps of one account beside its applications and
+// its copies of policies.
+type Account struct {
+	Consents consent.Ledger    `json:"consents"`
+	Extracts []Extract         `json:"extracts,omitempty"` // newest last
+	Open     map[string]string `json:"open,omitempty"`     // applications under way, by what they ask for
+}
+
+// Opening notes an application under way under what it asks for, so that a
+// second click finds the first one's; Closing takes it off again.
+func (a Account) Opening(what, application string) Account {
+	a.Open = maps.Clone(a.Open)
+	if a.Open == nil {
+		a.Open = map[string]string{}
+	}
+	a.Open[what] = application
+	return a
+}
+
+func (a Account) Closing(what, application string) Account {
+	if a.Open[what] == application {
+		a.Open = maps.Clone(a.Open)
+		delete(a.Open, what)
+	}
+	return a
+}
+
+// keepExtracts bounds "my documents" of one account.
+const keepExtracts = 100
+
+// ExtractState says where a document stands.
+type ExtractState string
+
+const (
+	Rendering ExtractState = "rendering" // a process holds the lease until it runs out
+	Ready     ExtractState = "ready"     // stored; can be downloaded
+)
+
+// Extract is a document made for a person. Its bytes lie in the object store
+// under a name made of its id, which is never used again.
+type Extract struct {
+	ID      string       `json:"id"`
+	Number  string       `json:"number"`
+	Code    string       `json:"code"`
+	Person  string       `json:"person"`
+	Kind    string       `json:"kind"`
+	Format  string       `json:"format"`
+	Content string       `json:"content"` // hash of the data shown, to render them once
+	State   ExtractState `json:"state"`
+	Lease   time.Time    `json:"lease,omitzero"` // machine clock
+	Bytes   int          `json:"bytes,omitempty"`
+	SHA256  string       `json:"sha256,omitempty"`
+	Created time.Time    `json:"created"` // law clock
+}
+
+// Find an extract by its id.
+func (a Account) Find(id string) (Extract, bool) {
+	i := slices.IndexFunc(a.Extracts, func(e Extract) bool { return e.ID == id })
+	if i < 0 {
+		return Extract{}, false
+	}
+	return a.Extracts[i], true
+}
+
+// Same finds the newest extract that shows the same data.
+func (a Account) Same(person, kind, format, content string) (Extract, bool) {
+	for i := len(a.Extracts) - 1; i >= 0; i-- {
+		e := a.Extracts[i]
+		if e.Person == person && e.Kind == kind && e.Format == format && e.Content == content {
+			return e, true
+		}
+	}
+	return Extract{}, false
+}
+
+// With puts an extract in place of the one with its id, or adds it. The second
+// result is what no longer fits and must be erased.
+func (a Account) With(e Extract) (Account, []Extract) {
+	extracts := slices.Clone(a.Extracts)
+	if i := slices.IndexFunc(extracts, func(x Extract) bool { return x.ID == e.ID }); i >= 0 {
+		extracts[i] = e
+	} else {
+		extracts = append(extracts, e)
+	}
+	over := max(0, len(extracts)-keepExtracts)
+	a.Extracts = extracts[over:]
+	return a, extracts[:over]
+}
+
+// Without takes away every extract of a person and returns them for erasure.
+func (a Account) Without(person string) (Account, []Extract) {
+	var kept, gone []Extract
+	for _, e := range a.Extracts {
+		if e.Person == person {
+			gone = append(gone, e)
+		} else {
+			kept = append(kept, e)
+		}
+	}
+	a.Extracts = kept
+	return a, gone
+}
+
+// Dropping takes away one extract by its id.
+func (a Account) Dropping(id string) Account {
+	a.Extracts = slices.DeleteFunc(slices.Clone(a.Extracts), func(e Extract) bool { return e.ID == id })
+	return a
+}

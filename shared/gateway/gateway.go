@@ -1,0 +1,136 @@
+// Package gateway calls other functions through the platform's gateway: at once
+// for an answer, or by its queue.
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"polis/shared/access"
+	"polis/shared/clock"
+	"polis/shared/config"
+	"polis/shared/fault"
+	"polis/shared/ident"
+)
+
+// Client signs every call with the secret that the functions share.
+type Client struct {
+	base     string
+	function string
+	key      [32]byte
+	http     *http.Client
+	machine  clock.Clock
+	kicks    chan struct{} // bounds calls to the queue that are under way
+}
+
+// maxAnswer bounds what is read of an answer.
+const maxAnswer = 4 << 20
+
+// Open reads the setting gateway_url and the secret polis-call-key. function is
+// the caller's own name.
+func Open(env *config.Env, function string) *Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	return &Client{
+		base: env.URL("gateway_url"), function: function, key: env.Key("polis-call-key"),
+		http:    &http.Client{Transport: transport, Timeout: env.Duration("call_timeout", 5*time.Second)},
+		machine: clock.System, kicks: make(chan struct{}, 64),
+	}
+}
+
+// Call posts a signed request to another function ("/insured-registry/find")
+// and reads its answer into out. A problem document of the function comes back
+// as its fault. No answer, or a 5xx, is Unavailable under the called function's
+// name: it says nothing about what was asked.
+func (c *Client) Call(ctx context.Context, callID, target string, in, out any) error {
+	name, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "/")
+	part := strings.ReplaceAll(name, "-", "_")
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	res, err := c.post(ctx, "/function", callID, target, body)
+	if err != nil {
+		return fault.Unreachable(part, err)
+	}
+	defer res.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return fault.Unreachable(part, err)
+	}
+	if res.StatusCode < 300 {
+		return json.Unmarshal(answer, out)
+	}
+	var problem struct{ Code, Detail string }
+	if res.StatusCode >= 500 || json.Unmarshal(answer, &problem) != nil || problem.Code == "" {
+		return fault.Unreachable(part, fmt.Errorf("%s answered %d", target, res.StatusCode))
+	}
+	for kind, status := range fault.Statuses {
+		if status == res.StatusCode {
+			return fault.New(kind, problem.Code, problem.Detail, problem.Detail)
+		}
+	}
+	return fault.Unreachable(part, fmt.Errorf("%s answered %d", target, res.StatusCode))
+}
+
+// Kick hands an event to the platform's queue without waiting for it. A call
+// that is lost, here or there, is found by the sweep; so there is no error.
+func (c *Client) Kick(topic string, event any) {
+	select {
+	case c.kicks <- struct{}{}:
+	default:
+		return
+	}
+	go func() {
+		defer func() { <-c.kicks }()
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		body, err := json.Marshal(event)
+		if err != nil {
+			return
+		}
+		if res, err := c.post(ctx, "/async-function", ident.New(c.machine()), "/"+topic, body); err == nil {
+			res.Body.Close()
+		}
+	}()
+}
+
+// Deliver hands an event to its consumer and waits for the answer. An error
+// means that it may not have been handled and must be delivered again.
+func (c *Client) Deliver(ctx context.Context, callID, topic string, event any) error {
+	body, err := json.Marshal(event)
+	if err != nil {
+		return err
+	}
+	res, err := c.post(ctx, "/function", callID, "/"+topic, body)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	if res.StatusCode >= 300 {
+		return fmt.Errorf("%s answered %d", topic, res.StatusCode)
+	}
+	return nil
+}
+
+func (c *Client) post(ctx context.Context, route, callID, target string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+route+target, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	now := c.machine()
+	signed := access.Signed{Function: c.function, CallID: callID, Time: now, Target: target, Body: body}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Call-Id", callID)
+	req.Header.Set(access.HeaderFunction, c.function)
+	req.Header.Set(access.HeaderTime, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(access.HeaderSignature, signed.Sign(c.key[:]))
+	return c.http.Do(req)
+}

@@ -1,0 +1,225 @@
+// Package identity verifies the tokens of a state login (OpenID Connect) and
+// reads from them who the caller is.
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+
+	"polis/shared/access"
+	"polis/shared/calendar"
+	"polis/shared/clock"
+	"polis/shared/config"
+	"polis/shared/fault"
+	"polis/shared/ident"
+	"polis/shared/person"
+)
+
+// skew is how far the issuer's clock may be from ours.
+const skew = 30 * time.Second
+
+// ErrToken is any token that is not accepted. It does not say why: the caller
+// can only log in again.
+var ErrToken = fault.New(fault.Unauthenticated, "token_not_accepted",
+	"Войдите снова: вход не подтверждён или его срок истёк.",
+	"Log in again: the login is not proven or has expired.")
+
+// algorithms that are accepted; never "none", never a shared secret.
+var algorithms = []string{oidc.ES256, oidc.ES384, oidc.RS256, oidc.RS384, oidc.RS512, oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA}
+
+// Verifier checks bearer tokens of one issuer for one audience. Discovery
+// happens at the first token and again after a failure, so that a function
+// starts while the issuer is away.
+type Verifier struct {
+	issuer, audience string
+	index            [32]byte
+	claims           map[string]string
+	client           *http.Client
+	machine          clock.Clock
+
+	mu       sync.Mutex
+	verifier *oidc.IDTokenVerifier
+	failure  error // of the last discovery
+	failedAt time.Time
+}
+
+// pauseAfterFailure spares callers that wait in line behind a failed discovery
+// from each waiting for their own.
+const pauseAfterFailure = time.Second
+
+// claimNames are the claims read, by our names; the setting oidc_claims maps
+// any of them to an issuer's own ("family=family_name,given=given_name").
+var claimNames = map[string]string{
+	"snils": "snils", "family": "lastName", "given": "firstName", "patronymic": "middleName",
+	"birth_date": "birthDate", "gender": "gender", "trusted": "trusted", "document": "id_doc",
+	"roles": "roles", "smo": "smo", "clinic": "clinic", "source": "source",
+	"email": "email", "phone": "mobile",
+}
+
+// Open reads the settings oidc_issuer, oidc_audience, oidc_claims and the
+// secret polis-index-key, of which account ids are made.
+func Open(env *config.Env) *Verifier {
+	v := &Verifier{
+		issuer: env.URL("oidc_issuer"), audience: env.Required("oidc_audience"), index: env.Key("polis-index-key"),
+		claims: map[string]string{}, client: &http.Client{Timeout: 1500 * time.Millisecond}, machine: clock.System,
+	}
+	for ours, theirs := range claimNames {
+		v.claims[ours] = theirs
+	}
+	if mapped := env.String("oidc_claims", ""); mapped != "" {
+		for pair := range strings.SplitSeq(mapped, ",") {
+			ours, theirs, ok := strings.Cut(strings.TrimSpace(pair), "=")
+			if _, known := claimNames[ours]; !ok || !known || theirs == "" {
+				env.Fault("oidc_claims", "%q does not map a known claim", pair)
+				continue
+			}
+			v.claims[ours] = theirs
+		}
+	}
+	return v
+}
+
+// Verify tells whose token it is. ErrToken if it is not accepted; Unavailable
+// while the issuer does not answer.
+func (v *Verifier) Verify(ctx context.Context, bearer string) (access.Caller, error) {
+	verifier, err := v.discover(ctx)
+	if err != nil {
+		return access.Caller{}, fault.Unreachable("login", err)
+	}
+	token, err := verifier.Verify(oidc.ClientContext(ctx, v.client), bearer)
+	if err != nil {
+		if unreachable(err) {
+			return access.Caller{}, fault.Unreachable("login", err)
+		}
+		return access.Caller{}, ErrToken.Because(err)
+	}
+	if now := v.machine(); now.After(token.Expiry.Add(skew)) {
+		return access.Caller{}, ErrToken.Because(errors.New("expired"))
+	} else if token.IssuedAt.After(now.Add(skew)) {
+		return access.Caller{}, ErrToken.Because(errors.New("issued in the future"))
+	}
+	raw := map[string]json.RawMessage{}
+	if err := token.Claims(&raw); err != nil {
+		return access.Caller{}, ErrToken.Because(err)
+	}
+	caller, err := v.caller(raw)
+	if err != nil {
+		return access.Caller{}, ErrToken.Because(err)
+	}
+	caller.Account = ident.Home(ident.Account, v.index, token.Issuer, token.Subject)
+	return caller, nil
+}
+
+func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.verifier != nil {
+		return v.verifier, nil
+	}
+	if v.failure != nil && v.machine().Sub(v.failedAt) < pauseAfterFailure {
+		return nil, v.failure
+	}
+	// The provider keeps this context for fetching keys later: it must not end
+	// with the request.
+	provider, err := oidc.NewProvider(oidc.ClientContext(context.WithoutCancel(ctx), v.client), v.issuer)
+	if v.failure = err; err != nil {
+		v.failedAt = v.machine()
+		return nil, err
+	}
+	v.verifier = provider.Verifier(&oidc.Config{
+		ClientID:             v.audience,
+		SupportedSigningAlgs: algorithms,
+		SkipExpiryCheck:      true, // checked here, with the skew
+		Now:                  v.machine,
+	})
+	return v.verifier, nil
+}
+
+// unreachable tells an issuer that does not answer from a token that is wrong;
+// the library has only a text for it.
+func unreachable(err error) bool {
+	return strings.Contains(err.Error(), "fetching keys")
+}
+
+// caller reads the mapped claims. Personal data come from a citizen's token
+// only; nothing that the login does not vouch for is taken over.
+func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error) {
+	var c access.Caller
+	var roles []access.Role
+	var gender, birth, snils string
+	var doc struct{ Type, Series, Number, VrfStu string }
+	var bad error
+	read := func(ours string, into any) {
+		if b, ok := raw[v.claims[ours]]; ok {
+			if err := json.Unmarshal(b, into); err != nil {
+				bad = fmt.Errorf("claim %s is unreadable", v.claims[ours])
+			}
+		}
+	}
+	read("roles", &roles)
+	if len(roles) == 0 {
+		roles = []access.Role{access.Citizen}
+	}
+	c.Role = roles[0]
+	switch c.Role {
+	case access.Citizen:
+		read("trusted", &c.Confirmed)
+		read("family", &c.Person.Name.Family)
+		read("given", &c.Person.Name.Given)
+		read("patronymic", &c.Person.Name.Patronymic)
+		read("snils", &snils)
+		read("birth_date", &birth)
+		read("gender", &gender)
+		read("document", &doc)
+		read("email", &c.Email)
+		read("phone", &c.Phone)
+	case access.Staff:
+		read("smo", &c.Unit)
+	case access.Clinic:
+		read("clinic", &c.Unit)
+	case access.Source:
+		read("source", &c.Unit)
+	case access.Fund, access.Operator, access.Auditor:
+	default:
+		// Function and Anyone are not roles that a token can give.
+		return c, fmt.Errorf("role %q is unknown", c.Role)
+	}
+	if bad != nil || c.Role != access.Citizen {
+		return c, bad
+	}
+	c.Person.Sex = person.Sex(gender)
+	if birth != "" {
+		t, err := time.Parse("02.01.2006", birth)
+		if err != nil {
+			if t, err = time.Parse(time.DateOnly, birth); err != nil {
+				return c, errors.New("birth date is unreadable")
+			}
+		}
+		c.Person.Birth = calendar.DateOf(t)
+	}
+	if snils != "" {
+		var err error
+		if c.Person.SNILS, err = person.ParseSNILS(snils); err != nil {
+			return c, err
+		}
+	}
+	// An unverified document proves nothing, so it is as good as none.
+	if kind, ok := documentTypes[doc.Type]; ok && doc.VrfStu == "VERIFIED" {
+		c.Person.Document = person.Document{Type: kind, Series: doc.Series, Number: doc.Number}.Normalised()
+	}
+	c.Person.Name = c.Person.Name.Normalised()
+	return c, nil
+}
+
+// documentTypes maps the login's document types to the classifier F011.
+var documentTypes = map[string]int{
+	"RF_PASSPORT": 14, "FID_DOC": 9, "RES_PERM": 11, "BRTH_CERT": 3, "RF_BRTH_CERT": 3, "TMP_RES_PERM": 23,
+}

@@ -1,0 +1,76 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/person"
+)
+
+// Question is what a cabinet asks of the register: the applicant's own policy,
+// a child's, or whether a number typed by hand is the applicant's.
+type Question struct {
+	Applicant person.Person `json:"applicant"`
+	Child     string        `json:"child,omitempty"` // id of a child's record
+	ENP       person.ENP    `json:"enp,omitempty"`
+}
+
+// Finding is the register's answer: a card, or the reasons why there is none.
+type Finding struct {
+	Card    *Card    `json:"card,omitempty"`
+	Reasons []string `json:"reasons,omitempty"`
+}
+
+// Enrolment asks the register to put a person on record. Cause is the id of the
+// application: the same cause never makes two records.
+type Enrolment struct {
+	Cause  string        `json:"cause"`
+	Person person.Person `json:"person"`
+	Region string        `json:"region"`
+	SMO    string        `json:"smo,omitempty"` // "": the fund stands in
+}
+
+// Enrolled is the record that came of it.
+type Enrolled struct {
+	ID  string     `json:"id"`
+	ENP person.ENP `json:"enp"`
+}
+
+// Child of a representative, as the register has it.
+type Child struct {
+	ID    string        `json:"id"`
+	Name  person.Name   `json:"name"`
+	Birth calendar.Date `json:"birth_date"`
+}
+
+// Answer decides which of the records that a question led to may be shown. A
+// record that differs in what identifies a person is never shown: it may be
+// somebody else's. For a typed number it is not even told what differs, so that
+// nobody can try out numbers.
+func Answer(q Question, candidates []Insured, today calendar.Date, now time.Time) Finding {
+	var differ []string
+	var fits []Card
+	for _, record := range candidates {
+		blocking, told := Match(record, q.Applicant)
+		if len(blocking) > 0 {
+			differ = append(differ, blocking...)
+			continue
+		}
+		card := CardOf(record, today, now)
+		card.Warnings = told
+		fits = append(fits, card)
+	}
+	switch {
+	case len(fits) == 1:
+		return Finding{Card: &fits[0]}
+	case len(fits) > 1:
+		return Finding{Reasons: []string{DuplicateRecords}}
+	case q.ENP != "":
+		return Finding{Reasons: []string{ENPDiffers}}
+	case len(differ) > 0:
+		slices.Sort(differ)
+		return Finding{Reasons: slices.Compact(differ)}
+	}
+	return Finding{Reasons: []string{NotInRegister}}
+}

@@ -1,0 +1,163 @@
+// Package policy holds the register's record of an insured person and the card
+// that is made of it for the cabinet.
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/fault"
+	"polis/shared/person"
+)
+
+// State of a record, as the register knows it.
+type State string
+
+const (
+	Active    State = "active"
+	Suspended State = "suspended" // military or equivalent service (326-FZ, art. 49.1)
+	Invalid   State = "invalid"   // ended: death, lost ground, merged into another
+)
+
+// Insurance is one period of cover by one insurer. An empty SMO means that the
+// regional fund stands in until somebody chooses (326-FZ, art. 16).
+type Insurance struct {
+	SMO    string        `json:"smo"`
+	Region string        `json:"region"`
+	Since  calendar.Date `json:"since"`
+	Until  calendar.Date `json:"until,omitzero"`
+}
+
+// Clinic a person is attached to.
+type Clinic struct {
+	Name    string        `json:"name"`
+	Address string        `json:"address,omitempty"`
+	Since   calendar.Date `json:"since,omitzero"`
+}
+
+// BirthRecord is the civil record of a birth, the key of a child under 14.
+type BirthRecord struct {
+	Number string        `json:"number"`
+	Date   calendar.Date `json:"date"`
+}
+
+// Insured is the register's record of one person.
+type Insured struct {
+	ID              string            `json:"id"`
+	ENP             person.ENP        `json:"enp"`
+	Person          person.Person     `json:"person"`
+	Earlier         []person.Document `json:"earlier_documents,omitempty"`
+	State           State             `json:"state"`
+	StateSince      calendar.Date     `json:"state_since,omitzero"`
+	ValidFrom       calendar.Date     `json:"valid_from"`
+	ValidUntil      calendar.Date     `json:"valid_until,omitzero"` // zero: no limit
+	Insurances      []Insurance       `json:"insurances"`           // oldest first
+	Clinic          *Clinic           `json:"clinic,omitempty"`
+	Birth           *BirthRecord      `json:"birth_record,omitempty"`
+	Representatives []person.SNILS    `json:"representatives,omitempty"`
+	RecordedAt      time.Time         `json:"recorded_at"`
+	Cause           string            `json:"cause"` // id of the application, event or import that made it
+}
+
+// Insurance in force on the date; the zero Insurance where there is none.
+func (i Insured) Insurance(on calendar.Date) Insurance {
+	for n := len(i.Insurances) - 1; n >= 0; n-- {
+		in := i.Insurances[n]
+		if !on.Before(in.Since) && (in.Until.IsZero() || !on.After(in.Until)) {
+			return in
+		}
+	}
+	return Insurance{}
+}
+
+// RepresentedBy reports whether the register holds that person as a
+// representative, which ends when the child is 18 (Civil Code, art. 21).
+func (i Insured) RepresentedBy(snils person.SNILS, today calendar.Date) bool {
+	if snils == "" || i.Person.Birth.Age(today) >= 18 {
+		return false
+	}
+	for _, r := range i.Representatives {
+		if r == snils {
+			return true
+		}
+	}
+	return false
+}
+
+// Card is what a cabinet holds of a record: the copy that exists only under
+// consent.
+type Card struct {
+	Insured    string        `json:"insured"` // id in the register
+	ENP        person.ENP    `json:"enp"`
+	Person     person.Person `json:"person"`
+	State      State         `json:"state"`
+	StateSince calendar.Date `json:"state_since,omitzero"`
+	ValidFrom  calendar.Date `json:"valid_from"`
+	ValidUntil calendar.Date `json:"valid_until,omitzero"`
+	Insurance  Insurance     `json:"insurance"`
+	Clinic     *Clinic       `json:"clinic,omitempty"`
+	Warnings   []string      `json:"warnings,omitempty"` // data that differ from the applicant's, by code
+	AsOf       time.Time     `json:"as_of"`
+}
+
+// CardOf makes the card of a record as it stands on the date.
+func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
+	return Card{
+		Insured: i.ID, ENP: i.ENP, Person: i.Person,
+		State: i.State, StateSince: i.StateSince, ValidFrom: i.ValidFrom, ValidUntil: i.ValidUntil,
+		Insurance: i.Insurance(today), Clinic: i.Clinic, AsOf: asOf,
+	}
+}
+
+// Shown is the state as a citizen is told of it on a date; expiry is seen from
+// the dates, it is never stored.
+type Shown string
+
+const (
+	ShownActive    Shown = "active"
+	ShownSuspended Shown = "suspended"
+	ShownInvalid   Shown = "invalid"
+	ShownExpired   Shown = "expired"
+	ShownNoInsurer Shown = "no_insurer" // active, and the fund stands in
+)
+
+// Shown on the date.
+func (c Card) Shown(today calendar.Date) Shown {
+	switch {
+	case c.State == Invalid:
+		return ShownInvalid
+	case !c.ValidUntil.IsZero() && today.After(c.ValidUntil):
+		return ShownExpired
+	case c.State == Suspended:
+		return ShownSuspended
+	case c.Insurance.SMO == "":
+		return ShownNoInsurer
+	}
+	return ShownActive
+}
+
+// ShownText is the state in words for the citizen.
+func (c Card) ShownText(today calendar.Date) fault.Text {
+	switch c.Shown(today) {
+	case ShownInvalid:
+		return fault.Text{
+			RU: fmt.Sprintf("Аннулирован с %s", c.StateSince.Russian()),
+			EN: fmt.Sprintf("Invalid since %s", c.StateSince)}
+	case ShownExpired:
+		return fault.Text{
+			RU: fmt.Sprintf("Срок действия истёк %s", c.ValidUntil.Russian()),
+			EN: fmt.Sprintf("Expired on %s", c.ValidUntil)}
+	case ShownSuspended:
+		return fault.Text{
+			RU: fmt.Sprintf("Приостановлен с %s", c.StateSince.Russian()),
+			EN: fmt.Sprintf("Suspended since %s", c.StateSince)}
+	case ShownNoInsurer:
+		return fault.Text{
+			RU: "Активен. Страховая не выбрана, пока её заменяет территориальный фонд ОМС",
+			EN: "Active. No insurer is chosen, the regional fund stands in"}
+	}
+	return fault.Text{
+		RU: "Активен. Бумажный полис менять не нужно",
+		EN: "Active. A paper policy need not be replaced"}
+}

@@ -1,0 +1,137 @@
+// Package store keeps the service's state in Redis.
+//
+// Everything kept for one account, or for one insured person, lies in one
+// partition and changes in one step: the documents (compare-and-set on their
+// versions), the answer to repeat under an idempotency key, the events for
+// others and the audit entry. Documents are sealed with a data key of their
+// person; keys hold opaque ids and keyed digests only.
+package store
+
+import (
+	"context"
+	"crypto/cipher"
+	"encoding/hex"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"polis/shared/access"
+	"polis/shared/clock"
+	"polis/shared/config"
+	"polis/shared/fault"
+	"polis/shared/ident"
+)
+
+// Store is safe for concurrent use.
+type Store struct {
+	rdb     redis.UniversalClient
+	index   [32]byte
+	master  cipher.AEAD
+	machine clock.Clock
+	kick    func(Event)
+}
+
+// Keys of an installation. Index turns what must be found (SNILS, ENP, a
+// document) into digests; Master wraps the data keys.
+type Keys struct{ Index, Master [32]byte }
+
+// Open connects by the settings redis_url (redis:// or rediss://, one server),
+// or redis_addrs (comma-separated) with redis_master (Sentinel) or as a
+// Cluster, and the secrets polis-index-key, polis-master-key, redis-password.
+// It does not wait for the server.
+func Open(env *config.Env) *Store {
+	keys := Keys{Index: env.Key("polis-index-key"), Master: env.Key("polis-master-key")}
+	opt := &redis.UniversalOptions{
+		Password:     env.Secret("redis-password"),
+		DialTimeout:  time.Second,
+		ReadTimeout:  time.Second,
+		WriteTimeout: time.Second,
+		PoolTimeout:  1500 * time.Millisecond,
+		PoolSize:     env.Int("redis_pool", 32, 1, 1000),
+		// A retried script would meet its own first run and read it as a
+		// conflict: retries are the caller's, with an idempotency key.
+		MaxRetries: -1,
+	}
+	if addrs := env.String("redis_addrs", ""); addrs != "" {
+		opt.Addrs = strings.Split(addrs, ",")
+		opt.MasterName = env.String("redis_master", "")
+		opt.IsClusterMode = opt.MasterName == ""
+	} else if u := env.Required("redis_url"); u != "" {
+		one, err := redis.ParseURL(u)
+		if err != nil {
+			env.Fault("redis_url", "is not a Redis address")
+		} else {
+			opt.Addrs, opt.DB, opt.TLSConfig, opt.Username = []string{one.Addr}, one.DB, one.TLSConfig, one.Username
+			if one.Password != "" {
+				env.Fault("redis_url", "must not hold the password: it belongs in the secret redis-password")
+			}
+		}
+	}
+	if env.Err() != nil {
+		return nil
+	}
+	return New(redis.NewUniversalClient(opt), keys)
+}
+
+// New makes a store over a client.
+func New(rdb redis.UniversalClient, keys Keys) *Store {
+	return &Store{rdb: rdb, index: keys.Index, master: newCipher(keys.Master[:]), machine: clock.System, kick: func(Event) {}}
+}
+
+// OnCommit sets what is called with each event right after the step that
+// emitted it was committed. It must not block; a lost call is found by Sweep.
+func (s *Store) OnCommit(kick func(Event)) { s.kick = kick }
+
+// Close the connections.
+func (s *Store) Close() error { return s.rdb.Close() }
+
+// Ping tells whether the store answers.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.rdb.Ping(ctx).Err(); err != nil {
+		return unreachable(err)
+	}
+	return nil
+}
+
+// InsuredID derives the id of a record from what makes it unique: the same
+// cause (an application, a civil record) gives the same id.
+func (s *Store) InsuredID(cause ...string) string {
+	return ident.Home(ident.Insured, s.index, cause...)
+}
+
+// Digest is a keyed digest: it tells whether two texts are the same and nothing
+// else about them.
+func (s *Store) Digest(parts ...string) string {
+	d := ident.Digest(s.index, parts...)
+	return hex.EncodeToString(d[:20])
+}
+
+// Lease is taken by one process at a time, for at most ttl. False while another
+// has it.
+func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
+	partition, key := ident.Index(s.index, "lease", name)
+	ok, err := s.rdb.SetNX(ctx, "lease:{"+partition+"}:"+key, "1", ttl).Result()
+	if err != nil {
+		return false, unreachable(err)
+	}
+	return ok, nil
+}
+
+// Release gives a lease back early. If it cannot, the lease runs out by itself.
+func (s *Store) Release(ctx context.Context, name string) {
+	partition, key := ident.Index(s.index, "lease", name)
+	s.rdb.Del(ctx, "lease:{"+partition+"}:"+key)
+}
+
+func unreachable(err error) error { return fault.Unreachable("store", err) }
+
+var errNoGrant = errors.New("store asked without a grant")
+
+func checkGrant(g access.Grant) error {
+	if g.Action() == "" {
+		return errNoGrant
+	}
+	return nil
+}

@@ -1,0 +1,312 @@
+// Package function is extract-rendering: the extract from the register as PDF,
+// made once for the same data, kept in the object store, downloaded here or by
+// a short-lived link.
+package function
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"polis/shared/access"
+	"polis/shared/cabinet"
+	"polis/shared/calendar"
+	"polis/shared/clock"
+	"polis/shared/config"
+	"polis/shared/consent"
+	"polis/shared/extract"
+	"polis/shared/fault"
+	"polis/shared/ident"
+	"polis/shared/objects"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// Name of the function.
+const Name = "extract-rendering"
+
+const (
+	settleTopic = Name + "/settle"
+	lease       = 30 * time.Second // machine clock: a rendering is given up after it
+	poll        = 100 * time.Millisecond
+	mediaType   = "application/pdf"
+)
+
+type rendering struct {
+	store    *store.Store
+	objects  *objects.Store
+	renderer *extract.Renderer
+	law      clock.Clock
+	machine  clock.Clock
+	public   string
+	issuer   string
+}
+
+// New makes the function from its settings.
+func New(env *config.Env) (handler.FunctionHandler, error) {
+	r := &rendering{
+		store: store.Open(env), objects: objects.Open(env), law: env.Law, machine: clock.System,
+		public: env.URL("public_url"), issuer: env.String("issuer_name", "Полис"),
+	}
+	edge := web.Open(env, Name)
+	if err := env.Err(); err != nil {
+		return nil, err
+	}
+	var err error
+	if r.renderer, err = extract.New(); err != nil {
+		return nil, err
+	}
+	return edge.With(
+		web.Route{Method: "POST", Pattern: "/", Action: access.RenderExtract, Do: r.make},
+		web.Route{Method: "GET", Pattern: "/", Action: access.ReadExtract, Do: r.list},
+		web.Route{Method: "GET", Pattern: "/{id}", Action: access.ReadExtract, Do: r.download},
+		web.Route{Method: "GET", Pattern: "/{id}/link", Action: access.ReadExtract, Do: r.link},
+		web.Route{Method: "POST", Pattern: "/settle", Action: access.EraseExtract, Do: r.settle},
+	), nil
+}
+
+type request struct {
+	Person string `json:"person"`
+	Kind   string `json:"kind"`
+	Format string `json:"format"`
+}
+
+func (q *request) check() error {
+	var wrong []fault.Field
+	if q.Person == "" {
+		q.Person = consent.Self
+	}
+	if q.Kind != "extract" {
+		wrong = append(wrong, fault.Field{Field: "kind", Code: "kind_unknown", Detail: fault.Text{
+			RU: "Вид документа: extract.", EN: "Kind of document: extract."}})
+	}
+	if q.Format != "pdf" {
+		wrong = append(wrong, fault.Field{Field: "format", Code: "format_unknown", Detail: fault.Text{
+			RU: "Формат документа: pdf.", EN: "Format of the document: pdf."}})
+	}
+	if wrong != nil {
+		return fault.Wrong(wrong...)
+	}
+	return nil
+}
+
+var (
+	errNoPolicy = fault.New(fault.Conflict, "policy_not_loaded",
+		"Данных о полисе в кабинете ещё нет. Запросите их, потом получите выписку.",
+		"The cabinet has no data of the policy yet. Request them, then get the extract.").Suggesting("lookup")
+	errStillRendering = fault.New(fault.Unavailable, "extract_rendering",
+		"Выписка готовится. Повторите через несколько секунд.",
+		"The extract is being made. Try again in a few seconds.")
+)
+
+// make renders an extract, or finds the one that shows the same data.
+//
+// The bytes lie in another store than the state, so this is the one place with
+// a lease: the extract is first noted as rendering, with an event that erases
+// its object unless it becomes ready in time; then the object is written; then
+// the extract is made ready, if the consent and the lease still stand. A process
+// that dies in between, or a consent revoked in between, leaves nothing behind.
+func (r *rendering) make(c *web.Call) (web.Answer, error) {
+	var q request
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	if err := q.check(); err != nil {
+		return web.Answer{}, err
+	}
+	deadline := r.machine().Add(lease / 3)
+	for {
+		got, err := r.reserve(c, q)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		switch {
+		case got.Mine:
+			ready, err := r.render(c, q, got)
+			if err != nil {
+				return web.Answer{}, err
+			}
+			return r.answer(c, ready, web.Created)
+		case got.Extract.State == cabinet.Ready:
+			return r.answer(c, got.Extract, web.OK)
+		}
+		// Another call renders the very same.
+		if r.machine().After(deadline) {
+			return web.Answer{}, errStillRendering
+		}
+		select {
+		case <-time.After(poll):
+		case <-c.Done():
+			return web.Answer{}, errStillRendering
+		}
+	}
+}
+
+// reserved is an extract to render, or one that another call has rendered or is
+// rendering.
+type reserved struct {
+	Extract cabinet.Extract
+	Card    policy.Card
+	Epoch   int
+	Settle  store.Event
+	Mine    bool
+}
+
+func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
+	home := c.Caller.Account
+	account, copied := store.Account(home), store.Card(home, q.Person)
+	now := r.law()
+	return store.Change(c, r.store, c.Grant, home, store.Once{}, []store.Ref{account.Ref, copied.Ref},
+		func(tx *store.Tx) (reserved, error) {
+			have, _, err := store.Get(tx.View, account)
+			if err != nil {
+				return reserved{}, err
+			}
+			if err := have.Consents.Covers(q.Person); err != nil {
+				return reserved{}, err
+			}
+			card, found, err := store.Get(tx.View, copied)
+			if err != nil {
+				return reserved{}, err
+			}
+			if !found {
+				return reserved{}, errNoPolicy
+			}
+			content, err := r.content(card, now)
+			if err != nil {
+				return reserved{}, err
+			}
+			same, known := have.Same(q.Person, q.Kind, q.Format, content)
+			if known && (same.State == cabinet.Ready || r.machine().Before(same.Lease)) {
+				return reserved{Extract: same}, nil
+			}
+			id := ident.New(r.machine())
+			day := calendar.Today(now, card.Insurance.Region).String()
+			e := cabinet.Extract{
+				ID: id, Number: ident.Number(day, id), Code: ident.Secret(), Person: q.Person, Kind: q.Kind, Format: q.Format,
+				Content: content, State: cabinet.Rendering, Lease: r.machine().Add(lease), Created: now,
+			}
+			have, dropped := have.With(e)
+			for _, old := range dropped {
+				tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: old.ID}, 0)
+			}
+			settle := tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: id}, lease)
+			return reserved{Extract: e, Card: card, Epoch: have.Consents.Epoch(q.Person), Settle: settle, Mine: true}, store.Put(tx, account, have)
+		})
+}
+
+// render draws, stores and publishes a reserved extract.
+func (r *rendering) render(c *web.Call, q request, got reserved) (cabinet.Extract, error) {
+	home, e := c.Caller.Account, got.Extract
+	pdf, err := r.renderer.Render(r.page(e, got.Card))
+	if err != nil {
+		return e, err
+	}
+	if err := r.objects.Put(c, r.object(home, e.ID), mediaType, pdf); err != nil {
+		return e, err
+	}
+	sum := sha256.Sum256(pdf)
+	e.State, e.Lease, e.Bytes, e.SHA256 = cabinet.Ready, time.Time{}, len(pdf), hex.EncodeToString(sum[:])
+	account := store.Account(home)
+	_, err = store.Change(c, r.store, c.Grant, home, store.Once{}, []store.Ref{account.Ref},
+		func(tx *store.Tx) (struct{}, error) {
+			have, _, err := store.Get(tx.View, account)
+			if err != nil {
+				return struct{}{}, err
+			}
+			if err := have.Consents.Covers(q.Person); err != nil {
+				return struct{}{}, err
+			}
+			if _, still := have.Find(e.ID); !still || have.Consents.Epoch(q.Person) != got.Epoch {
+				return struct{}{}, errStale
+			}
+			tx.Acknowledge(got.Settle)
+			have, _ = have.With(e)
+			return struct{}{}, store.Put(tx, account, have)
+		})
+	switch {
+	case errors.Is(err, errStale), errors.Is(err, consent.ErrRequired), errors.Is(err, store.ErrHandled):
+		// Revoked or given up while we rendered. The event that was left for
+		// this case would erase the object too; sooner is better.
+		erase := r.objects.Delete(context.WithoutCancel(c), r.object(home, e.ID))
+		if errors.Is(err, consent.ErrRequired) {
+			return e, err
+		}
+		return e, errors.Join(errStale, erase)
+	case err != nil:
+		return e, err
+	}
+	return e, nil
+}
+
+var errStale = fault.New(fault.Conflict, "extract_superseded",
+	"Пока выписка готовилась, данные изменились. Запросите её снова.",
+	"The data changed while the extract was being made. Request it again.")
+
+// settle ends an extract that did not become ready, and erases the bytes of one
+// that is no longer the cabinet's.
+func (r *rendering) settle(c *web.Call) (web.Answer, error) {
+	var e store.Event
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	grant := c.Grant.About(e.Home)
+	account := store.Account(e.Home)
+	v, err := r.store.View(c, grant, e.Home, account.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	have, _, err := store.Get(v, account)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	kept := false
+	if x, found := have.Find(e.Subject); found {
+		if x.State == cabinet.Rendering && r.machine().Before(x.Lease) {
+			return web.Answer{}, errStillRendering // too early: delivered again
+		}
+		kept = x.State == cabinet.Ready
+	}
+	if !kept {
+		if err := r.objects.Delete(c, r.object(e.Home, e.Subject)); err != nil {
+			return web.Answer{}, err
+		}
+	}
+	_, err = store.Change(c, r.store, grant, e.Home, store.Once{}, []store.Ref{account.Ref},
+		func(tx *store.Tx) (struct{}, error) {
+			tx.Acknowledge(e)
+			have, found, err := store.Get(tx.View, account)
+			if err != nil || !found {
+				return struct{}{}, err
+			}
+			if x, there := have.Find(e.Subject); there && x.State != cabinet.Ready {
+				return struct{}{}, store.Put(tx, account, have.Dropping(e.Subject))
+			}
+			return struct{}{}, nil
+		})
+	if err != nil && !errors.Is(err, store.ErrHandled) {
+		return web.Answer{}, err
+	}
+	return web.OK(map[string]bool{"kept": kept})
+}
+
+// object is the opaque name of an extract's bytes.
+func (r *rendering) object(home, id string) string { return r.store.Digest("object", home, id) }
+
+// content is a digest of everything that the extract shows of the person.
+func (r *rendering) content(card policy.Card, now time.Time) (string, error) {
+	card.AsOf, card.Warnings = time.Time{}, nil
+	shown := r.page(cabinet.Extract{Created: now}, card)
+	shown.FormedAt = time.Time{}
+	b, err := json.Marshal(shown)
+	if err != nil {
+		return "", err
+	}
+	return r.store.Digest("content", string(b)), nil
+}

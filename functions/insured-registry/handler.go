@@ -1,0 +1,329 @@
+// Package function is insured-registry, the register of a region's fund: who is
+// insured, by whom, since when.
+package function
+
+import (
+	"errors"
+
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"polis/shared/access"
+	"polis/shared/calendar"
+	"polis/shared/clock"
+	"polis/shared/config"
+	"polis/shared/directory"
+	"polis/shared/fault"
+	"polis/shared/person"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// Name of the function.
+const Name = "insured-registry"
+
+type register struct {
+	store *store.Store
+	law   clock.Clock
+	home  string // region whose fund runs this installation
+}
+
+// New makes the function from its settings.
+func New(env *config.Env) (handler.FunctionHandler, error) {
+	r := &register{store: store.Open(env), law: env.Law, home: env.String("region", "26")}
+	if _, ok := directory.FindRegion(r.home); !ok {
+		env.Fault("region", "%q is not a region", r.home)
+	}
+	edge := web.Open(env, Name)
+	if err := env.Err(); err != nil {
+		return nil, err
+	}
+	return edge.With(
+		web.Route{Method: "POST", Pattern: "/find", Action: access.LookUpInsured, Do: r.find},
+		web.Route{Method: "POST", Pattern: "/children", Action: access.LookUpInsured, Do: r.children},
+		web.Route{Method: "POST", Pattern: "/records", Action: access.RecordInsured, Do: r.enrol},
+		web.Route{Method: "POST", Pattern: "/events", Action: access.RecordBirth, Do: r.event},
+		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportInsured, Do: r.load},
+	), nil
+}
+
+func (r *register) today(region string) calendar.Date { return calendar.Today(r.law(), region) }
+
+// find answers a cabinet's question with a card or with reasons.
+func (r *register) find(c *web.Call) (web.Answer, error) {
+	var q policy.Question
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	if q.Child != "" {
+		return r.findChild(c, q)
+	}
+	query := store.Query{SNILS: q.Applicant.SNILS, Document: q.Applicant.Document}
+	if q.ENP != "" {
+		query = store.Query{ENP: q.ENP}
+	}
+	records, err := r.store.Find(c, c.Grant, query)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(policy.Answer(q, records, r.today(r.home), r.law()))
+}
+
+var errNoChild = fault.New(fault.NotFound, "person_not_found",
+	"Такого человека среди ваших детей в регистре нет.", "The register has no such person among your children.")
+
+// findChild shows a child's record to its recorded representatives only; to
+// everybody else it does not exist.
+func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error) {
+	record, found, err := r.store.Record(c, c.Grant, q.Child)
+	if err != nil && fault.HasKind(err, fault.Unavailable) {
+		return web.Answer{}, err
+	}
+	today := r.today(r.home)
+	if err != nil || !found || !record.RepresentedBy(q.Applicant.SNILS, today) {
+		return web.Answer{}, errNoChild
+	}
+	card := policy.CardOf(record, today, r.law())
+	return web.OK(policy.Finding{Card: &card})
+}
+
+func (r *register) children(c *web.Call) (web.Answer, error) {
+	var q policy.Question
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	records, err := r.store.Children(c, c.Grant, q.Applicant.SNILS)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	children := []policy.Child{}
+	for _, record := range records {
+		if record.RepresentedBy(q.Applicant.SNILS, r.today(r.home)) {
+			children = append(children, policy.Child{ID: record.ID, Name: record.Person.Name, Birth: record.Person.Birth})
+		}
+	}
+	return web.OK(map[string]any{"items": children})
+}
+
+var errInsured = fault.New(fault.Conflict, "already_insured",
+	"Вы уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
+	"You are in the register already, no new policy is needed. Request the policy's data.").Suggesting("lookup")
+
+// enrol puts a person on record for an application. Repeated for the same
+// application it answers with the record made at first.
+func (r *register) enrol(c *web.Call) (web.Answer, error) {
+	var e policy.Enrolment
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	today := r.today(e.Region)
+	if wrong := e.Person.Check("person", today); wrong != nil {
+		return web.Answer{}, fault.Wrong(wrong...)
+	}
+	record := policy.Enrol(r.store.InsuredID("snils", string(e.Person.SNILS)), "", e.Person, e.Region, e.SMO, e.Cause, today)
+	record.RecordedAt = r.law()
+	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if made.Cause != e.Cause {
+		return web.Answer{}, errInsured
+	}
+	return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP})
+}
+
+// birth is what ZAGS reports of one.
+type birth struct {
+	Kind     string             `json:"kind"`
+	SourceID string             `json:"source_id"`
+	Region   string             `json:"region"`
+	Record   policy.BirthRecord `json:"record"`
+	Child    person.Person      `json:"child"`
+	Mother   person.SNILS       `json:"mother"`
+	Father   person.SNILS       `json:"father"`
+}
+
+var errSource = fault.New(fault.Forbidden, "source_not_allowed",
+	"Этот источник не передаёт такие события.", "This source does not report such events.")
+
+// event takes a birth. The civil record is the key of it: delivered again, it
+// is the same child.
+func (r *register) event(c *web.Call) (web.Answer, error) {
+	var b birth
+	if err := c.Bind(&b); err != nil {
+		return web.Answer{}, err
+	}
+	if b.Kind != "birth" {
+		return web.Answer{}, fault.WrongField("kind", "kind_unknown", "Неизвестный вид события.", "Unknown kind of event.")
+	}
+	if c.Caller.Unit != "zags" {
+		return web.Answer{}, errSource
+	}
+	today := r.today(b.Region)
+	b.Child = b.Child.Normalised()
+	wrong := b.Child.Check("child", today)
+	if _, ok := directory.FindRegion(b.Region); !ok {
+		wrong = append(wrong, wrongRegion("region"))
+	}
+	if b.Record.Number == "" || len(b.Record.Number) > 40 {
+		wrong = append(wrong, fault.Field{Field: "record.number", Code: "required", Detail: fault.Text{RU: "Укажите номер актовой записи.", EN: "Give the number of the civil record."}})
+	}
+	for field, parent := range map[string]*person.SNILS{"mother": &b.Mother, "father": &b.Father} {
+		if *parent == "" {
+			continue
+		}
+		parsed, err := person.ParseSNILS(string(*parent))
+		if err != nil {
+			f := fault.From(err).Fields[0]
+			f.Field = field
+			wrong = append(wrong, f)
+		}
+		*parent = parsed
+	}
+	if b.Mother == "" && b.Father == "" {
+		wrong = append(wrong, fault.Field{Field: "mother", Code: "required", Detail: fault.Text{RU: "Укажите хотя бы одного из родителей.", EN: "Name at least one of the parents."}})
+	}
+	if wrong != nil {
+		return web.Answer{}, fault.Wrong(wrong...)
+	}
+	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today)
+	record.RecordedAt, record.Birth = r.law(), &b.Record
+	for _, parent := range []person.SNILS{b.Mother, b.Father} {
+		if parent != "" {
+			record.Representatives = append(record.Representatives, parent)
+		}
+	}
+	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Accepted(map[string]string{"id": made.ID, "source_id": b.SourceID})
+}
+
+// row of an import: one person as another register has them.
+type row struct {
+	ENP            string              `json:"enp"`
+	SNILS          string              `json:"snils"`
+	Name           person.Name         `json:"name"`
+	Sex            person.Sex          `json:"sex"`
+	Birth          calendar.Date       `json:"birth_date"`
+	Document       person.Document     `json:"document"`
+	Region         string              `json:"region"`
+	Insurer        string              `json:"insurer"`
+	Since          calendar.Date       `json:"since"`
+	Clinic         *policy.Clinic      `json:"clinic"`
+	SuspendedFrom  calendar.Date       `json:"suspended_from"`
+	BirthRecord    *policy.BirthRecord `json:"birth_record"`
+	Representative []person.SNILS      `json:"representatives"`
+}
+
+type refusal struct {
+	Line  int    `json:"line"` // of the chunk, from 1
+	Field string `json:"field,omitempty"`
+	Code  string `json:"code"`
+}
+
+// maxRows of one chunk.
+const maxRows = 500
+
+// load imports a chunk of persons. Each row is put on record or refused by
+// itself; a chunk sent again changes nothing.
+func (r *register) load(c *web.Call) (web.Answer, error) {
+	var chunk struct {
+		SourceID string `json:"source_id"`
+		Records  []row  `json:"records"`
+	}
+	if err := c.Bind(&chunk); err != nil {
+		return web.Answer{}, err
+	}
+	if chunk.SourceID == "" {
+		return web.Answer{}, fault.WrongField("source_id", "required", "Укажите номер выгрузки.", "Give the id of the import.")
+	}
+	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
+		return web.Answer{}, fault.WrongField("records", "out_of_range", "От 1 до 500 записей.", "From 1 to 500 records.")
+	}
+	imported, unchanged, refused := 0, 0, []refusal{}
+	for i, line := range chunk.Records {
+		record, err := r.record(line, chunk.SourceID)
+		made := false
+		if err == nil {
+			var have policy.Insured
+			have, made, err = r.store.PutOnRecord(c, c.Grant, record)
+			if err == nil && !made && have.ENP != record.ENP {
+				err = fault.New(fault.Conflict, "enp_differs", "", "")
+			}
+		}
+		var f *fault.Error
+		switch {
+		case err == nil && made:
+			imported++
+		case err == nil:
+			unchanged++
+		case errors.As(err, &f) && f.Kind != fault.Unavailable:
+			refused = append(refused, refusal{Line: i + 1, Field: fieldOf(f), Code: codeOf(f)})
+		default:
+			return web.Answer{}, err // sent again, the chunk goes on where it broke off
+		}
+	}
+	return web.Accepted(map[string]any{"source_id": chunk.SourceID, "imported": imported, "unchanged": unchanged, "refused": refused})
+}
+
+func fieldOf(f *fault.Error) string {
+	if len(f.Fields) > 0 {
+		return f.Fields[0].Field
+	}
+	return ""
+}
+
+func codeOf(f *fault.Error) string {
+	if len(f.Fields) > 0 {
+		return f.Fields[0].Code
+	}
+	return f.Code
+}
+
+func (r *register) record(line row, source string) (policy.Insured, error) {
+	p := person.Person{SNILS: person.SNILS(line.SNILS), Name: line.Name, Sex: line.Sex, Birth: line.Birth, Document: line.Document}.Normalised()
+	today := r.today(r.home)
+	// A document may have run out since it was recorded.
+	if wrong := p.Check("", line.Since); wrong != nil {
+		return policy.Insured{}, fault.Wrong(wrong...)
+	}
+	enp, err := person.ParseENP(line.ENP)
+	if err != nil {
+		return policy.Insured{}, err
+	}
+	if _, ok := directory.FindRegion(line.Region); !ok {
+		return policy.Insured{}, fault.Wrong(wrongRegion("region"))
+	}
+	if insurer, ok := directory.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
+		return policy.Insured{}, fault.WrongField("insurer", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
+	}
+	if line.Since.IsZero() || line.Since.After(today) {
+		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
+	}
+	cause := []string{"snils", string(p.SNILS)}
+	switch {
+	case line.BirthRecord != nil:
+		cause = []string{"birth", line.BirthRecord.Number}
+	case p.SNILS == "":
+		cause = []string{"document", p.Document.Key()}
+	}
+	record := policy.Enrol(r.store.InsuredID(cause...), enp, p, line.Region, line.Insurer, source, line.Since)
+	record.RecordedAt, record.Clinic, record.Birth = r.law(), line.Clinic, line.BirthRecord
+	for _, snils := range line.Representative {
+		parsed, err := person.ParseSNILS(string(snils))
+		if err != nil {
+			return policy.Insured{}, err
+		}
+		record.Representatives = append(record.Representatives, parsed)
+	}
+	if !line.SuspendedFrom.IsZero() {
+		record.State, record.StateSince = policy.Suspended, line.SuspendedFrom
+	}
+	return record, nil
+}
+
+func wrongRegion(field string) fault.Field {
+	return fault.Field{Field: field, Code: "region_unknown", Detail: fault.Text{RU: "Нет региона с таким кодом.", EN: "There is no region with this code."}}
+}

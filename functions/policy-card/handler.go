@@ -1,0 +1,144 @@
+// Package function is policy-card: the policy as the cabinet has it, and the
+// family whose policies can be shown.
+package function
+
+import (
+	"cmp"
+	"time"
+
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"polis/shared/access"
+	"polis/shared/calendar"
+	"polis/shared/clock"
+	"polis/shared/config"
+	"polis/shared/consent"
+	"polis/shared/directory"
+	"polis/shared/fault"
+	"polis/shared/gateway"
+	"polis/shared/person"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// Name of the function.
+const Name = "policy-card"
+
+type cards struct {
+	store    *store.Store
+	register *gateway.Client
+	law      clock.Clock
+}
+
+// New makes the function from its settings.
+func New(env *config.Env) (handler.FunctionHandler, error) {
+	k := &cards{store: store.Open(env), register: gateway.Open(env, Name), law: env.Law}
+	edge := web.Open(env, Name)
+	if err := env.Err(); err != nil {
+		return nil, err
+	}
+	return edge.With(
+		web.Route{Method: "GET", Pattern: "/", Action: access.ReadCard, Do: k.card},
+		web.Route{Method: "GET", Pattern: "/family", Action: access.ReadCard, Do: k.family},
+	), nil
+}
+
+// view is a card as the citizen sees it.
+type view struct {
+	Person     string         `json:"person"`
+	ENP        person.ENP     `json:"enp"`
+	ENPGrouped string         `json:"enp_grouped"`
+	Name       person.Name    `json:"name"`
+	Sex        person.Sex     `json:"sex"`
+	Birth      calendar.Date  `json:"birth_date"`
+	Status     policy.Shown   `json:"status"`
+	Text       string         `json:"text"`
+	ValidFrom  calendar.Date  `json:"valid_from"`
+	ValidUntil calendar.Date  `json:"valid_until,omitzero"`
+	Region     string         `json:"region"`
+	RegionName string         `json:"region_name"`
+	Insurer    insurer        `json:"insurer"`
+	Clinic     *policy.Clinic `json:"clinic,omitempty"`
+	Warnings   []string       `json:"warnings,omitempty"`
+	AsOf       time.Time      `json:"as_of"`
+}
+
+// insurer is the contact with the day since which it insures.
+type insurer struct {
+	directory.Contact
+	Since calendar.Date `json:"since"`
+}
+
+var errEmpty = fault.New(fault.NotFound, "policy_not_loaded",
+	"Данных о полисе в кабинете ещё нет. Запросите их.",
+	"The cabinet has no data of the policy yet. Request them.").Suggesting("lookup")
+
+func (k *cards) card(c *web.Call) (web.Answer, error) {
+	who := cmp.Or(c.Query.Get("person"), consent.Self)
+	account, copied := store.Account(c.Caller.Account), store.Card(c.Caller.Account, who)
+	v, err := k.store.View(c, c.Grant, c.Caller.Account, account.Ref, copied.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	have, _, err := store.Get(v, account)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if err := have.Consents.Covers(who); err != nil {
+		if who != consent.Self {
+			// Whether a child exists is told to its representatives only.
+			var f policy.Finding
+			if err := k.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: c.Caller.Person, Child: who}, &f); err != nil {
+				return web.Answer{}, err
+			}
+		}
+		return web.Answer{}, err
+	}
+	card, found, err := store.Get(v, copied)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if !found {
+		return web.Answer{}, errEmpty
+	}
+	return web.OK(show(c, who, card, k.law()))
+}
+
+func show(c *web.Call, who string, card policy.Card, now time.Time) view {
+	region := card.Insurance.Region
+	zone, _ := calendar.Zone(region)
+	today := calendar.Today(now, region)
+	v := view{
+		Person: who, ENP: card.ENP, ENPGrouped: card.ENP.Grouped(), Name: card.Person.Name, Sex: card.Person.Sex, Birth: card.Person.Birth,
+		Status: card.Shown(today), ValidFrom: card.ValidFrom, ValidUntil: card.ValidUntil, Region: region,
+		Insurer: insurer{directory.ContactOf(card.Insurance.SMO, region), card.Insurance.Since}, Clinic: card.Clinic, Warnings: card.Warnings, AsOf: card.AsOf,
+	}
+	if zone != nil {
+		v.AsOf = card.AsOf.In(zone)
+	}
+	if r, ok := directory.FindRegion(region); ok {
+		v.RegionName = r.Name
+	}
+	v.Text = c.Text(card.ShownText(today))
+	return v
+}
+
+// family lists whose policies the caller may ask for: their own, and each
+// child's of whom the register has them as a representative.
+func (k *cards) family(c *web.Call) (web.Answer, error) {
+	type member struct {
+		Person string        `json:"person"`
+		Name   person.Name   `json:"name"`
+		Birth  calendar.Date `json:"birth_date"`
+	}
+	var children struct{ Items []policy.Child }
+	if err := k.register.Call(c, c.ID, "/insured-registry/children", policy.Question{Applicant: c.Caller.Person}, &children); err != nil {
+		return web.Answer{}, err
+	}
+	items := []member{{consent.Self, c.Caller.Person.Name, c.Caller.Person.Birth}}
+	for _, child := range children.Items {
+		items = append(items, member{child.ID, child.Name, child.Birth})
+	}
+	return web.OK(map[string]any{"items": items})
+}

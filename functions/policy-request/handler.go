@@ -1,0 +1,108 @@
+// Package function is policy-request: show my policy, link a number typed by
+// hand, a first policy; the list and the timeline of all applications.
+package function
+
+import (
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"polis/shared/access"
+	"polis/shared/application"
+	"polis/shared/calendar"
+	"polis/shared/clock"
+	"polis/shared/config"
+	"polis/shared/directory"
+	"polis/shared/fault"
+	"polis/shared/gateway"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// Name of the function.
+const Name = "policy-request"
+
+const topic = Name + "/work"
+
+type requests struct {
+	store    *store.Store
+	register *gateway.Client
+	law      clock.Clock
+	terms    application.Terms
+	days     calendar.Workdays
+	home     string
+}
+
+// New makes the function from its settings.
+func New(env *config.Env) (handler.FunctionHandler, error) {
+	r := &requests{
+		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law,
+		terms: application.DefaultTerms(), days: calendar.Default(), home: env.String("region", "26"),
+	}
+	r.terms.Lookup = env.Duration("lookup_term", r.terms.Lookup)
+	if _, ok := directory.FindRegion(r.home); !ok {
+		env.Fault("region", "%q is not a region", r.home)
+	}
+	edge := web.Open(env, Name)
+	if err := env.Err(); err != nil {
+		return nil, err
+	}
+	r.store.OnCommit(func(e store.Event) { r.register.Kick(e.Topic, e) })
+	return edge.With(
+		web.Route{Method: "POST", Pattern: "/", Action: access.Apply, Do: r.submit},
+		web.Route{Method: "GET", Pattern: "/", Action: access.ReadApplications, Do: r.list},
+		web.Route{Method: "GET", Pattern: "/{id}", Action: access.ReadApplications, Do: r.read},
+		web.Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: r.work},
+	), nil
+}
+
+var errNoApplication = fault.New(fault.NotFound, "application_not_found",
+	"Такого заявления нет.", "There is no such application.")
+
+func (r *requests) read(c *web.Call) (web.Answer, error) {
+	doc := store.Application(c.Caller.Account, c.Segment("id"))
+	v, err := r.store.View(c, c.Grant, c.Caller.Account, doc.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	a, found, err := store.Get(v, doc)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if !found {
+		return web.Answer{}, errNoApplication
+	}
+	return web.OK(show(c, a, r.law()))
+}
+
+func (r *requests) list(c *web.Call) (web.Answer, error) {
+	limit, err := c.Limit()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	ids, err := r.store.Page(c, c.Grant, store.Applications(c.Caller.Account), c.Query.Get("next"), limit)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	reads := make([]store.Ref, len(ids))
+	for i, id := range ids {
+		reads[i] = store.Application(c.Caller.Account, id).Ref
+	}
+	v, err := r.store.View(c, c.Grant, c.Caller.Account, reads...)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	items := []view{}
+	for _, id := range ids {
+		a, found, err := store.Get(v, store.Application(c.Caller.Account, id))
+		if err != nil {
+			return web.Answer{}, err
+		}
+		if found {
+			items = append(items, show(c, a, r.law()))
+		}
+	}
+	answer := map[string]any{"items": items}
+	if len(ids) == limit {
+		answer["next"] = ids[limit-1]
+	}
+	return web.OK(answer)
+}

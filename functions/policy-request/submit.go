@@ -1,0 +1,245 @@
+package function
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"polis/shared/application"
+	"polis/shared/calendar"
+	"polis/shared/consent"
+	"polis/shared/directory"
+	"polis/shared/fault"
+	"polis/shared/ident"
+	"polis/shared/person"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// request is what a citizen submits.
+type request struct {
+	Kind   application.Kind `json:"kind"`
+	Person string           `json:"person"`
+	What   []string         `json:"what"`
+	ENP    string           `json:"enp"`
+	SMO    string           `json:"smo"`
+	Region string           `json:"region"`
+}
+
+// What can be asked for apart.
+const (
+	whatPolicy     = "policy"
+	whatAttachment = "attachment"
+)
+
+// check normalises the request and names every wrong field.
+func (q *request) check(home string, today calendar.Date) error {
+	var wrong []fault.Field
+	note := func(field, code, ru, en string) {
+		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
+	}
+	only := func(field, value string, kinds ...application.Kind) {
+		if value != "" && !slices.Contains(kinds, q.Kind) {
+			note(field, "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
+		}
+	}
+	if !slices.Contains([]application.Kind{application.Lookup, application.Link, application.Register}, q.Kind) {
+		note("kind", "kind_unknown", "Вид заявления: lookup, link или register.", "Kind of application: lookup, link or register.")
+		return fault.Wrong(wrong...)
+	}
+	q.Person = cmp.Or(q.Person, consent.Self)
+	if q.Person != consent.Self && q.Kind != application.Lookup {
+		note("person", "self_only", "Это заявление подают только за себя.", "This application is for oneself only.")
+	}
+	only("enp", q.ENP, application.Link)
+	only("smo", q.SMO, application.Register)
+	if q.Kind == application.Link {
+		enp, err := person.ParseENP(q.ENP)
+		if err != nil {
+			wrong = append(wrong, fault.From(err).Fields...)
+		}
+		q.ENP = string(enp)
+	}
+	if q.Region == "" && q.Kind == application.Register {
+		note("region", "required", "Укажите регион проживания.", "Give the region of residence.")
+	}
+	q.Region = cmp.Or(q.Region, home)
+	if _, ok := directory.FindRegion(q.Region); !ok {
+		note("region", "region_unknown", "Нет региона с таким кодом.", "There is no region with this code.")
+	}
+	if q.SMO != "" {
+		insurer, ok := directory.FindInsurer(q.SMO)
+		if !ok || insurer.Region != q.Region || !insurer.InForce(today) {
+			note("smo", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
+		}
+	}
+	if q.Kind == application.Register && q.What != nil {
+		note("what", "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
+	}
+	for _, w := range q.What {
+		if w != whatPolicy && w != whatAttachment {
+			note("what", "what_unknown", "Можно запросить policy и attachment.", "One can ask for policy and attachment.")
+			break
+		}
+	}
+	if wrong != nil {
+		return fault.Wrong(wrong...)
+	}
+	if q.Kind != application.Register && q.What == nil {
+		q.What = []string{whatPolicy, whatAttachment}
+	}
+	return nil
+}
+
+var (
+	errAdultsOnly = fault.New(fault.Conflict, "representative_needed",
+		"До 18 лет полис оформляет родитель или другой законный представитель.",
+		"Below 18 a parent or another legal representative applies for the policy.")
+	errDocument = fault.New(fault.Conflict, "document_not_confirmed",
+		"Паспорт гражданина РФ не подтверждён в учётной записи. Проверьте его данные в профиле и подождите подтверждения.",
+		"The passport of a citizen of Russia is not confirmed in the account. Check its data in the profile and wait for the confirmation.")
+	errSNILS = fault.New(fault.Conflict, "snils_missing",
+		"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
+		"The account has no SNILS. Add it to the profile and log in again.")
+)
+
+// mayApply holds what the applicant must be. An adult citizen with verified
+// documents is put on record by rule, without anybody's decision.
+func mayApply(kind application.Kind, p person.Person, today calendar.Date) error {
+	if wrong := p.Check("applicant", today); wrong != nil {
+		return fault.Wrong(wrong...)
+	}
+	if p.SNILS == "" {
+		return errSNILS
+	}
+	if kind != application.Register {
+		return nil
+	}
+	if p.Birth.Age(today) < 18 {
+		return errAdultsOnly
+	}
+	if p.Document.Type != person.Passport {
+		return errDocument
+	}
+	return nil
+}
+
+func (r *requests) due(kind application.Kind, region string, now time.Time) (time.Time, error) {
+	if kind != application.Register {
+		return now.Add(r.terms.Lookup), nil
+	}
+	// The policy is ready within one working day, by the region's own clock.
+	zone, _ := calendar.Zone(region)
+	day, err := r.days.AddWorkingDays(calendar.Today(now, region), 1)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return day.AddDays(1).Start(zone).Add(-time.Second), nil
+}
+
+func (r *requests) submit(c *web.Call) (web.Answer, error) {
+	var q request
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	now := r.law()
+	if err := q.check(r.home, calendar.Today(now, r.home)); err != nil {
+		return web.Answer{}, err
+	}
+	applicant := c.Caller.Person
+	if err := mayApply(q.Kind, applicant, calendar.Today(now, q.Region)); err != nil {
+		return web.Answer{}, err
+	}
+	if q.Person != consent.Self {
+		var finding policy.Finding
+		if err := r.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: applicant, Child: q.Person}, &finding); err != nil {
+			return web.Answer{}, err
+		}
+	}
+	key, err := c.IdempotencyKey()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	due, err := r.due(q.Kind, q.Region, now)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	id := ident.New(now)
+	a := application.Application{
+		ID: id, Number: ident.Number(calendar.Today(now, q.Region).String(), id), Kind: q.Kind, Person: q.Person,
+		What: q.What, Region: q.Region, SMO: q.SMO, ENP: person.ENP(q.ENP), Applicant: applicant,
+	}.Begin(now, due, textSubmitted)
+
+	account, doc := store.Account(c.Caller.Account), store.Application(c.Caller.Account, id)
+	once := r.store.OnceFor(c.Caller.Account, Name, key, c.Body)
+	stored, err := store.Change(c, r.store, c.Grant, c.Caller.Account, once, []store.Ref{account.Ref, doc.Ref},
+		func(tx *store.Tx) (submitted, error) {
+			have, _, err := store.Get(tx.View, account)
+			if err != nil {
+				return submitted{}, err
+			}
+			if q.Kind != application.Register {
+				if err := have.Consents.Covers(q.Person); err != nil {
+					return submitted{}, err
+				}
+			}
+			a.Epoch = have.Consents.Epoch(q.Person)
+			// A second click finds the application of the first.
+			if open := have.Open[asked(a)]; open != "" {
+				return submitted{Earlier: open}, nil
+			}
+			have = have.Opening(asked(a), id)
+			tx.Append(store.Applications(c.Caller.Account), id)
+			tx.Schedule(topic, c.Caller.Account, id, a.NextTry.Add(firstRetry))
+			tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: id}, 0)
+			if err := store.Put(tx, account, have); err != nil {
+				return submitted{}, err
+			}
+			return submitted{Made: &a}, store.Put(tx, doc, a)
+		})
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if stored.Made == nil {
+		if stored.Made, err = r.earlier(c, stored.Earlier); err != nil {
+			return web.Answer{}, err
+		}
+	}
+	return web.Accepted(show(c, *stored.Made, now))
+}
+
+// submitted is what a submission led to: a new application, or the id of one
+// that asks for the same and is under way.
+type submitted struct {
+	Made    *application.Application `json:"made,omitempty"`
+	Earlier string                   `json:"earlier,omitempty"`
+}
+
+// asked tells applications apart that ask for something else. A revoked consent
+// begins a new epoch, and with it a new application.
+func asked(a application.Application) string {
+	what := []string{string(a.Kind), a.Person, strconv.Itoa(a.Epoch)}
+	if a.Kind == application.Link {
+		what = append(what, string(a.ENP))
+	}
+	return strings.Join(what, " ")
+}
+
+func (r *requests) earlier(c *web.Call, id string) (*application.Application, error) {
+	doc := store.Application(c.Caller.Account, id)
+	v, err := r.store.View(c, c.Grant, c.Caller.Account, doc.Ref)
+	if err != nil {
+		return nil, err
+	}
+	a, found, err := store.Get(v, doc)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, errNoApplication
+	}
+	return &a, nil
+}

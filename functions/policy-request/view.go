@@ -1,0 +1,161 @@
+package function
+
+import (
+	"time"
+
+	"polis/shared/application"
+	"polis/shared/calendar"
+	"polis/shared/directory"
+	"polis/shared/fault"
+	"polis/shared/person"
+	"polis/shared/policy"
+	"polis/shared/web"
+)
+
+// What the timeline says.
+var (
+	textSubmitted = fault.Text{RU: "Заявление подано", EN: "Submitted"}
+	textShown     = fault.Text{RU: "Полис найден, данные уже в кабинете", EN: "The policy is found, its data are in the cabinet"}
+	textEnrolled  = fault.Text{RU: "Вы внесены в регистр, полис оформлен", EN: "You are on record, the policy is issued"}
+	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
+	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
+	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Ничего делать не нужно", EN: "Not found yet, the search goes on. There is nothing to do"}
+	textSilent    = fault.Text{RU: "Регистр временно не отвечает. Запрос сохранён, повторим сами", EN: "The register does not answer for the moment. The request is kept and tried again"}
+	textDiffers   = fault.Text{RU: "Данные отличаются от регистра. Сверьте их со страховой", EN: "The data differ from the register. Compare them with the insurer"}
+)
+
+const (
+	codeConsentRevoked = "consent_revoked"
+	codeNotRepresented = "not_represented"
+)
+
+// reasons that an application can stand for, with the datum each is about.
+var reasons = map[string]application.Reason{
+	policy.NotInRegister: {Detail: fault.Text{
+		RU: "Вашей записи в регистре нет. Оформите полис или позвоните в территориальный фонд.",
+		EN: "The register has no record of you. Apply for a policy or call the regional fund."}},
+	policy.SNILSDiffers: {Field: "snils", Detail: fault.Text{
+		RU: "СНИЛС в регистре другой. Позвоните в страховую и сверьте СНИЛС.",
+		EN: "The register has another SNILS. Call the insurer and compare it."}},
+	policy.BirthDateDiffers: {Field: "birth_date", Detail: fault.Text{
+		RU: "Дата рождения в регистре другая. Позвоните в страховую и сверьте её с документом.",
+		EN: "The register has another birth date. Call the insurer and compare it with the document."}},
+	policy.NameDiffers: {Field: "name", Detail: fault.Text{
+		RU: "Имя в регистре другое. Позвоните в страховую и сверьте его с документом.",
+		EN: "The register has another name. Call the insurer and compare it with the document."}},
+	policy.ENPDiffers: {Field: "enp", Detail: fault.Text{
+		RU: "Полис с этим номером и вашими данными не нашли. Проверьте номер или позвоните в страховую, чтобы сверить СНИЛС и документ.",
+		EN: "No policy with this number and your data was found. Check the number or call the insurer to compare SNILS and document."}},
+	policy.DuplicateRecords: {Detail: fault.Text{
+		RU: "В регистре две записи на одного человека. Позвоните в территориальный фонд: их объединят.",
+		EN: "The register has two records of one person. Call the regional fund: they will be merged."}},
+	codeConsentRevoked: {Detail: fault.Text{
+		RU: "Согласие отозвано, поиск остановлен. Чтобы показать полис, дайте согласие и запросите данные снова.",
+		EN: "The consent was revoked and the search stopped. To show the policy, give consent and request again."}},
+	codeNotRepresented: {Field: "person", Detail: fault.Text{
+		RU: "В регистре вы не записаны представителем этого ребёнка.",
+		EN: "The register does not have you as this child's representative."}},
+	"already_insured": {Detail: fault.Text{
+		RU: "Вы уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
+		EN: "You are in the register already and need no new policy. Request its data."}},
+	"snils_taken": {Field: "snils", Detail: fault.Text{
+		RU: "Этот СНИЛС уже есть в другой записи регистра. Позвоните в территориальный фонд.",
+		EN: "Another record of the register has this SNILS. Call the regional fund."}},
+	"document_taken": {Field: "document", Detail: fault.Text{
+		RU: "Этот документ уже есть в другой записи регистра. Позвоните в территориальный фонд.",
+		EN: "Another record of the register has this document. Call the regional fund."}},
+}
+
+func reason(code string) application.Reason {
+	r := reasons[code]
+	r.Code = code
+	return r
+}
+
+func reasonOr(code string, detail fault.Text) application.Reason {
+	r := reason(code)
+	if r.Detail == (fault.Text{}) {
+		r.Detail = detail
+	}
+	return r
+}
+
+// view is an application as the citizen sees it.
+type view struct {
+	ID        string             `json:"id"`
+	Number    string             `json:"number"`
+	Kind      application.Kind   `json:"kind"`
+	Person    string             `json:"person"`
+	What      []string           `json:"what,omitempty"`
+	Region    string             `json:"region"`
+	SMO       string             `json:"smo,omitempty"`
+	ENP       person.ENP         `json:"enp,omitempty"`
+	Status    application.Status `json:"status"`
+	Text      string             `json:"text"`
+	Submitted time.Time          `json:"submitted"`
+	Due       time.Time          `json:"due"`
+	Overdue   bool               `json:"overdue"`
+	NextTry   time.Time          `json:"next_try,omitzero"`
+	Reasons   []viewReason       `json:"reasons,omitempty"`
+	Help      *help              `json:"help,omitempty"`
+	Timeline  []viewEntry        `json:"timeline"`
+}
+
+type viewReason struct {
+	Field  string `json:"field,omitempty"`
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+}
+
+type viewEntry struct {
+	At     time.Time          `json:"at"`
+	Status application.Status `json:"status"`
+	Detail string             `json:"detail"`
+}
+
+// help says whom to turn to, and what can be done here instead.
+type help struct {
+	Fund     *directory.Fund     `json:"fund,omitempty"`
+	Insurers []directory.Insurer `json:"insurers"`
+	Offer    application.Kind    `json:"offer,omitempty"`
+}
+
+func show(c *web.Call, a application.Application, now time.Time) view {
+	zone, _ := calendar.Zone(a.Region)
+	if zone == nil {
+		zone = time.UTC
+	}
+	last := a.Timeline[len(a.Timeline)-1]
+	v := view{
+		ID: a.ID, Number: a.Number, Kind: a.Kind, Person: a.Person, What: a.What, Region: a.Region, SMO: a.SMO, ENP: a.ENP,
+		Status: a.Status, Text: c.Text(last.Detail), Submitted: a.Submitted.In(zone), Due: a.Due.In(zone),
+		Overdue: !a.Status.Done() && now.After(a.Due),
+	}
+	if !a.NextTry.IsZero() {
+		v.NextTry = a.NextTry.In(zone)
+	}
+	for _, e := range a.Timeline {
+		v.Timeline = append(v.Timeline, viewEntry{e.At.In(zone), e.Status, c.Text(e.Detail)})
+	}
+	for _, r := range a.Reasons {
+		v.Reasons = append(v.Reasons, viewReason{r.Field, r.Code, c.Text(r.Detail)})
+	}
+	if len(a.Reasons) > 0 {
+		v.Help = helpFor(a, calendar.DateOf(now.In(zone)))
+	}
+	return v
+}
+
+func helpFor(a application.Application, today calendar.Date) *help {
+	h := &help{Insurers: directory.InsurersOf(a.Region, today)}
+	if fund, ok := directory.FundOf(a.Region); ok {
+		h.Fund = &fund
+	}
+	switch a.Reasons[0].Code {
+	case policy.NotInRegister:
+		h.Offer = application.Register
+	case "already_insured", codeConsentRevoked:
+		h.Offer = application.Lookup
+	}
+	return h
+}

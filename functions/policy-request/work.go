@@ -1,0 +1,177 @@
+package function
+
+import (
+	"errors"
+	"time"
+
+	"polis/shared/application"
+	"polis/shared/consent"
+	"polis/shared/fault"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// firstRetry is when, by the law clock, work is looked at again that its first
+// event did not bring to an end.
+const firstRetry = time.Minute
+
+// work takes one step with an application: asks the register, and writes what
+// came of it. It is called by the queue and by cron, as often as they like.
+func (r *requests) work(c *web.Call) (web.Answer, error) {
+	var e store.Event
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	grant := c.Grant.About(e.Home)
+	account, doc := store.Account(e.Home), store.Application(e.Home, e.Subject)
+	v, err := r.store.View(c, grant, e.Home, account.Ref, doc.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	a, found, err := store.Get(v, doc)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	have, _, err := store.Get(v, account)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	var out outcome
+	if found && !a.Status.Done() && covered(a, have.Consents) {
+		out = r.ask(c, a)
+	}
+	card := store.Card(e.Home, a.Person)
+	_, err = store.Change(c, r.store, grant, e.Home, store.Once{}, []store.Ref{account.Ref, doc.Ref, card.Ref},
+		func(tx *store.Tx) (struct{}, error) {
+			none := struct{}{}
+			tx.Acknowledge(e)
+			a, found, err := store.Get(tx.View, doc)
+			if err != nil || !found || a.Status.Done() {
+				tx.Schedule(topic, e.Home, e.Subject, time.Time{})
+				return none, err
+			}
+			have, _, err := store.Get(tx.View, account)
+			if err != nil {
+				return none, err
+			}
+			now := r.law()
+			if !covered(a, have.Consents) {
+				// Revoked while we asked: what was found is forgotten.
+				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
+			}
+			if a, err = r.decide(a, out, now); err != nil {
+				return none, err
+			}
+			if out.card != nil {
+				if err := store.Put(tx, card, *out.card); err != nil {
+					return none, err
+				}
+			}
+			if a.Status.Done() {
+				have = have.Closing(asked(a), a.ID)
+				if err := store.Put(tx, account, have); err != nil {
+					return none, err
+				}
+			}
+			tx.Schedule(topic, e.Home, a.ID, a.NextTry)
+			return none, store.Put(tx, doc, a)
+		})
+	if err != nil && !errors.Is(err, store.ErrHandled) {
+		return web.Answer{}, err
+	}
+	return web.OK(map[string]string{"id": e.Subject})
+}
+
+// covered reports whether the application may still go on: one that shows data
+// only under the very consents it was submitted under, a first policy always.
+func covered(a application.Application, l consent.Ledger) bool {
+	if a.Kind == application.Register {
+		return true
+	}
+	return l.Covers(a.Person) == nil && l.Epoch(a.Person) == a.Epoch
+}
+
+// outcome of asking the register once.
+type outcome struct {
+	card     *policy.Card         // shown
+	enrolled *policy.Enrolled     // put on record
+	found    []string             // answered: why it is not shown, by code
+	refuse   []application.Reason // answered: never, and why
+	silent   bool                 // no answer: says nothing about the person
+}
+
+func (r *requests) ask(c *web.Call, a application.Application) outcome {
+	if a.Kind == application.Register {
+		var made policy.Enrolled
+		in := policy.Enrolment{Cause: a.ID, Person: a.Applicant, Region: a.Region, SMO: a.SMO}
+		err := r.register.Call(c, c.ID, "/insured-registry/records", in, &made)
+		switch {
+		case err == nil:
+			return outcome{enrolled: &made}
+		case fault.HasKind(err, fault.Conflict), fault.HasKind(err, fault.Invalid):
+			f := fault.From(err)
+			return outcome{refuse: []application.Reason{reasonOr(f.Code, f.Detail)}}
+		}
+		return outcome{silent: true}
+	}
+	q := policy.Question{Applicant: a.Applicant, ENP: a.ENP}
+	if a.Person != consent.Self {
+		q.Child = a.Person
+	}
+	var finding policy.Finding
+	switch err := r.register.Call(c, c.ID, "/insured-registry/find", q, &finding); {
+	case err == nil && finding.Card != nil:
+		card := limited(*finding.Card, a.What)
+		return outcome{card: &card}
+	case err == nil:
+		return outcome{found: finding.Reasons}
+	case fault.HasKind(err, fault.NotFound):
+		return outcome{refuse: []application.Reason{reason(codeNotRepresented)}}
+	}
+	return outcome{silent: true}
+}
+
+// limited keeps of a card what was asked for.
+func limited(card policy.Card, what []string) policy.Card {
+	for _, w := range what {
+		if w == whatAttachment {
+			return card
+		}
+	}
+	card.Clinic = nil
+	return card
+}
+
+// decide moves the application by what came of the attempt. Only an answer of
+// the register at or after the term ends a search as not found; silence never
+// does.
+func (r *requests) decide(a application.Application, out outcome, now time.Time) (application.Application, error) {
+	a.Tries++
+	if !out.silent {
+		a.Answers++
+	}
+	a.NextTry = r.terms.NextTry(a.Tries, now, a.Due)
+	switch {
+	case out.card != nil:
+		return a.Move(application.Granted, now, textShown)
+	case out.enrolled != nil:
+		a.ENP = out.enrolled.ENP
+		return a.Move(application.Granted, now, textEnrolled)
+	case out.refuse != nil:
+		return a.Move(application.Refused, now, textRefused, out.refuse...)
+	case out.silent:
+		return a.Move(application.Working, now, textSilent)
+	}
+	reasons := make([]application.Reason, len(out.found))
+	for i, code := range out.found {
+		reasons[i] = reason(code)
+	}
+	if !now.Before(a.Due) {
+		return a.Move(application.Refused, now, textNotFound, reasons...)
+	}
+	if len(out.found) == 1 && out.found[0] == policy.NotInRegister {
+		return a.Move(application.Working, now, textSearching)
+	}
+	return a.Move(application.NeedsPerson, now, textDiffers, reasons...)
+}

@@ -152,8 +152,9 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if r.Person != consent.Self {
-		// A child's id is worth something to its representatives only.
+	if r.Person != consent.Self && r.Action == "grant" {
+		// A child's id is worth something to its representatives only. What was
+		// granted is revoked without asking anybody.
 		var finding policy.Finding
 		q := policy.Question{Applicant: c.Caller.Person, Child: r.Person}
 		if err := t.register.Call(c, c.ID, "/insured-registry/find", q, &finding); err != nil {
@@ -162,7 +163,7 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 	}
 	once := t.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	account, card := store.Account(c.Caller.Account), store.Card(c.Caller.Account, r.Person)
-	now, receipt := t.law(), ident.New(t.law())
+	now, receipt := t.law(), ident.New(clock.System())
 	item, err := store.Change(c, t.store, c.Grant, c.Caller.Account, once, []store.Ref{account.Ref, card.Ref},
 		func(tx *store.Tx) (consent.Consent, error) {
 			have, _, err := store.Get(tx.View, account)

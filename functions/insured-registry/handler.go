@@ -13,6 +13,7 @@ import (
 	"polis/shared/config"
 	"polis/shared/directory"
 	"polis/shared/fault"
+	"polis/shared/ident"
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
@@ -75,12 +76,15 @@ var errNoChild = fault.New(fault.NotFound, "person_not_found",
 // findChild shows a child's record to its recorded representatives only; to
 // everybody else it does not exist.
 func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error) {
+	if _, ok := ident.Partition(q.Child); !ok {
+		return web.Answer{}, errNoChild
+	}
 	record, found, err := r.store.Record(c, c.Grant, q.Child)
-	if err != nil && fault.HasKind(err, fault.Unavailable) {
+	if err != nil {
 		return web.Answer{}, err
 	}
 	today := r.today(r.home)
-	if err != nil || !found || !record.RepresentedBy(q.Applicant.SNILS, today) {
+	if !found || !record.RepresentedBy(q.Applicant.SNILS, today) {
 		return web.Answer{}, errNoChild
 	}
 	card := policy.CardOf(record, today, r.law())
@@ -162,42 +166,63 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	today := r.today(b.Region)
 	b.Child = b.Child.Normalised()
 	wrong := b.Child.Check("child", today)
+	if b.SourceID == "" {
+		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
+	}
 	if _, ok := directory.FindRegion(b.Region); !ok {
 		wrong = append(wrong, wrongRegion("region"))
 	}
-	if b.Record.Number == "" || len(b.Record.Number) > 40 {
-		wrong = append(wrong, fault.Field{Field: "record.number", Code: "required", Detail: fault.Text{RU: "Укажите номер актовой записи.", EN: "Give the number of the civil record."}})
-	}
-	for field, parent := range map[string]*person.SNILS{"mother": &b.Mother, "father": &b.Father} {
-		if *parent == "" {
-			continue
-		}
-		parsed, err := person.ParseSNILS(string(*parent))
-		if err != nil {
-			f := fault.From(err).Fields[0]
-			f.Field = field
-			wrong = append(wrong, f)
-		}
-		*parent = parsed
+	switch {
+	case b.Record.Number == "":
+		wrong = append(wrong, required("record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
+	case len(b.Record.Number) > maxRecordNumber:
+		wrong = append(wrong, fault.Field{Field: "record.number", Code: "too_long", Detail: fault.Text{
+			RU: "Номер актовой записи не длиннее 40 знаков.", EN: "The number of a civil record has at most 40 characters."}})
 	}
 	if b.Mother == "" && b.Father == "" {
-		wrong = append(wrong, fault.Field{Field: "mother", Code: "required", Detail: fault.Text{RU: "Укажите хотя бы одного из родителей.", EN: "Name at least one of the parents."}})
+		wrong = append(wrong, required("mother", "Укажите хотя бы одного из родителей.", "Name at least one of the parents."))
+	}
+	var parents []person.SNILS
+	for _, parent := range []struct {
+		field string
+		snils person.SNILS
+	}{{"mother", b.Mother}, {"father", b.Father}} {
+		if parent.snils == "" {
+			continue
+		}
+		snils, err := parseSNILS(parent.field, parent.snils)
+		if err != nil {
+			wrong = append(wrong, err.Fields...)
+		}
+		parents = append(parents, snils)
 	}
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
 	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today)
-	record.RecordedAt, record.Birth = r.law(), &b.Record
-	for _, parent := range []person.SNILS{b.Mother, b.Father} {
-		if parent != "" {
-			record.Representatives = append(record.Representatives, parent)
-		}
-	}
+	record.RecordedAt, record.Birth, record.Representatives = r.law(), &b.Record, parents
 	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
 	if err != nil {
 		return web.Answer{}, err
 	}
 	return web.Accepted(map[string]string{"id": made.ID, "source_id": b.SourceID})
+}
+
+// maxRecordNumber is the length of a civil record's number, with room for those
+// of other countries.
+const maxRecordNumber = 40
+
+// parseSNILS reads a SNILS that stands in another field than "snils".
+func parseSNILS(field string, snils person.SNILS) (person.SNILS, *fault.Error) {
+	parsed, err := person.ParseSNILS(string(snils))
+	if err == nil {
+		return parsed, nil
+	}
+	wrong := fault.From(err)
+	for i := range wrong.Fields {
+		wrong.Fields[i].Field = field
+	}
+	return "", wrong
 }
 
 // row of an import: one person as another register has them.
@@ -284,7 +309,9 @@ func codeOf(f *fault.Error) string {
 
 func (r *register) record(line row, source string) (policy.Insured, error) {
 	p := person.Person{SNILS: person.SNILS(line.SNILS), Name: line.Name, Sex: line.Sex, Birth: line.Birth, Document: line.Document}.Normalised()
-	today := r.today(r.home)
+	if line.Since.IsZero() || line.Since.After(r.today(r.home)) {
+		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
+	}
 	// A document may have run out since it was recorded.
 	if wrong := p.Check("", line.Since); wrong != nil {
 		return policy.Insured{}, fault.Wrong(wrong...)
@@ -299,20 +326,24 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 	if insurer, ok := directory.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
 		return policy.Insured{}, fault.WrongField("insurer", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
 	}
-	if line.Since.IsZero() || line.Since.After(today) {
-		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
-	}
-	cause := []string{"snils", string(p.SNILS)}
+	// What makes the record unique: a record without it would be everybody's.
+	var cause []string
 	switch {
+	case line.BirthRecord != nil && line.BirthRecord.Number == "":
+		return policy.Insured{}, fault.Wrong(required("birth_record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
 	case line.BirthRecord != nil:
 		cause = []string{"birth", line.BirthRecord.Number}
-	case p.SNILS == "":
+	case p.SNILS != "":
+		cause = []string{"snils", string(p.SNILS)}
+	case p.Document.Number != "":
 		cause = []string{"document", p.Document.Key()}
+	default:
+		return policy.Insured{}, fault.Wrong(required("snils", "Укажите СНИЛС или документ.", "Give the SNILS or a document."))
 	}
 	record := policy.Enrol(r.store.InsuredID(cause...), enp, p, line.Region, line.Insurer, source, line.Since)
 	record.RecordedAt, record.Clinic, record.Birth = r.law(), line.Clinic, line.BirthRecord
 	for _, snils := range line.Representative {
-		parsed, err := person.ParseSNILS(string(snils))
+		parsed, err := parseSNILS("representatives", snils)
 		if err != nil {
 			return policy.Insured{}, err
 		}
@@ -322,6 +353,10 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 		record.State, record.StateSince = policy.Suspended, line.SuspendedFrom
 	}
 	return record, nil
+}
+
+func required(field, ru, en string) fault.Field {
+	return fault.Field{Field: field, Code: "required", Detail: fault.Text{RU: ru, EN: en}}
 }
 
 func wrongRegion(field string) fault.Field {

@@ -9,6 +9,7 @@ import (
 
 	"polis/shared/application"
 	"polis/shared/calendar"
+	"polis/shared/clock"
 	"polis/shared/consent"
 	"polis/shared/directory"
 	"polis/shared/fault"
@@ -167,7 +168,7 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	id := ident.New(now)
+	id := ident.New(clock.System())
 	a := application.Application{
 		ID: id, Number: ident.Number(calendar.Today(now, q.Region).String(), id), Kind: q.Kind, Person: q.Person,
 		What: q.What, Region: q.Region, SMO: q.SMO, ENP: person.ENP(q.ENP), Applicant: applicant,

@@ -20,7 +20,7 @@ var start []byte
 
 // New makes the function from its settings.
 func New(env *config.Env) (handler.FunctionHandler, error) {
-	edge := web.Open(env, Name)
+	edge := web.Public(env, Name)
 	if err := env.Err(); err != nil {
 		return nil, err
 	}

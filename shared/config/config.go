@@ -33,7 +33,7 @@ type Env struct {
 // FromOS reads environment variables and the files of the mounted secrets. The
 // setting secret_dir moves the secrets' folder.
 func FromOS() *Env {
-	e := &Env{Law: clock.System, setting: os.LookupEnv}
+	e := &Env{Law: clock.Law, setting: os.LookupEnv}
 	dir := e.String("secret_dir", SecretDir)
 	e.secret = func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
 	return e
@@ -42,7 +42,7 @@ func FromOS() *Env {
 // FromMap serves tests: settings and secrets given by hand.
 func FromMap(settings, secrets map[string]string) *Env {
 	return &Env{
-		Law:     clock.System,
+		Law:     clock.Law,
 		setting: func(name string) (string, bool) { v, ok := settings[name]; return v, ok },
 		secret: func(name string) ([]byte, error) {
 			if v, ok := secrets[name]; ok {

@@ -141,3 +141,19 @@ var Statuses = map[Kind]int{
 	Internal: 500, Malformed: 400, Unauthenticated: 401, Forbidden: 403, NotFound: 404, NoMethod: 405,
 	Conflict: 409, TooLarge: 413, NotSupported: 415, Invalid: 422, TooMany: 429, Unavailable: 503,
 }
+
+// Titles names each kind for people.
+var Titles = map[Kind]Text{
+	Internal:        {RU: "Внутренняя ошибка", EN: "Internal error"},
+	Malformed:       {RU: "Запрос не читается", EN: "Unreadable request"},
+	Unauthenticated: {RU: "Нужно войти", EN: "Login needed"},
+	Forbidden:       {RU: "Нет доступа", EN: "Not allowed"},
+	NotFound:        {RU: "Не найдено", EN: "Not found"},
+	NoMethod:        {RU: "Способ обращения не поддерживается", EN: "Method not supported"},
+	Conflict:        {RU: "Сейчас это сделать нельзя", EN: "Not possible now"},
+	TooLarge:        {RU: "Слишком большой запрос", EN: "Request too large"},
+	NotSupported:    {RU: "Формат не поддерживается", EN: "Format not supported"},
+	Invalid:         {RU: "Проверьте данные", EN: "Check the data"},
+	TooMany:         {RU: "Слишком много запросов", EN: "Too many requests"},
+	Unavailable:     {RU: "Временно не отвечает", EN: "Temporarily unavailable"},
+}

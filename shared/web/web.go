@@ -66,12 +66,20 @@ type Edge struct {
 
 // Open makes the edge of a function from its settings.
 func Open(env *config.Env, function string) *Edge {
-	level := slog.LevelInfo
+	e := Public(env, function)
+	e.Verifier, e.CallKey = identity.Open(env), env.Key("polis-call-key")
+	return e
+}
+
+// Public makes the edge of a function that has public pages only, and so needs
+// neither a login nor secrets.
+func Public(env *config.Env, function string) *Edge {
+	var level slog.Level
 	if err := level.UnmarshalText([]byte(env.String("log_level", "info"))); err != nil {
 		env.Fault("log_level", "is not debug, info, warn or error")
 	}
 	return &Edge{
-		Function: function, Verifier: identity.Open(env), CallKey: env.Key("polis-call-key"), Machine: clock.System,
+		Function: function, Machine: clock.System,
 		Log: slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})).With("function", function),
 	}
 }
@@ -95,14 +103,19 @@ type Call struct {
 	Body     []byte
 	Path     string // as it came, below the function
 	segments map[string]string
-	lang     language
+	english  bool
 }
 
 // Segment is the part of the path that stood for a name in braces.
 func (c *Call) Segment(name string) string { return c.segments[name] }
 
 // Text chooses the caller's language.
-func (c *Call) Text(t fault.Text) string { return c.lang.of(t) }
+func (c *Call) Text(t fault.Text) string {
+	if c.english && t.EN != "" {
+		return t.EN
+	}
+	return t.RU
+}
 
 // Handle answers one request. It never returns an error: each becomes a problem
 // document.
@@ -111,7 +124,7 @@ func (e *Edge) Handle(req handler.Request) (handler.Response, error) {
 	ctx := req.Context()
 	call := &Call{
 		Context: ctx, ID: server.CallID(ctx), Header: req.Header, Body: req.Body, Path: server.Path(ctx),
-		lang: languageOf(req.Header.Get("Accept-Language")),
+		english: server.PrefersEnglish(req.Header.Get("Accept-Language")),
 	}
 	route, err := e.match(req.Method, call)
 	var answer Answer
@@ -133,7 +146,11 @@ func (e *Edge) run(route Route, call *Call, req handler.Request) (Answer, error)
 		if call.Caller, err = e.caller(call); err != nil {
 			return Answer{}, err
 		}
-		if call.Grant, err = call.Caller.May(route.Action, call.ID); err != nil {
+		call.Grant, err = call.Caller.May(route.Action, call.ID)
+		if err != nil && call.Caller.Role == access.Anyone {
+			return Answer{}, ErrNoToken
+		}
+		if err != nil {
 			return Answer{}, err
 		}
 	}
@@ -196,7 +213,10 @@ func (n *noMethod) Unwrap() error { return n.error }
 
 func matchPath(pattern, path string) (map[string]string, bool) {
 	want := strings.Split(strings.Trim(pattern, "/"), "/")
-	have := strings.Split(strings.TrimSuffix(strings.TrimPrefix(path, "/"), "/"), "/")
+	have := strings.Split(strings.TrimPrefix(path, "/"), "/")
+	if n := len(have); n > 1 && have[n-1] == "" && have[n-2] != "" {
+		have = have[:n-1] // one slash at the end is forgiven
+	}
 	if len(want) != len(have) {
 		return nil, false
 	}

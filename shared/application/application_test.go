@@ -1,0 +1,81 @@
+package application
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"polis/shared/fault"
+)
+
+var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
+// who moves next, typed by hand: rows from, columns to.
+var golden = map[Status]string{
+	//            submitted working needs_person granted refused
+	Submitted:   ".xxxx",
+	Working:     ".xxxx",
+	NeedsPerson: ".xxxx",
+	Granted:     ".....",
+	Refused:     ".....",
+}
+
+func TestOnlyTheMovesOfTheTableAreLegal(t *testing.T) {
+	for _, from := range Statuses {
+		for i, to := range Statuses {
+			want := golden[from][i] == 'x'
+			if from.May(to) != want {
+				t.Errorf("%s to %s: %v", from, to, !want)
+			}
+			a := Application{Status: from, Timeline: []Entry{{Status: from}}}
+			moved, err := a.Move(to, noon, fault.Text{RU: "-"})
+			if want != (err == nil) {
+				t.Errorf("%s to %s: %v", from, to, err)
+			}
+			if err != nil && (!errors.Is(err, ErrDone) || moved.Status != from) {
+				t.Errorf("%s to %s: refused with %v, now %s", from, to, err, moved.Status)
+			}
+		}
+	}
+}
+
+func TestTheTimelineTellsEachStepOnce(t *testing.T) {
+	begun := Application{}.Begin(noon, noon.Add(time.Hour), fault.Text{RU: "подано"})
+	searching := fault.Text{RU: "ищем"}
+	a, err := begun.Move(Working, noon.Add(time.Minute), searching)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, _ = a.Move(Working, noon.Add(2*time.Minute), searching)
+	if len(a.Timeline) != 2 {
+		t.Fatalf("the same step stands twice: %v", a.Timeline)
+	}
+	a, _ = a.Move(Granted, noon.Add(3*time.Minute), fault.Text{RU: "готово"})
+	if len(a.Timeline) != 3 || !a.NextTry.IsZero() || !a.Status.Done() {
+		t.Fatalf("%+v", a)
+	}
+	if len(begun.Timeline) != 1 {
+		t.Fatal("a move changed the application that it began from")
+	}
+}
+
+func TestTriesComeLessOftenAndOneFallsOnTheTerm(t *testing.T) {
+	terms := DefaultTerms()
+	due := noon.Add(terms.Lookup)
+	for _, tc := range []struct {
+		name  string
+		tries int
+		now   time.Time
+		want  time.Time
+	}{
+		{"after the first try", 1, noon, noon.Add(time.Minute)},
+		{"after the second", 2, noon, noon.Add(5 * time.Minute)},
+		{"after many", 90, noon, noon.Add(6 * time.Hour)},
+		{"the last before the term is at the term", 90, due.Add(-time.Hour), due},
+		{"silence past the term is tried on", 90, due, due.Add(6 * time.Hour)},
+	} {
+		if got := terms.NextTry(tc.tries, tc.now, due); !got.Equal(tc.want) {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+}

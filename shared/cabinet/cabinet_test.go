@@ -1,0 +1,64 @@
+package cabinet
+
+import (
+	"strconv"
+	"testing"
+)
+
+func TestTheNewestDocumentsAreKeptAndTheRestHandedOverForErasure(t *testing.T) {
+	var a Account
+	var dropped []Extract
+	for i := range keepExtracts + 3 {
+		var out []Extract
+		a, out = a.With(Extract{ID: strconv.Itoa(i), Person: "self"})
+		dropped = append(dropped, out...)
+	}
+	if len(a.Extracts) != keepExtracts || len(dropped) != 3 || dropped[0].ID != "0" || dropped[2].ID != "2" {
+		t.Fatalf("%d kept, dropped %v", len(a.Extracts), dropped)
+	}
+}
+
+func TestRevokingTakesEveryDocumentOfThatPersonAndNoOther(t *testing.T) {
+	var a Account
+	for i, person := range []string{"self", "child", "self"} {
+		a, _ = a.With(Extract{ID: strconv.Itoa(i), Person: person})
+	}
+	left, gone := a.Without("self")
+	if len(left.Extracts) != 1 || left.Extracts[0].Person != "child" || len(gone) != 2 {
+		t.Fatalf("left %v, gone %v", left.Extracts, gone)
+	}
+	if len(a.Extracts) != 3 {
+		t.Fatal("the rule changed the account that it was given")
+	}
+}
+
+func TestTheSameDataAreFoundAgain(t *testing.T) {
+	a, _ := Account{}.With(Extract{ID: "1", Person: "self", Kind: "extract", Format: "pdf", Content: "x"})
+	if e, ok := a.Same("self", "extract", "pdf", "x"); !ok || e.ID != "1" {
+		t.Fatal("not found")
+	}
+	if _, ok := a.Same("self", "extract", "pdf", "y"); ok {
+		t.Fatal("found for other data")
+	}
+	a, _ = a.With(Extract{ID: "1", State: Ready, Person: "self", Kind: "extract", Format: "pdf", Content: "x"})
+	if len(a.Extracts) != 1 || a.Extracts[0].State != Ready {
+		t.Fatalf("%v", a.Extracts)
+	}
+	if a = a.Dropping("1"); len(a.Extracts) != 0 {
+		t.Fatal("still there")
+	}
+}
+
+func TestAnApplicationUnderWayIsFoundByWhatItAsksFor(t *testing.T) {
+	a := Account{}.Opening("lookup self", "one")
+	if a.Open["lookup self"] != "one" {
+		t.Fatal("not noted")
+	}
+	if b := a.Closing("lookup self", "two"); b.Open["lookup self"] != "one" {
+		t.Fatal("closed by another application")
+	}
+	b := a.Closing("lookup self", "one")
+	if b.Open["lookup self"] != "" || a.Open["lookup self"] != "one" {
+		t.Fatal("not closed, or closed in the account that it was given")
+	}
+}

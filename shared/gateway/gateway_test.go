@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"time"
+
+	"polis/shared/access"
+	"polis/shared/config"
+	"polis/shared/fault"
+)
+
+func client(t *testing.T, handle http.HandlerFunc) *Client {
+	t.Helper()
+	srv := httptest.NewServer(handle)
+	t.Cleanup(srv.Close)
+	env := config.FromMap(map[string]string{"gateway_url": srv.URL}, map[string]string{"polis-call-key": base64.StdEncoding.EncodeToString(make([]byte, 32))})
+	c := Open(env, "policy-request")
+	if err := env.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func signed(t *testing.T, r *http.Request, target string) {
+	t.Helper()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Error(err)
+	}
+	unix, _ := strconv.ParseInt(r.Header.Get(access.HeaderTime), 10, 64)
+	s := access.Signed{Function: r.Header.Get(access.HeaderFunction), CallID: r.Header.Get("X-Call-Id"), Time: time.Unix(unix, 0), Target: target, Body: body}
+	if err := s.Verify(make([]byte, 32), r.Header.Get(access.HeaderSignature), time.Now()); err != nil || s.Function != "policy-request" {
+		t.Errorf("%s: %v", target, err)
+	}
+}
+
+func TestACallIsSignedAndItsAnswerRead(t *testing.T) {
+	c := client(t, func(w http.ResponseWriter, r *http.Request) {
+		signed(t, r, "/insured-registry/find")
+		if r.URL.Path != "/function/insured-registry/find" {
+			t.Errorf("asked %s", r.URL.Path)
+		}
+		io.WriteString(w, `{"id":"7"}`)
+	})
+	var out struct{ ID string }
+	if err := c.Call(t.Context(), "call-1", "/insured-registry/find", map[string]string{"a": "b"}, &out); err != nil || out.ID != "7" {
+		t.Fatalf("%v %+v", err, out)
+	}
+}
+
+func TestAFunctionsRefusalIsItsOwnAndSilenceIsNone(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		status int
+		body   string
+		kind   fault.Kind
+		code   string
+	}{
+		{"forbidden by state", 409, `{"code":"already_insured","detail":"уже"}`, fault.Conflict, "already_insured"},
+		{"not there", 404, `{"code":"person_not_found","detail":"нет"}`, fault.NotFound, "person_not_found"},
+		{"the gateway's own 404", 404, `not found`, fault.Unavailable, "insured_registry_unavailable"},
+		{"its trouble", 500, `{"code":"internal","detail":"x"}`, fault.Unavailable, "insured_registry_unavailable"},
+		{"away", 503, `{"code":"store_unavailable","detail":"x"}`, fault.Unavailable, "insured_registry_unavailable"},
+	} {
+		c := client(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(tc.status)
+			io.WriteString(w, tc.body)
+		})
+		err := c.Call(t.Context(), "call-1", "/insured-registry/find", struct{}{}, &struct{}{})
+		var f *fault.Error
+		if !errors.As(err, &f) || f.Kind != tc.kind || f.Code != tc.code {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+	c := client(t, func(w http.ResponseWriter, r *http.Request) {
+		conn, _, _ := w.(http.Hijacker).Hijack()
+		conn.Close()
+	})
+	if err := c.Call(t.Context(), "call-1", "/insured-registry/find", struct{}{}, &struct{}{}); !fault.HasKind(err, fault.Unavailable) {
+		t.Errorf("no answer at all: %v", err)
+	}
+}
+
+func TestAKickDoesNotWaitAndADeliveryDoes(t *testing.T) {
+	arrived, hold := make(chan string, 1), make(chan struct{})
+	c := client(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/async-function/policy-request/work" {
+			signed(t, r, "/policy-request/work")
+			arrived <- r.URL.Path
+			<-hold
+			return
+		}
+		w.WriteHeader(http.StatusTeapot)
+	})
+	c.Kick("policy-request/work", map[string]string{"id": "1"}) // returns while the queue holds
+	select {
+	case <-arrived:
+	case <-time.After(5 * time.Second):
+		t.Fatal("the kick never arrived")
+	}
+	close(hold)
+	if err := c.Deliver(t.Context(), "call-1", "policy-request/other", map[string]string{}); err == nil {
+		t.Fatal("a refused delivery passes for handled")
+	}
+}

@@ -1,0 +1,172 @@
+package identity
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/coreos/go-oidc/v3/oidc/oidctest"
+
+	"polis/shared/access"
+	"polis/shared/config"
+	"polis/shared/fault"
+)
+
+type issuer struct {
+	url string
+	key *ecdsa.PrivateKey
+}
+
+func newIssuer(t *testing.T) issuer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &oidctest.Server{PublicKeys: []oidctest.PublicKey{{PublicKey: key.Public(), KeyID: "k", Algorithm: oidc.ES256}}}
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	s.SetIssuer(srv.URL)
+	return issuer{srv.URL, key}
+}
+
+type claims map[string]any
+
+func (i issuer) sign(t *testing.T, change claims) string {
+	t.Helper()
+	c := claims{
+		"iss": i.url, "aud": "polis", "sub": "1000", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+		"trusted": true, "lastName": " Соловьёва ", "firstName": "Мария", "birthDate": "12.03.1985", "gender": "F", "snils": "112-233-445 95",
+		"id_doc": claims{"type": "RF_PASSPORT", "series": "45 12", "number": "123456", "vrfStu": "VERIFIED"},
+	}
+	for k, v := range change {
+		c[k] = v
+	}
+	raw, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return oidctest.SignIDToken(i.key, "k", oidc.ES256, string(raw))
+}
+
+func verifier(t *testing.T, issuer, extra string) *Verifier {
+	t.Helper()
+	env := config.FromMap(map[string]string{"oidc_issuer": issuer, "oidc_audience": "polis", "oidc_claims": extra},
+		map[string]string{"polis-index-key": base64.StdEncoding.EncodeToString(make([]byte, 32))})
+	v := Open(env)
+	if err := env.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestACitizenIsReadFromAGoodToken(t *testing.T) {
+	i := newIssuer(t)
+	v := verifier(t, i.url, "")
+	c, err := v.Verify(t.Context(), i.sign(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.Person
+	if c.Role != access.Citizen || !c.Confirmed || p.Name.Family != "Соловьёва" || p.SNILS != "11223344595" || p.Sex != "F" ||
+		p.Birth.String() != "1985-03-12" || p.Document.Type != 14 || p.Document.Number != "123456" {
+		t.Fatalf("%+v", c)
+	}
+	again, err := v.Verify(t.Context(), i.sign(t, claims{"lastName": "Орлова"}))
+	if err != nil || again.Account != c.Account {
+		t.Fatal("another account after a change of name")
+	}
+	other, err := v.Verify(t.Context(), i.sign(t, claims{"sub": "1001"}))
+	if err != nil || other.Account == c.Account {
+		t.Fatal("two subjects share an account")
+	}
+}
+
+func TestATokenIsAcceptedOnlyFromItsIssuerForUsInItsTime(t *testing.T) {
+	i, stranger := newIssuer(t), newIssuer(t)
+	v := verifier(t, i.url, "")
+	none := func() string {
+		part := func(v any) string { b, _ := json.Marshal(v); return base64.RawURLEncoding.EncodeToString(b) }
+		return part(claims{"alg": "none"}) + "." + part(claims{"iss": i.url, "aud": "polis", "sub": "1", "exp": time.Now().Add(time.Hour).Unix()}) + "."
+	}
+	good := i.sign(t, nil)
+	for name, token := range map[string]string{
+		"nothing":              "",
+		"not a token":          "a.b.c",
+		"alg none":             none(),
+		"another's key":        issuer{i.url, stranger.key}.sign(t, nil),
+		"another issuer":       stranger.sign(t, nil),
+		"another audience":     i.sign(t, claims{"aud": "portal"}),
+		"expired":              i.sign(t, claims{"exp": time.Now().Add(-time.Minute).Unix()}),
+		"of the future":        i.sign(t, claims{"iat": time.Now().Add(time.Hour).Unix()}),
+		"cut off":              good[:len(good)-4],
+		"a role none can have": i.sign(t, claims{"roles": []string{"function"}}),
+		"an unknown role":      i.sign(t, claims{"roles": []string{"root"}}),
+		"a claim of its own":   i.sign(t, claims{"trusted": "yes"}),
+		"a SNILS that is none": i.sign(t, claims{"snils": "112-233-445 96"}),
+		"an unreadable date":   i.sign(t, claims{"birthDate": "yesterday"}),
+	} {
+		if c, err := v.Verify(t.Context(), token); !errors.Is(err, ErrToken) {
+			t.Errorf("%s: %v, %+v", name, err, c)
+		}
+	}
+	if _, err := v.Verify(t.Context(), i.sign(t, claims{"exp": time.Now().Add(-skew / 2).Unix()})); err != nil {
+		t.Errorf("a clock a little apart: %v", err)
+	}
+}
+
+func TestAnUnverifiedDocumentCountsForNothing(t *testing.T) {
+	i := newIssuer(t)
+	c, err := verifier(t, i.url, "").Verify(t.Context(), i.sign(t, claims{"id_doc": claims{"type": "RF_PASSPORT", "series": "4512", "number": "123456", "vrfStu": "NOT_VERIFIED"}}))
+	if err != nil || c.Person.Document.Number != "" {
+		t.Fatalf("%v %+v", err, c.Person.Document)
+	}
+}
+
+func TestStaffBringTheirUnitAndNoPersonalData(t *testing.T) {
+	i := newIssuer(t)
+	v := verifier(t, i.url, "")
+	for role, claim := range map[string]string{"staff": "smo", "clinic": "clinic", "source": "source"} {
+		c, err := v.Verify(t.Context(), i.sign(t, claims{"roles": []string{role}, claim: "26002"}))
+		if err != nil || string(c.Role) != role || c.Unit != "26002" || c.Person.SNILS != "" {
+			t.Errorf("%s: %v %+v", role, err, c)
+		}
+	}
+}
+
+func TestClaimsAreMappedByConfiguration(t *testing.T) {
+	i := newIssuer(t)
+	c, err := verifier(t, i.url, "family=family_name, given=given_name").Verify(t.Context(), i.sign(t, claims{"family_name": "Орлова", "given_name": "Анна"}))
+	if err != nil || c.Person.Name.Family != "Орлова" || c.Person.Name.Given != "Анна" {
+		t.Fatalf("%v %+v", err, c.Person.Name)
+	}
+	env := config.FromMap(map[string]string{"oidc_issuer": i.url, "oidc_audience": "polis", "oidc_claims": "surname=x"}, nil)
+	Open(env)
+	if env.Err() == nil {
+		t.Fatal("a claim that nobody reads is accepted")
+	}
+}
+
+func TestWhileTheIssuerIsAwayNobodyIsRefusedForGood(t *testing.T) {
+	i := newIssuer(t)
+	token := i.sign(t, nil)
+	gone := httptest.NewServer(nil)
+	gone.Close()
+	began := time.Now()
+	v := verifier(t, gone.URL, "")
+	for range 20 {
+		if _, err := v.Verify(t.Context(), token); !fault.HasKind(err, fault.Unavailable) {
+			t.Fatalf("%v", err)
+		}
+	}
+	if took := time.Since(began); took > 2*time.Second {
+		t.Fatalf("it took %s", took)
+	}
+}

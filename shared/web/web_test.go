@@ -1,0 +1,262 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"polis/shared/access"
+	"polis/shared/fault"
+	"polis/shared/server"
+)
+
+type tokens map[string]access.Caller
+
+func (t tokens) Verify(_ context.Context, bearer string) (access.Caller, error) {
+	c, ok := t[bearer]
+	if !ok {
+		return c, fault.New(fault.Unauthenticated, "token_not_accepted", "Войдите снова.", "Log in again.")
+	}
+	return c, nil
+}
+
+var now = time.Unix(1_770_000_000, 0)
+
+func edge(log io.Writer, routes ...Route) *Edge {
+	e := &Edge{
+		Function: "policy-card", Machine: func() time.Time { return now }, Log: slog.New(slog.NewJSONHandler(log, nil)), CallKey: [32]byte{7},
+		Verifier: tokens{
+			"mine": {Role: access.Citizen, Confirmed: true, Account: "a1"},
+			"weak": {Role: access.Citizen, Account: "a2"},
+		},
+	}
+	return e.With(routes...)
+}
+
+func call(t *testing.T, e *Edge, method, path, query string, body string, header ...string) (handler.Response, problem) {
+	t.Helper()
+	req := handler.Request{Method: method, QueryString: query, Body: []byte(body), Header: http.Header{}}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	req.WithContext(server.WithCall(t.Context(), path, "call-1"))
+	res, err := e.Handle(req)
+	if err != nil {
+		t.Fatalf("the edge let an error out: %v", err)
+	}
+	var p problem
+	if res.StatusCode >= 400 {
+		if got := res.Header.Get("Content-Type"); !strings.HasPrefix(got, "application/problem+json") {
+			t.Fatalf("a problem as %q", got)
+		}
+		if err := json.Unmarshal(res.Body, &p); err != nil {
+			t.Fatal(err)
+		}
+		if p.Status != res.StatusCode || p.CallID != "call-1" || p.Code == "" || p.Title == "" || p.Detail == "" || p.Type != "urn:polis:problem:"+p.Code {
+			t.Fatalf("incomplete problem: %+v", p)
+		}
+	}
+	return res, p
+}
+
+func TestARouteIsReachedOnlyWithAGrant(t *testing.T) {
+	reached := 0
+	e := edge(io.Discard, Route{Method: "GET", Pattern: "/", Action: access.ReadCard, Do: func(c *Call) (Answer, error) {
+		reached++
+		if c.Grant.Subject() != "a1" || c.Grant.Action() != access.ReadCard || c.Grant.CallID() != "call-1" {
+			t.Errorf("granted %+v", c.Grant)
+		}
+		return OK(map[string]string{"a": "b"})
+	}})
+	for _, tc := range []struct {
+		name, authorization string
+		status              int
+		code                string
+	}{
+		{"nobody is asked to log in, not told of rights", "", 401, "token_required"},
+		{"not a bearer", "Basic bWluZQ==", 401, "token_not_accepted"},
+		{"no token", "Bearer ", 401, "token_not_accepted"},
+		{"a wrong token", "Bearer other", 401, "token_not_accepted"},
+		{"an account not confirmed", "Bearer weak", 403, "account_not_confirmed"},
+	} {
+		res, p := call(t, e, "GET", "/", "", "", "Authorization", tc.authorization)
+		if res.StatusCode != tc.status || p.Code != tc.code {
+			t.Errorf("%s: %d %s", tc.name, res.StatusCode, p.Code)
+		}
+		if res.StatusCode == 401 && res.Header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: no challenge", tc.name)
+		}
+	}
+	if reached != 0 {
+		t.Fatal("reached without a grant")
+	}
+	if res, _ := call(t, e, "GET", "/", "", "", "Authorization", "bearer mine"); res.StatusCode != 200 || reached != 1 || res.Header.Get("Cache-Control") != "private, no-store" {
+		t.Fatalf("%d, reached %d", res.StatusCode, reached)
+	}
+}
+
+func TestAnotherFunctionIsKnownByItsSignatureAlone(t *testing.T) {
+	var caller access.Caller
+	e := edge(io.Discard, Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: func(c *Call) (Answer, error) {
+		caller = c.Caller
+		return OK(nil)
+	}})
+	body := `{"id":"1"}`
+	headers := func(path string, at time.Time, key byte) []string {
+		s := access.Signed{Function: "policy-request", CallID: "call-1", Time: at, Target: path, Body: []byte(body)}
+		k := [32]byte{key}
+		return []string{access.HeaderFunction, "policy-request", access.HeaderTime, strconv.FormatInt(at.Unix(), 10), access.HeaderSignature, s.Sign(k[:])}
+	}
+	if res, p := call(t, e, "POST", "/work", "", body, headers("/policy-card/work", now, 7)...); res.StatusCode != 200 || caller.Unit != "policy-request" {
+		t.Fatalf("%d %s", res.StatusCode, p.Code)
+	}
+	for name, h := range map[string][]string{
+		"another key":    headers("/policy-card/work", now, 8),
+		"another target": headers("/policy-request/work", now, 7),
+		"an old call":    headers("/policy-card/work", now.Add(-time.Hour), 7),
+		"no signature":   {access.HeaderFunction, "policy-request"},
+		"a citizen":      {"Authorization", "Bearer mine"},
+	} {
+		if res, _ := call(t, e, "POST", "/work", "", body, h...); res.StatusCode != 401 && res.StatusCode != 403 {
+			t.Errorf("%s: %d", name, res.StatusCode)
+		}
+	}
+}
+
+func TestPathsAreComparedNeverResolved(t *testing.T) {
+	e := edge(io.Discard,
+		Route{Method: "GET", Pattern: "/", Do: func(*Call) (Answer, error) { return OK("root") }},
+		Route{Method: "GET", Pattern: "/family", Do: func(*Call) (Answer, error) { return OK("family") }},
+		Route{Method: "GET", Pattern: "/{id}", Do: func(c *Call) (Answer, error) { return OK(c.Segment("id")) }},
+		Route{Method: "GET", Pattern: "/{id}/link", Do: func(c *Call) (Answer, error) { return OK("link " + c.Segment("id")) }},
+		Route{Method: "POST", Pattern: "/", Do: func(*Call) (Answer, error) { return OK("posted") }},
+	)
+	for path, want := range map[string]string{
+		"/": "root", "/family": "family", "/family/": "family", "/abc": "abc", "/abc/link": "link abc", "/..": "..",
+	} {
+		if res, _ := call(t, e, "GET", path, "", ""); strings.TrimSpace(string(res.Body)) != strconv.Quote(want) {
+			t.Errorf("%s: %d %s", path, res.StatusCode, res.Body)
+		}
+	}
+	for _, path := range []string{"//", "//link", "/a/b", "/abc/link/", "/abc//link"} {
+		res, p := call(t, e, "GET", path, "", "")
+		if path == "/abc/link/" {
+			if res.StatusCode != 200 {
+				t.Errorf("%s: %d", path, res.StatusCode)
+			}
+		} else if res.StatusCode != 404 || p.Code != "no_such_path" {
+			t.Errorf("%s: %d %s", path, res.StatusCode, res.Body)
+		}
+	}
+	if res, p := call(t, e, "DELETE", "/", "", ""); res.StatusCode != 405 || p.Code != "method_not_allowed" || res.Header.Get("Allow") != "GET, POST" {
+		t.Errorf("%d %s, allowed %q", res.StatusCode, p.Code, res.Header.Get("Allow"))
+	}
+	if res, p := call(t, e, "GET", "/", "a=%zz", ""); res.StatusCode != 400 || p.Code != "malformed_query" {
+		t.Errorf("%d %s", res.StatusCode, p.Code)
+	}
+}
+
+func TestBodiesAreStrictJSONAndTheWrongFieldIsNamed(t *testing.T) {
+	type inner struct {
+		Number string `json:"number"`
+	}
+	type body struct {
+		Kind string `json:"kind"`
+		N    int    `json:"n"`
+		Doc  inner  `json:"doc"`
+	}
+	e := edge(io.Discard, Route{Method: "POST", Pattern: "/", Do: func(c *Call) (Answer, error) {
+		var b body
+		if err := c.Bind(&b); err != nil {
+			return Answer{}, err
+		}
+		return OK(b)
+	}})
+	for _, tc := range []struct {
+		name, body string
+		status     int
+		code       string
+		field      string
+	}{
+		{"right", `{"kind":"x","n":1,"doc":{"number":"2"}}`, 200, "", ""},
+		{"empty", ``, 400, "malformed_json", ""},
+		{"cut off", `{"kind":`, 400, "malformed_json", ""},
+		{"two values", `{} {}`, 400, "malformed_json", ""},
+		{"not UTF-8", "{\"kind\":\"\xff\"}", 400, "malformed_json", ""},
+		{"an unknown field", `{"kindd":"x"}`, 422, "invalid_fields", "kindd"},
+		{"an unknown field within", `{"doc":{"nomer":"2"}}`, 422, "invalid_fields", "nomer"},
+		{"another type", `{"n":"1"}`, 422, "invalid_fields", "n"},
+		{"another type within", `{"doc":{"number":2}}`, 422, "invalid_fields", "doc.number"},
+		{"another type as a whole", `[]`, 422, "invalid_fields", "body"},
+		{"nested too deep", strings.Repeat(`{"doc":`, 20000), 400, "malformed_json", ""},
+	} {
+		res, p := call(t, e, "POST", "/", "", tc.body, "Content-Type", "application/json")
+		if res.StatusCode != tc.status || p.Code != tc.code {
+			t.Errorf("%s: %d %s %+v", tc.name, res.StatusCode, p.Code, p.Errors)
+		}
+		if tc.field != "" && (len(p.Errors) != 1 || p.Errors[0].Field != tc.field) {
+			t.Errorf("%s: names %+v", tc.name, p.Errors)
+		}
+	}
+	if res, p := call(t, e, "POST", "/", "", "kind=x", "Content-Type", "text/plain"); res.StatusCode != 415 || p.Code != "media_type_not_supported" {
+		t.Errorf("%d %s", res.StatusCode, p.Code)
+	}
+}
+
+func TestRussianIsSpokenUnlessEnglishIsPreferred(t *testing.T) {
+	e := edge(io.Discard)
+	for accept, lang := range map[string]string{
+		"": "ru", "ru": "ru", "en": "en", "en-US,en;q=0.9": "en", "en,ru": "en", "ru;q=0.5,en;q=0.8": "en", "de": "ru", "ru-RU,ru;q=0.9,en;q=0.8": "ru", ";;q=,": "ru",
+	} {
+		res, p := call(t, e, "GET", "/nowhere", "", "", "Accept-Language", accept)
+		if res.Header.Get("Content-Language") != lang || (lang == "ru") != (p.Title == "Не найдено") {
+			t.Errorf("%q: %s, %q", accept, res.Header.Get("Content-Language"), p.Title)
+		}
+	}
+}
+
+func TestInternalsStayInTheLogAndPersonalDataOutOfIt(t *testing.T) {
+	var log strings.Builder
+	e := edge(&log, Route{Method: "POST", Pattern: "/{id}", Do: func(*Call) (Answer, error) {
+		return Answer{}, errors.New("dial tcp 10.0.0.7: refused")
+	}})
+	res, p := call(t, e, "POST", "/11223344595", "enp=2656410887000127", `{"family":"Соловьёва"}`)
+	if res.StatusCode != 500 || p.Code != "internal" || strings.Contains(string(res.Body), "10.0.0.7") {
+		t.Fatalf("%d %s", res.StatusCode, res.Body)
+	}
+	if !strings.Contains(log.String(), "10.0.0.7") || !strings.Contains(log.String(), "call-1") {
+		t.Errorf("the log does not help: %s", log.String())
+	}
+	for _, secret := range []string{"11223344595", "2656410887000127", "Соловьёва"} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log tells %s", secret)
+		}
+	}
+}
+
+func TestWhatIsUnavailableSaysWhenToTryAgain(t *testing.T) {
+	e := edge(io.Discard, Route{Method: "GET", Pattern: "/", Do: func(*Call) (Answer, error) {
+		return Answer{}, fault.Unreachable("store", errors.New("x"))
+	}})
+	if res, p := call(t, e, "GET", "/", "", ""); res.StatusCode != 503 || p.Code != "store_unavailable" || res.Header.Get("Retry-After") != "5" {
+		t.Fatalf("%d %s, after %q", res.StatusCode, p.Code, res.Header.Get("Retry-After"))
+	}
+}
+
+func TestIdempotencyKeysArePlainAndShort(t *testing.T) {
+	for key, ok := range map[string]bool{"": true, "a-1_:.~": true, strings.Repeat("x", 200): true, strings.Repeat("x", 201): false, "a b": false, "ключ": false, "a\x01": false} {
+		c := Call{Header: http.Header{"Idempotency-Key": {key}}}
+		if _, err := c.IdempotencyKey(); ok != (err == nil) {
+			t.Errorf("%q: %v", key, err)
+		}
+	}
+}

@@ -1,0 +1,137 @@
+package tests
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// The rooms of shared/ and what each may know, beside the standard library.
+var (
+	domain = []string{"access", "application", "cabinet", "calendar", "clock", "consent", "directory", "fault", "ident", "person", "policy"}
+	// An adapter knows the domain, its settings, and one technology.
+	adapters = map[string][]string{
+		"store":    {"github.com/redis/go-redis/"},
+		"objects":  {"github.com/minio/minio-go/"},
+		"identity": {"github.com/coreos/go-oidc/"},
+		"gateway":  {},
+		"extract":  {"github.com/go-pdf/fpdf", "rsc.io/qr", "github.com/boombuler/barcode"},
+	}
+	edge = map[string][]string{
+		"server": {"github.com/openfaas/templates-sdk/", "github.com/prometheus/client_golang/", "golang.org/x/text/", "polis/shared/config", "polis/shared/fault"},
+		"web":    {"github.com/openfaas/templates-sdk/", "polis/shared/"},
+		"config": {"polis/shared/clock"},
+		"api":    {},
+	}
+	// Rooms that only tests enter.
+	kits = []string{"functiontest", "storetest"}
+)
+
+type goPackage struct {
+	ImportPath, Dir  string
+	Imports, GoFiles []string
+}
+
+func packages(t *testing.T, pattern string) []goPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", pattern)
+	cmd.Dir = ".."
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v\n%s", pattern, err, &stderr)
+	}
+	var all []goPackage
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+func standard(path string) bool {
+	return !strings.Contains(strings.Split(path, "/")[0], ".") && !strings.HasPrefix(path, "polis/")
+}
+
+func TestEachRoomKnowsOnlyWhatItMay(t *testing.T) {
+	domainPaths := make([]string, len(domain))
+	for i, name := range domain {
+		domainPaths[i] = "polis/shared/" + name
+	}
+	seen := 0
+	for _, p := range packages(t, "./shared/...") {
+		name := strings.TrimPrefix(p.ImportPath, "polis/shared/")
+		if strings.Contains(name, "/") {
+			t.Errorf("%s: rooms are one level deep", p.ImportPath)
+		}
+		libraries, isAdapter := adapters[name]
+		known, isEdge := edge[name]
+		for _, imported := range p.Imports {
+			var ok bool
+			switch {
+			case slices.Contains(domain, name):
+				ok = standard(imported) && !slices.Contains([]string{"net/http", "os", "net", "database/sql"}, imported) || slices.Contains(domainPaths, imported)
+			case isAdapter:
+				ok = standard(imported) || slices.Contains(domainPaths, imported) || imported == "polis/shared/config" || within(imported, libraries)
+			case isEdge:
+				ok = standard(imported) || within(imported, known)
+			case slices.Contains(kits, name):
+				ok = true
+			default:
+				t.Errorf("%s: which room is this?", p.ImportPath)
+				ok = true
+			}
+			if slices.Contains(kits, strings.TrimPrefix(imported, "polis/shared/")) && !slices.Contains(kits, name) {
+				ok = false
+			}
+			if !ok {
+				t.Errorf("%s may not know %s", name, imported)
+			}
+		}
+		if slices.Contains(domain, name) && name != "clock" {
+			for _, file := range p.GoFiles {
+				source, err := os.ReadFile(filepath.Join(p.Dir, file))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if bytes.Contains(source, []byte("time.Now")) {
+					t.Errorf("%s/%s reads the clock: time is an argument", name, file)
+				}
+			}
+		}
+		seen++
+	}
+	if seen < len(domain)+len(adapters) {
+		t.Fatalf("only %d rooms seen", seen)
+	}
+}
+
+func TestFunctionsKnowTheSharedRoomsAndNoOtherFunction(t *testing.T) {
+	all := packages(t, "./functions/...")
+	for _, p := range all {
+		for _, imported := range p.Imports {
+			if !standard(imported) && !strings.HasPrefix(imported, "polis/shared/") && imported != "github.com/openfaas/templates-sdk/go-http" {
+				t.Errorf("%s may not know %s", p.ImportPath, imported)
+			}
+		}
+	}
+	if len(all) < 7 {
+		t.Fatalf("only %d functions seen", len(all))
+	}
+}
+
+func within(path string, prefixes []string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(path, p) })
+}

@@ -175,7 +175,7 @@ func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
 			if err != nil {
 				return reserved{}, err
 			}
-			if !found {
+			if !found || q.Person != consent.Self && !card.OfChild(calendar.Today(now, card.Insurance.Region)) {
 				return reserved{}, errNoPolicy
 			}
 			content, err := r.content(card, now)

@@ -99,7 +99,7 @@ func (k *cards) card(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if !found {
+	if !found || who != consent.Self && !card.OfChild(calendar.Today(k.law(), card.Insurance.Region)) {
 		return web.Answer{}, errEmpty
 	}
 	return web.OK(show(c, who, card, k.law()))

@@ -37,8 +37,9 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	now := r.law()
 	var out outcome
-	if found && !a.Status.Done() && covered(a, have.Consents) {
+	if found && due(e, a, now) && covered(a, have.Consents) {
 		out = r.ask(c, a)
 	}
 	card := store.Card(e.Home, a.Person)
@@ -51,11 +52,13 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 				tx.Schedule(topic, e.Home, e.Subject, time.Time{})
 				return none, err
 			}
+			if !due(e, a, now) {
+				return none, nil
+			}
 			have, _, err := store.Get(tx.View, account)
 			if err != nil {
 				return none, err
 			}
-			now := r.law()
 			if !covered(a, have.Consents) {
 				// Revoked while we asked: what was found is forgotten.
 				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
@@ -83,6 +86,12 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]string{"id": e.Subject})
 }
 
+// due reports whether there is a step to take: an event asks for one at once,
+// the agenda at its time, and nobody after the end.
+func due(e store.Event, a application.Application, now time.Time) bool {
+	return !a.Status.Done() && (e.ID != "" || !now.Before(a.NextTry))
+}
+
 // covered reports whether the application may still go on: one that shows data
 // only under the very consents it was submitted under, a first policy always.
 func covered(a application.Application, l consent.Ledger) bool {
@@ -92,13 +101,17 @@ func covered(a application.Application, l consent.Ledger) bool {
 	return l.Covers(a.Person) == nil && l.Epoch(a.Person) == a.Epoch
 }
 
-// outcome of asking the register once.
+// outcome of asking the register once. The zero outcome is no answer, which
+// says nothing about the person.
 type outcome struct {
 	card     *policy.Card         // shown
 	enrolled *policy.Enrolled     // put on record
 	found    []string             // answered: why it is not shown, by code
 	refuse   []application.Reason // answered: never, and why
-	silent   bool                 // no answer: says nothing about the person
+}
+
+func (o outcome) silent() bool {
+	return o.card == nil && o.enrolled == nil && o.found == nil && o.refuse == nil
 }
 
 func (r *requests) ask(c *web.Call, a application.Application) outcome {
@@ -113,7 +126,7 @@ func (r *requests) ask(c *web.Call, a application.Application) outcome {
 			f := fault.From(err)
 			return outcome{refuse: []application.Reason{reasonOr(f.Code, f.Detail)}}
 		}
-		return outcome{silent: true}
+		return outcome{}
 	}
 	q := policy.Question{Applicant: a.Applicant, ENP: a.ENP}
 	if a.Person != consent.Self {
@@ -129,7 +142,7 @@ func (r *requests) ask(c *web.Call, a application.Application) outcome {
 	case fault.HasKind(err, fault.NotFound):
 		return outcome{refuse: []application.Reason{reason(codeNotRepresented)}}
 	}
-	return outcome{silent: true}
+	return outcome{}
 }
 
 // limited keeps of a card what was asked for.
@@ -148,7 +161,7 @@ func limited(card policy.Card, what []string) policy.Card {
 // does.
 func (r *requests) decide(a application.Application, out outcome, now time.Time) (application.Application, error) {
 	a.Tries++
-	if !out.silent {
+	if !out.silent() {
 		a.Answers++
 	}
 	a.NextTry = r.terms.NextTry(a.Tries, now, a.Due)
@@ -160,7 +173,7 @@ func (r *requests) decide(a application.Application, out outcome, now time.Time)
 		return a.Move(application.Granted, now, textEnrolled)
 	case out.refuse != nil:
 		return a.Move(application.Refused, now, textRefused, out.refuse...)
-	case out.silent:
+	case out.silent():
 		return a.Move(application.Working, now, textSilent)
 	}
 	reasons := make([]application.Reason, len(out.found))

@@ -110,6 +110,10 @@ func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
 	}
 }
 
+// OfChild reports whether the card is a child's, which a representative may see
+// (Civil Code, art. 21).
+func (c Card) OfChild(today calendar.Date) bool { return c.Person.Birth.Age(today) < 18 }
+
 // Shown is the state as a citizen is told of it on a date; expiry is seen from
 // the dates, it is never stored.
 type Shown string

@@ -28,12 +28,13 @@ type function struct {
 	handler handler.FunctionHandler
 	log     *slog.Logger
 	metrics *metrics
-	ready   atomic.Bool  // false before the start is complete and from the drain's first moment
-	running atomic.Int64 // calls being answered now
+	ready   atomic.Bool   // false before the start is complete and from the drain's first moment
+	running atomic.Int64  // calls being answered now
+	drain   chan struct{} // closed at the drain's first moment
 }
 
 func newFunction(s settings, h handler.FunctionHandler, log *slog.Logger) *function {
-	f := &function{settings: s, handler: h, log: log}
+	f := &function{settings: s, handler: h, log: log, drain: make(chan struct{})}
 	f.metrics = newMetrics(func() float64 { return float64(f.running.Load()) })
 	return f
 }

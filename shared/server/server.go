@@ -126,6 +126,9 @@ func (f *function) serve(ctx context.Context, calls, scrapes net.Listener) error
 	}
 	ended := make(chan error, 2)
 	web := server(f)
+	web.BaseContext = func(net.Listener) context.Context {
+		return context.WithValue(context.Background(), drainKey{}, f.drain)
+	}
 	go func() { ended <- web.Serve(calls) }()
 	if scrapes != nil {
 		metrics := server(f.metrics.handler())
@@ -145,6 +148,7 @@ func (f *function) serve(ctx context.Context, calls, scrapes net.Listener) error
 	case failure = <-ended:
 	}
 	f.ready.Store(false)
+	close(f.drain)
 	os.Remove(f.lockPath)
 	if failure == nil && f.drainDelay > 0 {
 		select {

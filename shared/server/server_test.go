@@ -337,6 +337,25 @@ func TestADrainCutsShortWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
+func TestADrainIsToldToCallsThatGoOnByChoice(t *testing.T) {
+	running := make(chan bool)
+	p := serve(t, handle(func(req handler.Request) (handler.Response, error) {
+		running <- true
+		select {
+		case <-Draining(req.Context()):
+		case <-req.Context().Done():
+			t.Error("not told")
+		}
+		return handler.Response{}, nil
+	}))
+	go p.try("GET", "/", nil)
+	receive(t, "call", running)
+	p.drain()
+	if err := receive(t, "end", p.ended); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
 // command is this binary as a function's process.
 func command(t *testing.T, settings ...string) (*exec.Cmd, *lines) {
 	t.Helper()

@@ -130,6 +130,7 @@ func (r *rendering) make(c *web.Call) (web.Answer, error) {
 		case got.Mine:
 			ready, err := r.render(c, q, got)
 			if err != nil {
+				r.giveUp(c, got)
 				return web.Answer{}, err
 			}
 			return r.answer(c, ready, web.Created)
@@ -243,6 +244,21 @@ func (r *rendering) render(c *web.Call, q request, got reserved) (cabinet.Extrac
 		return e, err
 	}
 	return e, nil
+}
+
+// giveUp ends a reservation whose rendering failed, so that the next request
+// need not wait for its lease. The event left for this case erases the object,
+// now or, where the store does not answer either, later.
+func (r *rendering) giveUp(c *web.Call, got reserved) {
+	home, account := c.Caller.Account, store.Account(c.Caller.Account)
+	store.Change(context.WithoutCancel(c), r.store, c.Grant, home, store.Once{}, []store.Ref{account.Ref},
+		func(tx *store.Tx) (struct{}, error) {
+			have, _, err := store.Get(tx.View, account)
+			if err != nil {
+				return struct{}{}, err
+			}
+			return struct{}{}, store.Put(tx, account, have.Dropping(got.Extract.ID))
+		})
 }
 
 var errStale = fault.New(fault.Conflict, "extract_superseded",

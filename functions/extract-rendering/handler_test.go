@@ -3,7 +3,10 @@ package function_test
 import (
 	"encoding/json"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -141,8 +144,8 @@ func TestWhileTheObjectStoreIsAwayNothingIsListedAndTheTraceIsErasedLater(t *tes
 			t.Errorf("%+v at %s", e, at)
 		}
 		b.Call("GET", name, "/"+e.Subject, token, nil).Expect(404, "document_not_found")
-		// Before its time it changes nothing.
-		b.CallAs("deadline-watch", name, "/settle", e).Expect(503, "extract_rendering")
+		// It stays until the object store, too, says that nothing is left.
+		b.CallAs("deadline-watch", name, "/settle", e).Expect(503, "objects_unavailable")
 		if left := outbox(t, b); len(left) != 1 {
 			t.Errorf("left %v", left)
 		}
@@ -150,18 +153,58 @@ func TestWhileTheObjectStoreIsAwayNothingIsListedAndTheTraceIsErasedLater(t *tes
 	b.Take(0)
 }
 
-func TestRevokingSettlesEveryDocumentAtOnceAndAgainUntilItIsErased(t *testing.T) {
+// slow is an object store whose first write waits until the test lets it go on.
+type slow struct {
+	arrived, release chan bool
+	mu               sync.Mutex
+	kept             map[string]bool
+}
+
+func (s *slow) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPut {
+		s.arrived <- true
+		<-s.release
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch r.Method {
+	case http.MethodPut:
+		s.kept[r.URL.Path] = true
+		w.Header().Set("Etag", `"0"`)
+	case http.MethodDelete:
+		delete(s.kept, r.URL.Path)
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func TestARevocationDuringARenderingLeavesNothing(t *testing.T) {
 	b := bench(t)
 	token := holding(b)
-	b.Call("POST", name, "/", token, whole).Expect(503, "objects_unavailable")
-	b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"ffoms","action":"revoke","reason":"Передумала"}`).Expect(200, "")
-	b.Call("POST", name, "/", token, whole).Expect(403, "consent_required")
-	settle := b.Take(1)[0]
-	if settle.Target != name+"/settle" {
-		t.Fatalf("queued for %s", settle.Target)
+	objects := &slow{arrived: make(chan bool, 1), release: make(chan bool), kept: map[string]bool{}}
+	srv := httptest.NewServer(objects)
+	t.Cleanup(srv.Close)
+	b.Run(name, extractrendering.New, "s3_endpoint", srv.URL)
+
+	rendered := make(chan functiontest.Response, 1)
+	go func() { rendered <- b.Call("POST", name, "/", token, whole) }()
+	<-objects.arrived
+	var reserved store.Event
+	for reserved = range outbox(t, b) {
 	}
-	b.Send(settle).Expect(503, "objects_unavailable")
-	if waiting := outbox(t, b); len(waiting) != 2 { // of the revocation, and of the rendering
+	// Before its time the event left for a rendering that dies changes nothing.
+	b.CallAs("deadline-watch", name, "/settle", reserved).Expect(503, "extract_rendering")
+	b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"ffoms","action":"revoke","reason":"Передумала"}`).Expect(200, "")
+	b.Deliver(1) // the revocation's own erasure: there is nothing yet
+	close(objects.release)
+	(<-rendered).Expect(403, "consent_required")
+	if len(objects.kept) != 0 {
+		t.Errorf("the object store keeps %v", objects.kept)
+	}
+	if waiting := outbox(t, b); len(waiting) != 1 {
+		t.Errorf("left %v", waiting)
+	}
+	b.CallAs("deadline-watch", name, "/settle", reserved).Expect(200, "")
+	if waiting := outbox(t, b); len(waiting) != 0 {
 		t.Errorf("left %v", waiting)
 	}
 }

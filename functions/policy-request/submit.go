@@ -34,6 +34,7 @@ type request struct {
 const (
 	whatPolicy     = "policy"
 	whatAttachment = "attachment"
+	whatServices   = "services"
 )
 
 // check normalises the request and names every wrong field.
@@ -81,8 +82,8 @@ func (q *request) check(home string, today calendar.Date) error {
 		note("what", "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
 	}
 	for _, w := range q.What {
-		if w != whatPolicy && w != whatAttachment {
-			note("what", "what_unknown", "Можно запросить policy и attachment.", "One can ask for policy and attachment.")
+		if w != whatPolicy && w != whatAttachment && w != whatServices {
+			note("what", "what_unknown", "Можно запросить policy, attachment и services.", "One can ask for policy, attachment and services.")
 			break
 		}
 	}
@@ -92,6 +93,8 @@ func (q *request) check(home string, today calendar.Date) error {
 	if q.Kind != application.Register && q.What == nil {
 		q.What = []string{whatPolicy, whatAttachment}
 	}
+	slices.Sort(q.What)
+	q.What = slices.Compact(q.What)
 	return nil
 }
 
@@ -222,7 +225,7 @@ type submitted struct {
 // asked tells applications apart that ask for something else. A revoked consent
 // begins a new epoch, and with it a new application.
 func asked(a application.Application) string {
-	what := []string{string(a.Kind), a.Person, strconv.Itoa(a.Epoch)}
+	what := append([]string{string(a.Kind), a.Person, strconv.Itoa(a.Epoch)}, a.What...)
 	if a.Kind == application.Link {
 		what = append(what, string(a.ENP))
 	}

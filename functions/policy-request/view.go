@@ -82,23 +82,24 @@ func reasonOr(code string, detail fault.Text) application.Reason {
 
 // view is an application as the citizen sees it.
 type view struct {
-	ID        string             `json:"id"`
-	Number    string             `json:"number"`
-	Kind      application.Kind   `json:"kind"`
-	Person    string             `json:"person"`
-	What      []string           `json:"what,omitempty"`
-	Region    string             `json:"region"`
-	SMO       string             `json:"smo,omitempty"`
-	ENP       person.ENP         `json:"enp,omitempty"`
-	Status    application.Status `json:"status"`
-	Text      string             `json:"text"`
-	Submitted time.Time          `json:"submitted"`
-	Due       time.Time          `json:"due"`
-	Overdue   bool               `json:"overdue"`
-	NextTry   time.Time          `json:"next_try,omitzero"`
-	Reasons   []viewReason       `json:"reasons,omitempty"`
-	Help      *help              `json:"help,omitempty"`
-	Timeline  []viewEntry        `json:"timeline"`
+	ID        string                        `json:"id"`
+	Number    string                        `json:"number"`
+	Kind      application.Kind              `json:"kind"`
+	Person    string                        `json:"person"`
+	What      []string                      `json:"what,omitempty"`
+	Region    string                        `json:"region"`
+	SMO       string                        `json:"smo,omitempty"`
+	ENP       person.ENP                    `json:"enp,omitempty"`
+	Status    application.Status            `json:"status"`
+	Text      string                        `json:"text"`
+	Submitted time.Time                     `json:"submitted"`
+	Due       time.Time                     `json:"due"`
+	Overdue   bool                          `json:"overdue"`
+	NextTry   time.Time                     `json:"next_try,omitzero"`
+	Reasons   []viewReason                  `json:"reasons,omitempty"`
+	Results   map[string]application.Result `json:"results,omitempty"`
+	Help      *help                         `json:"help,omitempty"`
+	Timeline  []viewEntry                   `json:"timeline"`
 }
 
 type viewReason struct {
@@ -129,7 +130,7 @@ func show(c *web.Call, a application.Application, now time.Time) view {
 	v := view{
 		ID: a.ID, Number: a.Number, Kind: a.Kind, Person: a.Person, What: a.What, Region: a.Region, SMO: a.SMO, ENP: a.ENP,
 		Status: a.Status, Text: c.Text(last.Detail), Submitted: a.Submitted.In(zone), Due: a.Due.In(zone),
-		Overdue: !a.Status.Done() && now.After(a.Due),
+		Results: a.Results, Overdue: !a.Status.Done() && now.After(a.Due),
 	}
 	if !a.NextTry.IsZero() {
 		v.NextTry = a.NextTry.In(zone)

@@ -67,6 +67,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 				return none, err
 			}
 			if out.card != nil {
+				a.Results = results(*out.card, a.What)
 				if err := store.Put(tx, card, *out.card); err != nil {
 					return none, err
 				}
@@ -154,6 +155,19 @@ func limited(card policy.Card, what []string) policy.Card {
 	}
 	card.Clinic = nil
 	return card
+}
+
+// results tells what the card has of what was asked for. The register of this
+// installation holds no services rendered.
+func results(card policy.Card, what []string) map[string]application.Result {
+	of := map[string]application.Result{}
+	for _, w := range what {
+		of[w] = application.NoData
+		if w == whatPolicy || w == whatAttachment && card.Clinic != nil {
+			of[w] = application.Shown
+		}
+	}
+	return of
 }
 
 // decide moves the application by what came of the attempt. Only an answer of

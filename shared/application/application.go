@@ -63,6 +63,14 @@ type Reason struct {
 	Detail fault.Text `json:"detail"`
 }
 
+// Result says what came of one part of what was asked for.
+type Result string
+
+const (
+	Shown  Result = "shown"
+	NoData Result = "no_data" // the register has none
+)
+
 // Entry of the timeline.
 type Entry struct {
 	At     time.Time  `json:"at"`
@@ -72,24 +80,25 @@ type Entry struct {
 
 // Application is one request with its term and its story.
 type Application struct {
-	ID        string        `json:"id"`
-	Number    string        `json:"number"`
-	Kind      Kind          `json:"kind"`
-	Person    string        `json:"person"` // "self" or a child's id
-	What      []string      `json:"what,omitempty"`
-	Region    string        `json:"region,omitempty"`
-	SMO       string        `json:"smo,omitempty"`
-	ENP       person.ENP    `json:"enp,omitempty"` // typed by hand, or given on record
-	Applicant person.Person `json:"applicant"`     // as the login vouched for at submission
-	Epoch     int           `json:"epoch"`         // of the consents at submission
-	Status    Status        `json:"status"`
-	Submitted time.Time     `json:"submitted"`
-	Due       time.Time     `json:"due"`
-	NextTry   time.Time     `json:"next_try,omitzero"`
-	Tries     int           `json:"tries"`   // attempts begun
-	Answers   int           `json:"answers"` // attempts that the register answered
-	Reasons   []Reason      `json:"reasons,omitempty"`
-	Timeline  []Entry       `json:"timeline"`
+	ID        string            `json:"id"`
+	Number    string            `json:"number"`
+	Kind      Kind              `json:"kind"`
+	Person    string            `json:"person"` // "self" or a child's id
+	What      []string          `json:"what,omitempty"`
+	Region    string            `json:"region,omitempty"`
+	SMO       string            `json:"smo,omitempty"`
+	ENP       person.ENP        `json:"enp,omitempty"` // typed by hand, or given on record
+	Applicant person.Person     `json:"applicant"`     // as the login vouched for at submission
+	Epoch     int               `json:"epoch"`         // of the consents at submission
+	Status    Status            `json:"status"`
+	Submitted time.Time         `json:"submitted"`
+	Due       time.Time         `json:"due"`
+	NextTry   time.Time         `json:"next_try,omitzero"`
+	Tries     int               `json:"tries"`   // attempts begun
+	Answers   int               `json:"answers"` // attempts that the register answered
+	Reasons   []Reason          `json:"reasons,omitempty"`
+	Results   map[string]Result `json:"results,omitempty"` // by what was asked for
+	Timeline  []Entry           `json:"timeline"`
 }
 
 // ErrDone is a move that the table of moves does not have.

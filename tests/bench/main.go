@@ -28,6 +28,8 @@ type benchmark struct {
 
 var benchmarks = []benchmark{
 	{"floor", "What the server adds to net/http, and what a watchdog process would add", floor},
+	{"trips", "How often a call waits for Redis", trips},
+	{"extract", "An extract beside the plain use of fpdf", extracts},
 }
 
 func main() {

@@ -1,0 +1,26 @@
+// Package functions lists every function that a stack file can name. A process
+// of local is one of them.
+package functions
+
+import (
+	"polis/shared/server"
+
+	consenttoggle "polis/functions/consent-toggle"
+	deadlinewatch "polis/functions/deadline-watch"
+	extractrendering "polis/functions/extract-rendering"
+	insuredregistry "polis/functions/insured-registry"
+	policycard "polis/functions/policy-card"
+	policyrequest "polis/functions/policy-request"
+	portal "polis/functions/portal"
+)
+
+// All maps a function's name to what makes it.
+var All = map[string]server.New{
+	"consent-toggle":    consenttoggle.New,
+	"deadline-watch":    deadlinewatch.New,
+	"extract-rendering": extractrendering.New,
+	"insured-registry":  insuredregistry.New,
+	"policy-card":       policycard.New,
+	"policy-request":    policyrequest.New,
+	"portal":            portal.New,
+}

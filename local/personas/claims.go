@@ -1,0 +1,50 @@
+package personas
+
+// The kinds of identity document that the login tells apart.
+var documentKinds = map[int]string{3: "RF_BRTH_CERT", 9: "FID_DOC", 14: "RF_PASSPORT"}
+
+// Claims are the persona's part of a token, named and written as ESIA does.
+// What the persona does not have is left out.
+func (p Persona) Claims() map[string]any {
+	claims := map[string]any{
+		"sub":     p.Human.Subject,
+		"trusted": p.Confirmed,
+		"roles":   p.Roles,
+	}
+	set := func(name, value string) {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	set("lastName", p.Human.Family)
+	set("firstName", p.Human.Given)
+	set("middleName", p.Human.Patronymic)
+	set("snils", p.Human.SNILS)
+	set("citizenship", p.Human.Citizenship)
+	set("email", p.Human.Email)
+	set("mobile", p.Human.Mobile)
+	set("smo", p.Unit.SMO)
+	set("clinic", p.Unit.Clinic)
+	set("source", p.Unit.Source)
+	if birth := p.Human.Birth; birth != "" {
+		claims["birthDate"] = birth[8:] + "." + birth[5:7] + "." + birth[:4]
+		claims["gender"] = sex(p.Human.Male)
+	}
+	if d := p.Human.Document; d.Type != 0 {
+		verified := "NOT_VERIFIED"
+		if p.Confirmed {
+			verified = "VERIFIED"
+		}
+		claims["id_doc"] = map[string]string{
+			"type": documentKinds[d.Type], "series": d.Series, "number": d.Number, "vrfStu": verified,
+		}
+	}
+	return claims
+}
+
+func sex(male bool) string {
+	if male {
+		return "M"
+	}
+	return "F"
+}

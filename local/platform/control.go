@@ -1,0 +1,140 @@
+package platform
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"polis/local/issuer"
+)
+
+// Commands to a running instance carry this header. A web page can send it to
+// another origin only after asking, and nobody answers that question.
+const controlHeader = "X-Polis-Local"
+
+// handler routes by hand: a ServeMux would redirect the "//" and ".." that a
+// function may have to see.
+func (i *Instance) handler(g *gateway) http.Handler {
+	login := http.StripPrefix("/oidc", i.issuer.Handler())
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case strings.HasPrefix(path, "/function/"):
+			g.call(w, r)
+		case strings.HasPrefix(path, "/async-function/"):
+			g.callLater(w, r)
+		case strings.HasPrefix(path, "/oidc/"):
+			login.ServeHTTP(w, r)
+		case path == "/_local/token":
+			i.control(w, r, i.mintToken)
+		case path == "/_local/clock":
+			i.control(w, r, i.moveClock)
+		case path == "/healthz":
+			w.WriteHeader(http.StatusOK)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// control lets through what comes from this machine's own commands.
+func (i *Instance) control(w http.ResponseWriter, r *http.Request, command func(context.Context, url.Values) (string, error)) {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	local := host == "localhost" || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
+	if r.Method != http.MethodPost || r.Header.Get(controlHeader) == "" || !local {
+		http.Error(w, "for the commands of local only", http.StatusForbidden)
+		return
+	}
+	answer, err := command(r.Context(), r.URL.Query())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(answer) // fails only when the client is gone
+}
+
+func (i *Instance) mintToken(_ context.Context, query url.Values) (string, error) {
+	return i.Token(query.Get("persona"), issuer.Flaw{
+		Expired:  query.Has("expired"),
+		Issuer:   query.Get("issuer"),
+		Audience: query.Get("audience"),
+		Unsigned: query.Has("unsigned"),
+	})
+}
+
+func (i *Instance) moveClock(ctx context.Context, query url.Values) (string, error) {
+	to, err := clockTarget(i.Now(), query.Get("to"))
+	if err != nil {
+		return "", err
+	}
+	err = i.SetClock(ctx, to)
+	return i.lawClock.String(), err
+}
+
+// clockTarget reads "+72h", "-30m" or an RFC 3339 time.
+func clockTarget(now time.Time, to string) (time.Time, error) {
+	if strings.HasPrefix(to, "+") || strings.HasPrefix(to, "-") {
+		by, err := time.ParseDuration(to)
+		return now.Add(by), err
+	}
+	t, err := time.Parse(time.RFC3339, to)
+	if err != nil {
+		return t, fmt.Errorf("%q is neither a step like +72h nor a time like 2026-03-10T09:00:00+03:00", to)
+	}
+	return t, nil
+}
+
+// Remote sends commands to the instance that listens at Addr.
+type Remote struct{ Addr string }
+
+// Token asks for a bearer token of a persona, spoiled by the flaw.
+func (r Remote) Token(ctx context.Context, persona string, flaw issuer.Flaw) (string, error) {
+	query := url.Values{"persona": {persona}}
+	if flaw.Expired {
+		query.Set("expired", "")
+	}
+	if flaw.Unsigned {
+		query.Set("unsigned", "")
+	}
+	query.Set("issuer", flaw.Issuer)
+	query.Set("audience", flaw.Audience)
+	return r.command(ctx, "token", query)
+}
+
+// MoveClock moves the law clock by a step (+72h) or to a time (RFC 3339) and
+// returns what it then shows.
+func (r Remote) MoveClock(ctx context.Context, to string) (string, error) {
+	return r.command(ctx, "clock", url.Values{"to": {to}})
+}
+
+func (r Remote) command(ctx context.Context, name string, query url.Values) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.Addr+"/_local/"+name+"?"+query.Encode(), nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set(controlHeader, "1")
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("no instance answers at %s; start one with: go run ./local -addr %s (%w)", r.Addr, r.Addr, err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", errors.New(strings.TrimSpace(string(body)))
+	}
+	var answer string
+	return answer, json.Unmarshal(body, &answer)
+}

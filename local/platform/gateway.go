@@ -1,0 +1,231 @@
+package platform
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"polis/shared/fault"
+)
+
+const (
+	// OpenFaaS's gateway gives up on a function after a minute.
+	callTimeout = time.Minute
+	// How long a call waits for a function that is being started again.
+	patience = 2 * time.Second
+
+	callIDHeader = "X-Call-Id"
+)
+
+// gateway is OpenFaaS's way in to the functions: /function/NAME waits for the
+// answer, /async-function/NAME does not.
+type gateway struct {
+	functions map[string]*process
+	proxies   map[string]*httputil.ReverseProxy
+	queue     *queue
+	log       *slog.Logger
+}
+
+func newGateway(functions map[string]*process, queue *queue, log *slog.Logger) *gateway {
+	g := &gateway{functions: functions, proxies: map[string]*httputil.ReverseProxy{}, queue: queue, log: log}
+	transport := &http.Transport{
+		// A function's name is its host name, and only here known.
+		DialContext: func(ctx context.Context, network, host string) (net.Conn, error) {
+			name, _, _ := strings.Cut(host, ":")
+			return dial(ctx, functions[name])
+		},
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: 128,
+		IdleConnTimeout:     time.Minute,
+	}
+	for name := range functions {
+		target := &url.URL{Scheme: "http", Host: name}
+		g.proxies[name] = &httputil.ReverseProxy{
+			Transport: transport,
+			// Rewrite has dropped the Forwarded headers that came in.
+			Rewrite: func(r *httputil.ProxyRequest) {
+				r.SetURL(target)
+				r.SetXForwarded()
+			},
+			FlushInterval: -1, // what a function streams arrives as it is sent
+			ModifyResponse: func(answer *http.Response) error {
+				answer.Header.Set(callIDHeader, answer.Request.Header.Get(callIDHeader))
+				return nil
+			},
+			ErrorHandler: g.failed,
+			ErrorLog:     slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		}
+	}
+	return g
+}
+
+// dial connects to a function as soon as it is ready for calls. Nothing of a
+// request is sent before, so a function that was just killed costs its callers
+// a moment and no call.
+func dial(ctx context.Context, p *process) (net.Conn, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotReady)
+	defer cancel()
+	var dialer net.Dialer
+	for {
+		address, err := p.ready(ctx)
+		if err != nil {
+			return nil, err
+		}
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			return conn, nil
+		}
+		select { // its death will be noticed in a moment
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+var errNotReady = errors.New("process does not get ready")
+
+// call serves /function/NAME[/PATH].
+func (g *gateway) call(w http.ResponseWriter, r *http.Request) {
+	id := callID(r.Header)
+	r.Header.Set(callIDHeader, id)
+	name, below := splitFunction(r.URL, "/function/")
+	proxy, ok := g.proxies[name]
+	if !ok {
+		refuse(w, r, http.StatusNotFound, errNoFunction)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+	defer cancel()
+	r = r.WithContext(ctx)
+	r.URL = below
+	proxy.ServeHTTP(w, r)
+}
+
+// failed answers for a function that gave no answer.
+func (g *gateway) failed(w http.ResponseWriter, r *http.Request, err error) {
+	switch {
+	case errors.Is(err, errStopped) || errors.Is(err, errNotReady):
+		w.Header().Set("Retry-After", "1")
+		refuse(w, r, http.StatusServiceUnavailable, errFunctionAway)
+	case errors.Is(err, context.DeadlineExceeded):
+		refuse(w, r, http.StatusGatewayTimeout, errTooSlow)
+	case errors.Is(err, context.Canceled):
+		// The caller is gone.
+	default:
+		g.log.Warn("function broke off", "call_id", r.Header.Get(callIDHeader), "cause", err)
+		refuse(w, r, http.StatusBadGateway, errBrokeOff)
+	}
+}
+
+// maxAsyncBody is CE's limit; a byte more is a 500 there, and so it is here.
+const maxAsyncBody = 256_000
+
+// callLater serves /async-function/NAME[/PATH]: 202 without a look at whether
+// there is such a function, as CE answers.
+func (g *gateway) callLater(w http.ResponseWriter, r *http.Request) {
+	id := callID(r.Header)
+	r.Header.Set(callIDHeader, id)
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		refuse(w, r, http.StatusMethodNotAllowed, errAsyncMethod)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAsyncBody))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		refuse(w, r, http.StatusInternalServerError, errAsyncBody)
+		return
+	}
+	if err != nil {
+		refuse(w, r, http.StatusBadRequest, errBodyBroken)
+		return
+	}
+	name, below := splitFunction(r.URL, "/async-function/")
+	if !g.queue.add(job{id: id, function: name, target: below.RequestURI(), header: r.Header.Clone(), body: body}) {
+		w.Header().Set("Retry-After", "1")
+		refuse(w, r, http.StatusServiceUnavailable, errQueueFull)
+		return
+	}
+	w.Header().Set(callIDHeader, id)
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// splitFunction takes the function's name off an address. What is below it
+// stays as it was written, "//" and escapes included.
+func splitFunction(u *url.URL, prefix string) (name string, below *url.URL) {
+	rest := *u
+	name, rest.Path, _ = strings.Cut(strings.TrimPrefix(u.Path, prefix), "/")
+	rest.Path = "/" + rest.Path
+	if u.RawPath != "" {
+		_, rest.RawPath, _ = strings.Cut(strings.TrimPrefix(u.RawPath, prefix), "/")
+		rest.RawPath = "/" + rest.RawPath
+	}
+	return name, &rest
+}
+
+var fitCallID = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)
+
+// callID is the caller's, if it can stand in a log line, or a fresh one.
+func callID(h http.Header) string {
+	if id := h.Get(callIDHeader); fitCallID.MatchString(id) {
+		return id
+	}
+	return rand.Text()
+}
+
+// What the gateway itself refuses.
+var (
+	errNoFunction = fault.New(fault.NotFound, "function_not_found",
+		"Такой функции нет.", "There is no such function.")
+	errFunctionAway = fault.New(fault.Unavailable, "function_unavailable",
+		"Сервис перезапускается. Повторите через несколько секунд.",
+		"The service is being started again. Try again in a few seconds.")
+	errTooSlow = fault.New(fault.Unavailable, "function_too_slow",
+		"Сервис не успел ответить. Повторите позже.", "The service did not answer in time. Try again later.")
+	errBrokeOff = fault.New(fault.Unavailable, "function_broke_off",
+		"Сервис прервал ответ. Повторите запрос.", "The service broke off its answer. Try again.")
+	errAsyncMethod = fault.New(fault.NoMethod, "method_not_allowed",
+		"В очередь принимаются только запросы POST.", "The queue takes POST only.")
+	errAsyncBody = fault.New(fault.TooLarge, "body_too_large",
+		"Для очереди запрос слишком большой.", "The request is too large for the queue.")
+	errBodyBroken = fault.New(fault.Malformed, "body_unreadable",
+		"Запрос передан не полностью. Отправьте ещё раз.", "The request did not arrive whole. Send again.")
+	errQueueFull = fault.New(fault.Unavailable, "queue_full",
+		"Очередь заполнена. Повторите через несколько секунд.", "The queue is full. Try again in a few seconds.")
+)
+
+// refuse writes a problem document (RFC 9457). The status is OpenFaaS's, which
+// is not always the one the fault would have in a function.
+func refuse(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
+	id := r.Header.Get(callIDHeader)
+	detail := f.Detail.RU
+	if strings.HasPrefix(r.Header.Get("Accept-Language"), "en") {
+		detail = f.Detail.EN
+	}
+	document, err := json.Marshal(map[string]any{
+		"type": "urn:polis:problem:" + f.Code, "title": http.StatusText(status), "status": status,
+		"detail": detail, "code": f.Code, "call_id": id,
+	})
+	if err != nil {
+		panic(fmt.Sprintf("problem document: %v", err)) // strings and a number always marshal
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Length", strconv.Itoa(len(document)))
+	h.Set("Cache-Control", "no-store")
+	h.Set(callIDHeader, id)
+	w.WriteHeader(status)
+	w.Write(document)
+}

@@ -15,13 +15,15 @@ import (
 
 // The rooms of shared/ and what each may know, beside the standard library.
 var (
-	domain = []string{"access", "application", "cabinet", "calendar", "clock", "consent", "directory", "fault", "ident", "person", "policy"}
+	domain = []string{"access", "application", "audit", "cabinet", "calendar", "clock", "consent", "directory", "fault", "ident", "notice", "person", "policy"}
 	// An adapter knows the domain, its settings, and one technology.
 	adapters = map[string][]string{
 		"store":    {"github.com/redis/go-redis/"},
 		"objects":  {"github.com/minio/minio-go/"},
 		"identity": {"github.com/coreos/go-oidc/"},
 		"gateway":  {},
+		"mail":     {"github.com/emersion/"},
+		"sms":      {},
 		"extract":  {"github.com/go-pdf/fpdf", "rsc.io/qr", "github.com/boombuler/barcode"},
 	}
 	edge = map[string][]string{
@@ -31,7 +33,7 @@ var (
 		"api":    {},
 	}
 	// Rooms that only tests enter.
-	kits = []string{"functiontest", "storetest"}
+	kits = []string{"functiontest", "mailtest", "storetest"}
 )
 
 type goPackage struct {

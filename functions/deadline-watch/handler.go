@@ -1,19 +1,23 @@
 // Package function is deadline-watch: called by cron, it delivers what was lost
-// on the way and what has come due by the law clock.
+// on the way and what has come due by the law clock. What could not be delivered
+// lies here for an operator, to be read and replayed.
 package function
 
 import (
 	"context"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
+	"unicode"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
 	"polis/shared/clock"
 	"polis/shared/config"
+	"polis/shared/fault"
 	"polis/shared/gateway"
+	"polis/shared/server"
 	"polis/shared/store"
 	"polis/shared/web"
 )
@@ -22,63 +26,147 @@ import (
 const Name = "deadline-watch"
 
 const (
-	budget      = 20 * time.Second // of one run; what is left waits for the next
-	perPart     = 50               // events of one partition in one run
-	concurrency = 8
+	perPart     = 50              // events of one partition in one pass
+	concurrency = 8               // deliveries at a time
+	between     = time.Second     // two passes of one run
+	passTime    = 8 * time.Second // of one pass; what is left waits for the next
+	leaseTime   = 10 * time.Second
 )
 
 type watch struct {
 	store   *store.Store
 	gateway *gateway.Client
 	law     clock.Clock
+	runFor  time.Duration
 }
 
-// New makes the function from its settings.
+// New makes the function from its settings. Cron calls once a minute, which is
+// long to wait for a lost event: a run goes on for the setting run_for, passing
+// over everything each second. Without it a run is one pass.
 func New(env *config.Env) (handler.FunctionHandler, error) {
-	w := &watch{store: store.Open(env), gateway: gateway.Open(env, Name), law: env.Law}
+	w := &watch{store: store.Open(env), gateway: gateway.Open(env, Name), law: env.Law, runFor: env.Duration("run_for", 0)}
 	edge := web.Open(env, Name)
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
-	// Cron has no login. Anybody may call it: it shows nothing, does only what
-	// is due anyway, and one run at a time.
-	return edge.With(web.Route{Method: "POST", Pattern: "/", Action: access.Sweep, Do: w.sweep}), nil
+	return edge.With(
+		// Cron has no login. Anybody may call it: it shows nothing, does only
+		// what is due anyway, and one run at a time.
+		web.Route{Method: "POST", Pattern: "/", Action: access.Sweep, Do: w.sweep},
+		web.Route{Method: "GET", Pattern: "/dead-letters", Action: access.ReadEvents, Do: w.deadLetters},
+		web.Route{Method: "POST", Pattern: "/dead-letters/{id}", Action: access.ReplayEvents, Do: w.replay},
+	), nil
 }
 
-// sweep hands every due event to its consumer, not through the queue: the queue
-// is what may have lost it.
+// run is what a run did.
+type run struct {
+	Ran       bool `json:"ran"` // false: another run is under way
+	Delivered int  `json:"delivered"`
+	Failed    int  `json:"failed"`
+}
+
+// sweep passes over everything until the run's time is over. The query
+// run_for=0s asks for a single pass, which need not wait for a run's end.
 func (w *watch) sweep(c *web.Call) (web.Answer, error) {
-	mine, err := w.store.Lease(c, Name, budget)
+	var did run
+	until, lease := clock.System().Add(w.runFor), Name
+	if c.Query.Get("run_for") == "0s" || w.runFor == 0 {
+		until, lease = time.Time{}, Name+" once"
+	}
+	mine, err := w.store.Lease(c, lease, leaseTime)
+	if err != nil || !mine {
+		return web.Answer{Status: 200, Body: did}, err
+	}
+	defer w.store.Release(context.WithoutCancel(c), lease)
+	for did.Ran = true; ; {
+		if err := w.pass(c, &did); err != nil {
+			return web.Answer{}, err
+		}
+		if !clock.System().Before(until) {
+			return web.OK(did)
+		}
+		select {
+		case <-time.After(between):
+		case <-server.Draining(c):
+			return web.OK(did)
+		case <-c.Done():
+			return web.OK(did)
+		}
+		// A process that dies gives its lease up within seconds.
+		if mine, err := w.store.Renew(c, lease, leaseTime); err != nil || !mine {
+			return web.Answer{Status: 200, Body: did}, err
+		}
+	}
+}
+
+// pass hands every due event to its consumer, not through the queue: the queue
+// is what may have lost it.
+func (w *watch) pass(c *web.Call, did *run) error {
+	due, err := w.store.Due(c, c.Grant, w.law(), perPart)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(c, passTime)
+	defer cancel()
+	work := make(chan store.Event)
+	var workers sync.WaitGroup
+	var mu sync.Mutex
+	for range min(concurrency, len(due)) {
+		workers.Go(func() {
+			for e := range work {
+				err := w.gateway.Deliver(ctx, c.ID, e.Topic, e)
+				mu.Lock()
+				if err == nil {
+					did.Delivered++
+				} else {
+					did.Failed++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, e := range due {
+		work <- e
+	}
+	close(work)
+	workers.Wait()
+	return nil
+}
+
+func (w *watch) deadLetters(c *web.Call) (web.Answer, error) {
+	limit, err := c.Limit()
 	if err != nil {
 		return web.Answer{}, err
 	}
-	var delivered, failed atomic.Int64
-	if mine {
-		defer w.store.Release(context.WithoutCancel(c), Name)
-		due, err := w.store.Due(c, c.Grant, w.law(), perPart)
-		if err != nil {
-			return web.Answer{}, err
-		}
-		ctx, cancel := context.WithTimeout(c, budget)
-		defer cancel()
-		work := make(chan store.Event)
-		var workers sync.WaitGroup
-		for range concurrency {
-			workers.Go(func() {
-				for e := range work {
-					if w.gateway.Deliver(ctx, c.ID, e.Topic, e) == nil {
-						delivered.Add(1)
-					} else {
-						failed.Add(1)
-					}
-				}
-			})
-		}
-		for _, e := range due {
-			work <- e
-		}
-		close(work)
-		workers.Wait()
+	letters, err := w.store.DeadLetters(c, c.Grant, limit)
+	if err != nil {
+		return web.Answer{}, err
 	}
-	return web.OK(map[string]any{"ran": mine, "delivered": delivered.Load(), "failed": failed.Load()})
+	return web.OK(map[string]any{"items": letters})
+}
+
+const maxReason = 200 // characters
+
+// replay delivers a dead letter again, for a reason that stays with it.
+func (w *watch) replay(c *web.Call) (web.Answer, error) {
+	var q struct {
+		Home   string `json:"home"`
+		Reason string `json:"reason"`
+	}
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	q.Reason = strings.TrimSpace(q.Reason)
+	if q.Reason == "" || len([]rune(q.Reason)) > maxReason || strings.ContainsFunc(q.Reason, unicode.IsControl) {
+		return web.Answer{}, fault.WrongField("reason", "reason_wrong",
+			"Укажите причину, до 200 знаков в одну строку.", "Give the reason, up to 200 characters on one line.")
+	}
+	if q.Home == "" {
+		return web.Answer{}, fault.WrongField("home", "required", "Укажите, чьё это событие.", "Say whose event it is.")
+	}
+	e, err := w.store.Replay(c, c.Grant.About(q.Home), q.Home, c.Segment("id"), q.Reason)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Accepted(e)
 }

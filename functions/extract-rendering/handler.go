@@ -21,6 +21,7 @@ import (
 	"polis/shared/consent"
 	"polis/shared/extract"
 	"polis/shared/fault"
+	"polis/shared/gateway"
 	"polis/shared/ident"
 	"polis/shared/objects"
 	"polis/shared/policy"
@@ -42,6 +43,7 @@ type rendering struct {
 	store    *store.Store
 	objects  *objects.Store
 	renderer *extract.Renderer
+	register *gateway.Client
 	law      clock.Clock
 	machine  clock.Clock
 	public   string
@@ -51,7 +53,7 @@ type rendering struct {
 // New makes the function from its settings.
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	r := &rendering{
-		store: store.Open(env), objects: objects.Open(env), law: env.Law, machine: clock.System,
+		store: store.Open(env), objects: objects.Open(env), register: gateway.Open(env, Name), law: env.Law, machine: clock.System,
 		public: env.URL("public_url"), issuer: env.String("issuer_name", "Полис"),
 	}
 	edge := web.Open(env, Name)
@@ -123,6 +125,13 @@ func (r *rendering) make(c *web.Call) (web.Answer, error) {
 	deadline := r.machine().Add(lease / 3)
 	for {
 		got, err := r.reserve(c, q)
+		if errors.Is(err, consent.ErrRequired) && q.Person != consent.Self {
+			// Whether a child exists is told to its representatives only.
+			var f policy.Finding
+			if err := r.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: c.Caller.Person, Child: q.Person}, &f); err != nil {
+				return web.Answer{}, err
+			}
+		}
 		if err != nil {
 			return web.Answer{}, err
 		}

@@ -77,7 +77,7 @@ func listed(b *functiontest.Bench, token string) int {
 
 func TestNewNamesEverythingMissingAtOnce(t *testing.T) {
 	functiontest.MissingIsNamed(t, extractrendering.New, append(functiontest.Stateful,
-		"public_url", "s3_endpoint", "s3_bucket", "s3-access-key", "s3-secret-key")...)
+		"gateway_url", "public_url", "s3_endpoint", "s3_bucket", "s3-access-key", "s3-secret-key")...)
 }
 
 func TestEachRouteIsForOneRole(t *testing.T) {

@@ -41,6 +41,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	return edge.With(
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadCard, Do: k.card},
 		web.Route{Method: "GET", Pattern: "/family", Action: access.ReadCard, Do: k.family},
+		web.Route{Method: "GET", Pattern: "/access", Action: access.ReadAccesses, Do: k.accesses},
 	), nil
 }
 

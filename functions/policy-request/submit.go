@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"polis/shared/application"
+	"polis/shared/cabinet"
 	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/consent"
@@ -177,6 +178,7 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		What: q.What, Region: q.Region, SMO: q.SMO, ENP: person.ENP(q.ENP), Applicant: applicant,
 	}.Begin(now, due, textSubmitted)
 
+	contacts := cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"}))
 	account, doc := store.Account(c.Caller.Account), store.Application(c.Caller.Account, id)
 	once := r.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	stored, err := store.Change(c, r.store, c.Grant, c.Caller.Account, once, []store.Ref{account.Ref, doc.Ref},
@@ -196,13 +198,14 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 				return submitted{Earlier: open}, nil
 			}
 			have = have.Opening(asked(a), id)
+			have.Contacts = contacts
 			tx.Append(store.Applications(c.Caller.Account), id)
 			tx.Schedule(topic, c.Caller.Account, id, a.NextTry.Add(firstRetry))
 			tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: id}, 0)
 			if err := store.Put(tx, account, have); err != nil {
 				return submitted{}, err
 			}
-			return submitted{Made: &a}, store.Put(tx, doc, a)
+			return submitted{Made: &a}, store.PutApplication(tx, c.Caller.Account, a)
 		})
 	if err != nil {
 		return web.Answer{}, err

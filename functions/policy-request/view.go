@@ -148,7 +148,7 @@ func show(c *web.Call, a application.Application, now time.Time) view {
 }
 
 func helpFor(a application.Application, today calendar.Date) *help {
-	h := &help{Insurers: directory.InsurersOf(a.Region, today)}
+	h := &help{Insurers: append([]directory.Insurer{}, directory.InsurersOf(a.Region, today)...)}
 	if fund, ok := directory.FundOf(a.Region); ok {
 		h.Fund = &fund
 	}

@@ -79,7 +79,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 				}
 			}
 			tx.Schedule(topic, e.Home, a.ID, a.NextTry)
-			return none, store.Put(tx, doc, a)
+			return none, store.PutApplication(tx, e.Home, a)
 		})
 	if err != nil && !errors.Is(err, store.ErrHandled) {
 		return web.Answer{}, err

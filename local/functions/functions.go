@@ -5,10 +5,12 @@ package functions
 import (
 	"polis/shared/server"
 
+	audittrail "polis/functions/audit-trail"
 	consenttoggle "polis/functions/consent-toggle"
 	deadlinewatch "polis/functions/deadline-watch"
 	extractrendering "polis/functions/extract-rendering"
 	insuredregistry "polis/functions/insured-registry"
+	notify "polis/functions/notify"
 	policycard "polis/functions/policy-card"
 	policyrequest "polis/functions/policy-request"
 	portal "polis/functions/portal"
@@ -16,10 +18,12 @@ import (
 
 // All maps a function's name to what makes it.
 var All = map[string]server.New{
+	"audit-trail":       audittrail.New,
 	"consent-toggle":    consenttoggle.New,
 	"deadline-watch":    deadlinewatch.New,
 	"extract-rendering": extractrendering.New,
 	"insured-registry":  insuredregistry.New,
+	"notify":            notify.New,
 	"policy-card":       policycard.New,
 	"policy-request":    policyrequest.New,
 	"portal":            portal.New,

@@ -33,9 +33,9 @@ type Caller struct {
 	Account   string        // citizen: the opaque id of the account
 	Confirmed bool          // citizen: identity confirmed in person
 	Person    person.Person // citizen: data vouched for by the login
-	Email     string
-	Phone     string
-	Unit      string // staff: SMO; clinic: its code; source: its name; function: its name
+	Email     string        // citizen: verified, or ""
+	Phone     string        // citizen: verified, or ""
+	Unit      string        // staff: SMO; clinic: its code; source: its name; function: its name
 }
 
 // Action is what a grant allows. Its name stands in the audit.
@@ -55,7 +55,15 @@ const (
 	RecordInsured    Action = "register.put_on_record"
 	RecordBirth      Action = "register.birth"
 	ImportInsured    Action = "register.import"
+	ReadNotices      Action = "notices.read"
+	ChangeNotices    Action = "notices.change"
+	DeliverNotice    Action = "notices.deliver"
 	Sweep            Action = "service.sweep" // ids only
+	ReadEvents       Action = "events.read"   // ids only
+	ReplayEvents     Action = "events.replay"
+	SealAudit        Action = "audit.seal" // ids only
+	ReadAudit        Action = "audit.read"
+	ReadAccesses     Action = "audit.read_own"
 )
 
 type rule struct {
@@ -77,7 +85,15 @@ var rules = map[Action]rule{
 	RecordInsured:    {roles: []Role{Function}},
 	RecordBirth:      {roles: []Role{Source}},
 	ImportInsured:    {roles: []Role{Operator}},
+	ReadNotices:      {roles: []Role{Citizen}, confirmed: true},
+	ChangeNotices:    {roles: []Role{Citizen}, confirmed: true},
+	DeliverNotice:    {roles: []Role{Function}},
 	Sweep:            {roles: []Role{Anyone, Function, Operator}},
+	ReadEvents:       {roles: []Role{Operator}},
+	ReplayEvents:     {roles: []Role{Operator}},
+	SealAudit:        {roles: []Role{Anyone, Function, Operator}},
+	ReadAudit:        {roles: []Role{Auditor}},
+	ReadAccesses:     {roles: []Role{Citizen}, confirmed: true},
 }
 
 var (

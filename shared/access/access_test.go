@@ -12,8 +12,10 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 	allowed := map[Action][]Role{
 		ReadConsents: {Citizen}, ChangeConsents: {Citizen}, Apply: {Citizen}, ReadApplications: {Citizen},
 		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen},
+		ReadNotices: {Citizen}, ChangeNotices: {Citizen}, DeliverNotice: {Function},
 		WorkApplication: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},
-		RecordBirth: {Source}, ImportInsured: {Operator}, Sweep: {Anyone, Function, Operator},
+		RecordBirth: {Source}, ImportInsured: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},
+		SealAudit: {Anyone, Function, Operator}, ReadAudit: {Auditor}, ReadAccesses: {Citizen},
 	}
 	if len(allowed) != len(rules) {
 		t.Errorf("%d actions are expected here, %d have rules", len(allowed), len(rules))
@@ -32,6 +34,22 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 	}
 	if _, err := (Caller{Role: Citizen, Confirmed: true}).May("unheard.of", "call"); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("an action without a rule: %v", err)
+	}
+}
+
+func TestEachActionHasWordsForThePersonItIsAbout(t *testing.T) {
+	for action := range rules {
+		if words[action].RU == "" || words[action].EN == "" {
+			t.Errorf("%s has none", action)
+		}
+	}
+	for action := range words {
+		if _, known := rules[action]; !known {
+			t.Errorf("%s is no action", action)
+		}
+	}
+	if got := Action("unheard.of").Words(); got.RU == "" || got.EN == "" {
+		t.Errorf("of an earlier version: %q", got)
 	}
 }
 

@@ -4,7 +4,9 @@ package cabinet
 
 import (
 	"maps"
+	"net/mail"
 	"slices"
+	"strings"
 	"time"
 
 	"polis/shared/consent"
@@ -14,9 +16,42 @@ import (
 // its copies of policies.
 type Account struct {
 	Consents consent.Ledger    `json:"consents"`
+	Contacts Contacts          `json:"contacts,omitzero"`
 	Extracts []Extract         `json:"extracts,omitempty"` // newest last
 	Open     map[string]string `json:"open,omitempty"`     // applications under way, by what they ask for
 }
+
+// Contacts are where the service reaches the person, and in which language: as
+// they were when the person last asked for something.
+type Contacts struct {
+	Email    string `json:"email,omitempty"`
+	Phone    string `json:"phone,omitempty"` // +79161234567
+	Language string `json:"language"`        // ru or en
+}
+
+// NewContacts keeps of what the login vouches for what a message can be sent
+// to: a plain e-mail address in ASCII, a telephone number with its country.
+func NewContacts(email, phone, language string) Contacts {
+	c := Contacts{Language: language}
+	if a, err := mail.ParseAddress(email); err == nil && a.Name == "" && a.Address == email && !strings.ContainsFunc(email, notASCII) {
+		c.Email = email
+	}
+	digits := strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, phone)
+	switch {
+	case len(digits) == 11 && digits[0] == '8': // as it is dialled within Russia
+		c.Phone = "+7" + digits[1:]
+	case len(digits) >= 11 && len(digits) <= 15: // E.164
+		c.Phone = "+" + digits
+	}
+	return c
+}
+
+func notASCII(r rune) bool { return r > '~' }
 
 // Opening notes an application under way under what it asks for, so that a
 // second click finds the first one's; Closing takes it off again.

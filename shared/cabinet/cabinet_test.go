@@ -62,3 +62,19 @@ func TestAnApplicationUnderWayIsFoundByWhatItAsksFor(t *testing.T) {
 		t.Fatal("not closed, or closed in the account that it was given")
 	}
 }
+
+func TestOnlyContactsThatAMessageCanBeSentToAreKept(t *testing.T) {
+	for given, want := range map[[2]string]Contacts{
+		{"maria@example.org", "+7(916)123-45-67"}:            {Email: "maria@example.org", Phone: "+79161234567"},
+		{"", "8 916 123 45 67"}:                              {Phone: "+79161234567"},
+		{"", "+375291234567"}:                                {Phone: "+375291234567"},
+		{"Мария <maria@example.org>", "123-45-67"}:           {},
+		{"maria", "+7916123456789012"}:                       {},
+		{"maria@пример.рф", ""}:                              {},
+		{"maria@example.org\r\nBcc: x@example.org", "вызов"}: {},
+	} {
+		if got := NewContacts(given[0], given[1], ""); got != want {
+			t.Errorf("%q: %+v", given, got)
+		}
+	}
+}

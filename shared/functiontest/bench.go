@@ -101,8 +101,8 @@ func (b *Bench) Env(change ...string) *config.Env {
 		settings[change[i]] = change[i+1]
 	}
 	env := config.FromMap(settings, map[string]string{
-		"polis-index-key": key(1), "polis-master-key": key(2), "polis-call-key": key(3), "redis-password": password,
-		"s3-access-key": "access", "s3-secret-key": "secret",
+		"polis-index-key": key(1), "polis-master-key": key(2), "polis-call-key": key(3), "redis-password": password, "audit-key": key(4),
+		"s3-access-key": "access", "s3-secret-key": "secret", "smtp-password": "secret", "sms-token": "secret",
 	})
 	env.Law = b.Now
 	return env
@@ -200,7 +200,17 @@ type Queued struct {
 	header http.Header
 }
 
+// enqueue loses a call to a function that the test never had, as the platform
+// does.
 func (b *Bench) enqueue(w http.ResponseWriter, r *http.Request, target string) {
+	name, _, _ := strings.Cut(target, "/")
+	b.mu.Lock()
+	_, known := b.functions[name]
+	b.mu.Unlock()
+	if !known {
+		w.WriteHeader(http.StatusAccepted)
+		return
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		b.t.Errorf("%s: %v", target, err)

@@ -13,6 +13,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -83,11 +84,33 @@ func AllPartitions() []string {
 	return all
 }
 
-// New is a fresh id of 26 characters that sorts by the machine time now.
+// latest is the time part of the newest id, so that the ids of one process sort
+// by their making even within a millisecond.
+var latest atomic.Uint64
+
+// New is a fresh id of 26 characters that sorts by the machine time now. Half of
+// it cannot be guessed.
 func New(now time.Time) string {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], uint64(now.UnixMilli())<<16)
-	rand.Read(b[6:])
+	for {
+		last := latest.Load()
+		next := max(uint64(now.UnixMilli())<<16, last+1)
+		if latest.CompareAndSwap(last, next) {
+			binary.BigEndian.PutUint64(b[:], next)
+			break
+		}
+	}
+	rand.Read(b[8:])
+	return crockford.EncodeToString(b[:])
+}
+
+// Of is an id of 26 characters that sorts by at, and is the same for the same
+// cause at the same time.
+func Of(at time.Time, cause ...string) string {
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], uint64(at.UnixMilli())<<16)
+	d := Digest([32]byte{}, cause...)
+	copy(b[6:], d[:])
 	return crockford.EncodeToString(b[:])
 }
 

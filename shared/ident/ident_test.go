@@ -49,6 +49,24 @@ func TestIDsSortByTimeAndDoNotRepeat(t *testing.T) {
 	}
 }
 
+func TestTheSameCauseGivesTheSameIDAndIDsOfCausesSortByTime(t *testing.T) {
+	at := time.UnixMilli(1_770_000_000_000)
+	id := Of(at, "application", "0")
+	if id != Of(at, "application", "0") || !Valid(id) {
+		t.Fatalf("%q", id)
+	}
+	for name, other := range map[string]string{
+		"another cause": Of(at, "application", "1"), "parts run together": Of(at, "application0"), "a later time": Of(at.Add(time.Millisecond), "application", "0"),
+	} {
+		if other == id {
+			t.Errorf("%s gives the same id", name)
+		}
+	}
+	if later := Of(at.Add(time.Millisecond), "application", "1"); later <= id {
+		t.Errorf("%s does not sort after %s", later, id)
+	}
+}
+
 func TestNumbersCanBeDictated(t *testing.T) {
 	if got := Number("2026-03-10", "000000000000000000stvwxyz0"); got != "20260310-STVW-XYZ0" {
 		t.Fatal(got)

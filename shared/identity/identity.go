@@ -61,7 +61,7 @@ var claimNames = map[string]string{
 	"snils": "snils", "family": "lastName", "given": "firstName", "patronymic": "middleName",
 	"birth_date": "birthDate", "gender": "gender", "trusted": "trusted", "document": "id_doc",
 	"roles": "roles", "smo": "smo", "clinic": "clinic", "source": "source",
-	"email": "email", "phone": "mobile",
+	"email": "email", "email_verified": "email_verified", "phone": "mobile", "phone_verified": "mobile_verified",
 }
 
 // Open reads the settings oidc_issuer, oidc_audience, oidc_claims and the
@@ -156,6 +156,7 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	var roles []access.Role
 	var gender, birth, snils string
 	var doc struct{ Type, Series, Number, VrfStu string }
+	var emailVerified, phoneVerified bool
 	var bad error
 	read := func(ours string, into any) {
 		if b, ok := raw[v.claims[ours]]; ok {
@@ -180,7 +181,9 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		read("gender", &gender)
 		read("document", &doc)
 		read("email", &c.Email)
+		read("email_verified", &emailVerified)
 		read("phone", &c.Phone)
+		read("phone_verified", &phoneVerified)
 	case access.Staff:
 		read("smo", &c.Unit)
 	case access.Clinic:
@@ -194,6 +197,13 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	}
 	if bad != nil || c.Role != access.Citizen {
 		return c, bad
+	}
+	// An unverified contact may be another person's, so it is as good as none.
+	if !emailVerified {
+		c.Email = ""
+	}
+	if !phoneVerified {
+		c.Phone = ""
 	}
 	c.Person.Sex = person.Sex(gender)
 	if birth != "" {

@@ -130,6 +130,23 @@ func TestAnUnverifiedDocumentCountsForNothing(t *testing.T) {
 	}
 }
 
+func TestAContactCountsOnlyWhileItIsVerified(t *testing.T) {
+	i := newIssuer(t)
+	v := verifier(t, i.url, "")
+	for want, verified := range map[[2]string]claims{
+		{"", ""}:                                {},
+		{"maria@example.org", ""}:               {"email_verified": true, "mobile_verified": false},
+		{"", "+7(916)1234567"}:                  {"mobile_verified": true},
+		{"maria@example.org", "+7(916)1234567"}: {"email_verified": true, "mobile_verified": true},
+	} {
+		verified["email"], verified["mobile"] = "maria@example.org", "+7(916)1234567"
+		c, err := v.Verify(t.Context(), i.sign(t, verified))
+		if got := [2]string{c.Email, c.Phone}; err != nil || got != want {
+			t.Errorf("%v: %q, %v", verified, got, err)
+		}
+	}
+}
+
 func TestStaffBringTheirUnitAndNoPersonalData(t *testing.T) {
 	i := newIssuer(t)
 	v := verifier(t, i.url, "")

@@ -60,7 +60,7 @@ func New(endpoint, bucket, region, accessKey, secretKey string) (*Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	transport.ResponseHeaderTimeout = 5 * time.Second
+	transport.ResponseHeaderTimeout = 1800 * time.Millisecond
 	transport.MaxIdleConnsPerHost = 64
 	client, err := minio.New(u.Host, &minio.Options{
 		Creds:  credentials.NewStaticV4(accessKey, secretKey, ""),

@@ -34,12 +34,12 @@ func Insured(id string) Doc[policy.Insured] {
 }
 
 // List names an ordered list of ids kept with a home.
-type List struct{ key string }
+type List struct{ home, key string }
 
 // Applications of an account, by time.
 func Applications(account string) List {
 	p, _ := ident.Partition(account)
-	return List{"applications:{" + p + "}:" + account}
+	return List{home: account, key: "applications:{" + p + "}:" + account}
 }
 
 // Append puts an id that sorts by time on a list.
@@ -48,7 +48,7 @@ func (tx *Tx) Append(l List, id string) { tx.do("ZADD", l.key, 0, id) }
 // Page is at most limit ids of a list, newest first, those before the given
 // one ("" for the newest). A full page may have more behind it.
 func (s *Store) Page(ctx context.Context, g access.Grant, l List, before string, limit int) ([]string, error) {
-	if err := checkGrant(g); err != nil {
+	if _, err := open(g, l.home); err != nil {
 		return nil, err
 	}
 	top := "+"

@@ -11,60 +11,137 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"polis/shared/access"
+	"polis/shared/fault"
 	"polis/shared/ident"
 )
 
 // Event asks another function, or this one later, to do something. It carries
 // ids only and is delivered at least once: it stays in the outbox until a step
-// of its consumer acknowledges it.
+// of its consumer acknowledges it, or buries it as a dead letter.
 type Event struct {
 	ID      string `json:"id,omitempty"` // "" for work that is due by the agenda
 	Topic   string `json:"topic"`        // "<function>/<path>" of the consumer
 	Home    string `json:"home"`         // account or insured person, whose partition keeps it
 	Subject string `json:"subject"`      // id of what it is about
+	Lane    string `json:"lane,omitempty"`
 }
 
-// ErrHandled is an event that was acknowledged before: there is nothing to do.
-var ErrHandled = errors.New("event is handled already")
+// lane is the line in which an event waits: of one person and consumer, events
+// are handled in the order in which they were committed. Lane in the event
+// divides the line further where one part must not hold up the other. An event
+// that is held back stands in no line.
+func (e Event) lane(partition string) string {
+	return "lane:{" + partition + "}:" + e.Home + " " + e.Topic + " " + e.Lane
+}
 
-// firstSweep is when an event is delivered again after its commit, and the
-// longest wait between two further deliveries.
-const (
-	firstSweep = 5 * time.Second
-	maxBackOff = 10 * time.Minute
+var (
+	// ErrHandled is an event that was acknowledged before: there is nothing to do.
+	ErrHandled = errors.New("event is handled already")
+	// ErrEarlier is an event that came before an earlier one of its line was
+	// handled: it is delivered again.
+	ErrEarlier = fault.New(fault.Unavailable, "earlier_event_waits",
+		"Сначала обрабатывается более раннее событие.", "An earlier event is handled first.")
 )
 
-func outbox(partition string) string { return "outbox:{" + partition + "}" }
-func events(partition string) string { return "events:{" + partition + "}" }
-func agenda(partition string) string { return "agenda:{" + partition + "}" }
+// An event is delivered again firstSweep after its commit, then after twice as
+// long each time, up to maxBackOff; after maxTries it is a dead letter.
+const (
+	firstSweep = 5 * time.Second
+	maxBackOff = 30 * time.Second
+	maxTries   = 120 // about an hour
+)
+
+func outbox(partition string) string { return "outbox:{" + partition + "}" } // ids by the time of the next delivery
+func events(partition string) string { return "events:{" + partition + "}" } // id -> event, and what is known of it
+func agenda(partition string) string { return "agenda:{" + partition + "}" } // work by the law clock
+func dead(partition string) string   { return "dead:{" + partition + "}" }   // ids by the time of burial
+
+// What is known of an event, beside it in the same hash.
+func tries(id string) string  { return id + ":tries" }
+func reason(id string) string { return id + ":reason" }
 
 // Emit sends an event with the step and returns it with its id. A positive
 // delay holds it back.
 func (tx *Tx) Emit(e Event, delay time.Duration) Event {
 	now := tx.s.machine()
 	e.ID = ident.New(now)
-	raw, err := json.Marshal(e)
-	if err != nil {
-		panic(err) // strings only
-	}
-	tx.do("HSET", events(tx.partition), e.ID, string(raw))
+	tx.do("HSET", events(tx.partition), e.ID, e.encode())
 	tx.do("ZADD", outbox(tx.partition), now.Add(firstSweep+delay).UnixMilli(), e.ID)
 	if delay <= 0 {
+		tx.do("RPUSH", e.lane(tx.partition), e.ID)
 		tx.events = append(tx.events, e)
 	}
 	return e
 }
 
-// Acknowledge ends an event in the same step as its effect. An event that was
-// acknowledged before makes the step fail with ErrHandled. Work from the agenda
-// has no id, and the step itself must see whether it is still due.
+func (e Event) encode() string {
+	raw, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // strings only
+	}
+	return string(raw)
+}
+
+// InTurn makes the step fail with ErrHandled unless the event still waits, and
+// with ErrEarlier unless it is the first of its line. Work from the agenda has
+// no id, and the step itself must see whether it is still due.
+func (tx *Tx) InTurn(e Event) {
+	if e.ID == "" {
+		return
+	}
+	tx.checks = append(tx.checks,
+		check{"member", outbox(tx.partition), e.ID},
+		check{"turn", e.lane(tx.partition), e.ID})
+}
+
+// Acknowledge ends an event in the same step as its effect, in its turn.
 func (tx *Tx) Acknowledge(e Event) {
 	if e.ID == "" {
 		return
 	}
-	tx.checks = append(tx.checks, check{"member", outbox(tx.partition), e.ID})
+	tx.InTurn(e)
+	tx.leave(e)
+	tx.do("HDEL", events(tx.partition), e.ID, tries(e.ID), reason(e.ID))
+}
+
+// Bury makes an event a dead letter, in its turn: it is not delivered any more
+// unless an operator replays it. reason is a text without personal data.
+func (tx *Tx) Bury(e Event, why string) {
+	if e.ID == "" {
+		return
+	}
+	tx.InTurn(e)
+	tx.leave(e)
+	tx.do("ZADD", dead(tx.partition), tx.s.machine().UnixMilli(), e.ID)
+	tx.do("HSET", events(tx.partition), reason(e.ID), why)
+}
+
+// PutOff leaves an event waiting, in its turn, for the next delivery after d.
+func (tx *Tx) PutOff(e Event, d time.Duration) {
+	if e.ID == "" {
+		return
+	}
+	tx.InTurn(e)
+	tx.do("ZADD", outbox(tx.partition), "XX", tx.s.machine().Add(d).UnixMilli(), e.ID)
+}
+
+func (tx *Tx) leave(e Event) {
 	tx.do("ZREM", outbox(tx.partition), e.ID)
-	tx.do("HDEL", events(tx.partition), e.ID, tries(e.ID))
+	tx.do("LREM", e.lane(tx.partition), 1, e.ID)
+	tx.next = append(tx.next, len(tx.commands))
+	tx.do("LINDEX", e.lane(tx.partition), 0)
+}
+
+// kickNext kicks the event whose turn has come. Where it cannot, the sweep does.
+func (s *Store) kickNext(ctx context.Context, partition, id string) {
+	raw, err := s.rdb.HGet(ctx, events(partition), id).Result()
+	if err != nil {
+		return
+	}
+	var e Event
+	if json.Unmarshal([]byte(raw), &e) == nil {
+		s.kick(e)
+	}
 }
 
 // Schedule puts work on the agenda for a time of the law clock, in place of an
@@ -79,33 +156,45 @@ func (tx *Tx) Schedule(topic, home, subject string, at time.Time) {
 }
 
 // Due lists, oldest first in each partition, the events that were not
-// acknowledged in time and the work whose time on the law clock has come, at
-// most limit per partition. Each listed event's next delivery is put off, twice
-// as long each time.
+// acknowledged in time and are the first of their line, and the work whose time
+// on the law clock has come, at most limit per partition. Each listed event's
+// next delivery is put off, twice as long each time; one that was delivered too
+// often becomes a dead letter instead.
 func (s *Store) Due(ctx context.Context, g access.Grant, law time.Time, limit int) ([]Event, error) {
 	if err := checkGrant(g); err != nil {
 		return nil, err
 	}
 	now := s.machine()
 	partitions := ident.AllPartitions()
-	late := make([]*redis.ZSliceCmd, len(partitions))
+	late := make([]*redis.StringSliceCmd, len(partitions))
 	work := make([]*redis.StringSliceCmd, len(partitions))
 	upTo := func(t time.Time) *redis.ZRangeBy {
 		return &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(t.UnixMilli(), 10), Count: int64(limit)}
 	}
-	if _, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, part := range partitions {
-			late[i] = p.ZRangeByScoreWithScores(ctx, outbox(part), upTo(now))
+			late[i] = p.ZRangeByScore(ctx, outbox(part), upTo(now))
 			work[i] = p.ZRangeByScore(ctx, agenda(part), upTo(law))
 		}
 		return nil
-	}); err != nil {
+	})); err != nil {
+		return nil, unreachable(err)
+	}
+	// Work is put off too, so that what fails again and again does not stand
+	// before the rest; the step that does it sets its true time.
+	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, part := range partitions {
+			for _, member := range work[i].Val() {
+				p.ZAddXX(ctx, agenda(part), redis.Z{Score: float64(law.Add(maxBackOff).UnixMilli()), Member: member})
+			}
+		}
+		return nil
+	})); err != nil {
 		return nil, unreachable(err)
 	}
 	var due []Event
 	for i, part := range partitions {
-		for _, z := range late[i].Val() {
-			id := z.Member.(string)
+		for _, id := range late[i].Val() {
 			e, ok, err := s.putOff(ctx, part, id, now)
 			if err != nil {
 				return due, err
@@ -123,22 +212,31 @@ func (s *Store) Due(ctx context.Context, g access.Grant, law time.Time, limit in
 	return due, nil
 }
 
-// putOffScript reads an event and sets the time of its next delivery, twice as
-// far away each time; it does nothing to an event that was acknowledged.
+// putOffScript counts a delivery and sets the time of the next. It answers 1 if
+// the event is to be delivered now: it still waits, nobody stands before it,
+// and it was not delivered too often.
 var putOffScript = redis.NewScript(`
-local event = redis.call('HGET', KEYS[1], ARGV[1])
-if not event then return false end
+local id, now, first, longest, most = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+if not redis.call('ZSCORE', KEYS[2], id) then return 0 end
+local before = redis.call('LINDEX', KEYS[3], 0)
+if before and before ~= id and redis.call('LPOS', KEYS[3], id) then
+  redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', now + first), id)
+  return 0
+end
 local tries = redis.call('HINCRBY', KEYS[1], ARGV[2], 1)
-local wait = math.min(tonumber(ARGV[4]) * 2 ^ math.min(tries, 10), tonumber(ARGV[5]))
-redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', tonumber(ARGV[3]) + wait), ARGV[1])
-return event
+if tries > most then
+  redis.call('ZREM', KEYS[2], id)
+  redis.call('LREM', KEYS[3], 1, id)
+  redis.call('ZADD', KEYS[4], string.format('%.0f', now), id)
+  redis.call('HSET', KEYS[1], ARGV[3], ARGV[8])
+  return 0
+end
+redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', now + math.min(first * 2 ^ math.min(tries, 10), longest)), id)
+return 1
 `)
 
-func tries(id string) string { return id + ":tries" }
-
 func (s *Store) putOff(ctx context.Context, partition, id string, now time.Time) (Event, bool, error) {
-	raw, err := putOffScript.Run(ctx, s.rdb, []string{events(partition), outbox(partition)},
-		id, tries(id), now.UnixMilli(), firstSweep.Milliseconds(), maxBackOff.Milliseconds()).Text()
+	raw, err := s.rdb.HGet(ctx, events(partition), id).Result()
 	if errors.Is(err, redis.Nil) {
 		return Event{}, false, nil
 	}
@@ -149,5 +247,99 @@ func (s *Store) putOff(ctx context.Context, partition, id string, now time.Time)
 	if err := json.Unmarshal([]byte(raw), &e); err != nil {
 		return Event{}, false, err
 	}
-	return e, true, nil
+	listed, err := putOffScript.Run(ctx, s.rdb, []string{events(partition), outbox(partition), e.lane(partition), dead(partition)},
+		id, tries(id), reason(id), now.UnixMilli(), firstSweep.Milliseconds(), maxBackOff.Milliseconds(), maxTries,
+		"not handled after "+strconv.Itoa(maxTries)+" deliveries").Int()
+	if err != nil {
+		return Event{}, false, unreachable(err)
+	}
+	return e, listed == 1, nil
+}
+
+// DeadLetter is an event that is not delivered any more.
+type DeadLetter struct {
+	Event
+	Reason string    `json:"reason"`
+	Buried time.Time `json:"buried"`
+	Tries  int       `json:"tries"`
+}
+
+// DeadLetters lists at most limit of each partition, newest first in each.
+func (s *Store) DeadLetters(ctx context.Context, g access.Grant, limit int) ([]DeadLetter, error) {
+	if err := checkGrant(g); err != nil {
+		return nil, err
+	}
+	partitions := ident.AllPartitions()
+	found := make([]*redis.ZSliceCmd, len(partitions))
+	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, part := range partitions {
+			found[i] = p.ZRevRangeWithScores(ctx, dead(part), 0, int64(limit-1))
+		}
+		return nil
+	})); err != nil {
+		return nil, unreachable(err)
+	}
+	letters := []DeadLetter{}
+	for i, part := range partitions {
+		for _, z := range found[i].Val() {
+			id := z.Member.(string)
+			known, err := s.rdb.HMGet(ctx, events(part), id, reason(id), tries(id)).Result()
+			if err != nil {
+				return nil, unreachable(err)
+			}
+			raw, _ := known[0].(string)
+			if raw == "" {
+				continue // replayed meanwhile
+			}
+			letter := DeadLetter{Buried: time.UnixMilli(int64(z.Score)).UTC()}
+			if err := json.Unmarshal([]byte(raw), &letter.Event); err != nil {
+				return nil, err
+			}
+			letter.Reason, _ = known[1].(string)
+			if n, ok := known[2].(string); ok {
+				letter.Tries, _ = strconv.Atoi(n)
+			}
+			letters = append(letters, letter)
+		}
+	}
+	return letters, nil
+}
+
+// ErrNoDeadLetter is a dead letter that is not there, or was replayed.
+var ErrNoDeadLetter = fault.New(fault.NotFound, "dead_letter_not_found",
+	"Такого недоставленного события нет.", "There is no such dead letter.")
+
+// Replay delivers a dead letter again, at the end of its line. why is the
+// operator's reason, kept with the event until it is handled.
+func (s *Store) Replay(ctx context.Context, g access.Grant, home, id, why string) (Event, error) {
+	partition, err := open(g, home)
+	if err != nil {
+		return Event{}, err
+	}
+	raw, err := s.rdb.HGet(ctx, events(partition), id).Result()
+	if errors.Is(err, redis.Nil) {
+		return Event{}, ErrNoDeadLetter
+	}
+	if err != nil {
+		return Event{}, unreachable(err)
+	}
+	var e Event
+	if err := json.Unmarshal([]byte(raw), &e); err != nil {
+		return Event{}, err
+	}
+	tx := &Tx{View: &View{s: s}, partition: partition}
+	tx.checks = append(tx.checks, check{"member", dead(partition), id})
+	tx.do("ZREM", dead(partition), id)
+	tx.do("ZADD", outbox(partition), s.machine().Add(firstSweep).UnixMilli(), id)
+	tx.do("RPUSH", e.lane(partition), id)
+	tx.do("HDEL", events(partition), tries(id))
+	tx.do("HSET", events(partition), reason(id), "replayed: "+why)
+	_, err = s.commit(ctx, g, tx)
+	if errors.Is(err, ErrHandled) {
+		return Event{}, ErrNoDeadLetter
+	}
+	if err == nil {
+		s.kick(e)
+	}
+	return e, err
 }

@@ -3,8 +3,8 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,17 +24,44 @@ import (
 // meets a foreign attempt ends it in the claimant's partition before taking the
 // claim over; the claimant's commit checks that its attempt still stands. So
 // of two at once one wins, and a process that dies in between blocks nobody.
+//
+// A claim is taken over only as it was met, and each has a text of its own:
+// whoever begins another attempt at the same record after the first was ended
+// either changes the claim before it is taken over, or meets its new owner.
 
-// attemptTTL ends attempts of processes that died; patience is how long a
-// foreign attempt is given to finish by itself.
+// attemptTTL ends attempts of processes that died. patience is how long the
+// first one that is met is given to finish by itself, and maxPatience how long
+// any other is.
 const (
-	attemptTTL = 30 * time.Second
-	patience   = 100 * time.Millisecond
+	attemptTTL  = 30 * time.Second
+	patience    = 100 * time.Millisecond
+	maxPatience = 800 * time.Millisecond
 )
 
+// errAborted is an attempt that another one ended, or has to wait for.
 var errAborted = errors.New("attempt was ended by another")
 
-// Taken is the fault of a datum that another record has.
+// wait is for attempts of others. Each one that is met is given twice the time
+// of the one before, so that under any load somebody comes to an end.
+type wait struct {
+	met   string
+	since time.Time
+	limit time.Duration
+}
+
+// over reports whether the attempt has had its time; before that it pauses.
+func (w *wait) over(ctx context.Context, attempt string, now time.Time) (bool, error) {
+	if attempt != w.met {
+		w.met, w.since, w.limit = attempt, now, min(max(patience, 2*w.limit), maxPatience)
+	}
+	left := w.limit - now.Sub(w.since)
+	if left <= 0 {
+		return true, nil
+	}
+	return false, pause(ctx, min(left, w.limit/4+rand.N(w.limit/4)))
+}
+
+// taken is the fault of a datum that another record has.
 func taken(what string) error {
 	return fault.New(fault.Conflict, what+"_taken",
 		"Эти данные уже есть в другой записи регистра.",
@@ -84,71 +111,110 @@ func (s *Store) PutOnRecord(ctx context.Context, g access.Grant, record policy.I
 	if err := checkGrant(g); err != nil {
 		return policy.Insured{}, false, err
 	}
-	wanted := record.ENP
-	for range maxAttempts {
-		made, err := s.attempt(ctx, g, &record)
-		switch {
+	doc, wanted := Insured(record.ID), record.ENP
+	var w wait
+	for {
+		view, err := s.read(ctx, []Ref{doc.Ref})
+		if err != nil {
+			return policy.Insured{}, false, err
+		}
+		if _, found, err := Get(view, doc); err != nil {
+			return policy.Insured{}, false, err
+		} else if found {
+			have, _, err := s.Record(ctx, g, record.ID)
+			return have, false, err
+		}
+		record.ENP = wanted
+		switch err := s.attempt(ctx, g, view, &record, &w); {
 		case err == nil:
-			return record, made, nil
-		case errors.Is(err, errAborted):
-			record.ENP = wanted
-			if err := pause(ctx, rand.N(patience)); err != nil {
-				return policy.Insured{}, false, err
-			}
-		default:
+			return record, true, nil
+		case !errors.Is(err, errAborted):
 			return policy.Insured{}, false, err
 		}
 	}
-	return policy.Insured{}, false, errBusy
 }
 
-func (s *Store) attempt(ctx context.Context, g access.Grant, record *policy.Insured) (bool, error) {
-	doc := Insured(record.ID)
-	view, err := s.read(ctx, []Ref{doc.Ref}, nil)
+// attempt makes a record that the view does not have.
+func (s *Store) attempt(ctx context.Context, g access.Grant, view *View, record *policy.Insured, w *wait) (err error) {
+	nonce, err := s.begin(ctx, record.ID, w)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if have, found, err := Get(view, doc); err != nil || found {
-		*record = have
-		return false, err
-	}
-	nonce := ident.Secret()
-	if err := s.rdb.Set(ctx, attemptKey(record.ID), nonce, attemptTTL).Err(); err != nil {
-		return false, unreachable(err)
-	}
+	defer func() {
+		if fault.HasKind(err, fault.Conflict) {
+			s.release(ctx, attemptKey(record.ID), nonce) // nobody need wait for it
+		}
+	}()
 	for _, d := range dataOf(*record) {
-		if err := s.claim(ctx, d, record.ID, nonce); err != nil {
-			return false, err
+		if err := s.claim(ctx, d, record.ID, w); err != nil {
+			return err
 		}
 	}
 	if record.ENP == "" {
-		if record.ENP, err = s.nextENP(ctx, *record, nonce); err != nil {
-			return false, err
+		if record.ENP, err = s.nextENP(ctx, *record, w); err != nil {
+			return err
 		}
 	}
 	for _, r := range record.Representatives {
 		// A hint only: the record itself says whom it has as representatives.
 		if err := s.rdb.SAdd(ctx, s.childrenKey(r), record.ID).Err(); err != nil {
-			return false, unreachable(err)
+			return unreachable(err)
 		}
 	}
 	partition, _ := ident.Partition(record.ID)
 	tx := &Tx{View: view, partition: partition}
 	tx.checks = append(tx.checks, check{"value", attemptKey(record.ID), nonce})
-	if err := Put(tx, doc, *record); err != nil {
-		return false, err
+	if err := Put(tx, Insured(record.ID), *record); err != nil {
+		return err
 	}
 	tx.do("DEL", attemptKey(record.ID))
 	committed, err := s.commit(ctx, g.About(record.ID), tx)
 	if err == nil && !committed {
 		err = errAborted // somebody made this very record: the next look finds it
 	}
-	return committed, err
+	return err
+}
+
+// beginScript sets an attempt in place of the one that was met. It answers with
+// the one that stands in the way. The empty text is none.
+var beginScript = redis.NewScript(`
+local standing = redis.call('GET', KEYS[1]) or ''
+if standing ~= ARGV[1] then return standing end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return ''
+`)
+
+// begin starts an attempt at a record. One that another process makes at the
+// same record is waited for, and then replaced: that is errAborted for now.
+func (s *Store) begin(ctx context.Context, id string, w *wait) (nonce string, err error) {
+	nonce = ident.Secret()
+	start := func(instead string) (string, error) {
+		standing, err := beginScript.Run(ctx, s.rdb, []string{attemptKey(id)}, instead, nonce, attemptTTL.Milliseconds()).Text()
+		if err != nil {
+			return "", unreachable(err)
+		}
+		return standing, nil
+	}
+	standing, err := start("")
+	if err != nil || standing == "" {
+		return nonce, err
+	}
+	over, err := w.over(ctx, standing, s.machine())
+	if err != nil {
+		return "", err
+	}
+	if !over {
+		return "", errAborted
+	}
+	if standing, err = start(standing); err == nil && standing != "" {
+		err = errAborted
+	}
+	return nonce, err
 }
 
 // nextENP claims the next free number of the holder's prefix. A number lost to
 // a failed attempt is not used again.
-func (s *Store) nextENP(ctx context.Context, record policy.Insured, nonce string) (person.ENP, error) {
+func (s *Store) nextENP(ctx context.Context, record policy.Insured, w *wait) (person.ENP, error) {
 	region := record.Insurances[0].Region
 	first, err := person.NewENP(region, record.Person.Birth, record.Person.Sex, 0)
 	if err != nil {
@@ -164,7 +230,7 @@ func (s *Store) nextENP(ctx context.Context, record policy.Insured, nonce string
 		if err != nil {
 			return "", err
 		}
-		err = s.claim(ctx, datum{what: "enp", value: string(enp)}, record.ID, nonce)
+		err = s.claim(ctx, datum{what: "enp", value: string(enp)}, record.ID, w)
 		if fault.HasKind(err, fault.Conflict) {
 			continue // imported under this number
 		}
@@ -172,60 +238,36 @@ func (s *Store) nextENP(ctx context.Context, record policy.Insured, nonce string
 	}
 }
 
-// replaceScript is compare-and-set on a plain value; ” stands for absent.
+// replaceScript is compare-and-set on a plain value; the empty text stands for
+// absent.
 var replaceScript = redis.NewScript(`
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2])
 return 1
 `)
 
-// abortScript ends an attempt unless its record was committed.
+// abortScript ends any attempt at a record, unless the record was committed.
 var abortScript = redis.NewScript(`
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+redis.call('DEL', KEYS[2])
 return 1
 `)
 
 // claim takes a datum for the attempt at the record id.
-func (s *Store) claim(ctx context.Context, d datum, id, nonce string) error {
-	key, mine := s.claimKey(d), id+" "+nonce
-	var met string
-	var since time.Time
+func (s *Store) claim(ctx context.Context, d datum, id string, w *wait) error {
+	key, mine := s.claimKey(d), id+" "+ident.Secret()
 	for {
 		held, err := s.rdb.Get(ctx, key).Result()
 		if err != nil && !errors.Is(err, redis.Nil) {
 			return unreachable(err)
 		}
-		holder, holderNonce, _ := strings.Cut(held, " ")
-		if held != "" && holder != id {
-			record, found, err := s.peek(ctx, holder)
+		if holder, _, _ := strings.Cut(held, " "); held != "" && holder != id {
+			free, err := s.free(ctx, d, holder, w)
 			if err != nil {
 				return err
 			}
-			if found && s.holds(record, d) {
-				return taken(d.what)
-			}
-			if !found {
-				if now := s.machine(); held != met {
-					met, since = held, now
-				}
-				alive, err := s.rdb.Get(ctx, attemptKey(holder)).Result()
-				if err != nil && !errors.Is(err, redis.Nil) {
-					return unreachable(err)
-				}
-				if alive == holderNonce && s.machine().Sub(since) < patience {
-					if err := pause(ctx, patience/10+rand.N(patience/10)); err != nil {
-						return err
-					}
-					continue
-				}
-				ended, err := abortScript.Run(ctx, s.rdb, []string{Insured(holder).name, attemptKey(holder)}, holderNonce).Int()
-				if err != nil {
-					return unreachable(err)
-				}
-				if ended == 0 {
-					continue // it was committed at the last moment
-				}
+			if !free {
+				continue
 			}
 		}
 		swapped, err := replaceScript.Run(ctx, s.rdb, []string{key}, held, mine).Int()
@@ -238,23 +280,46 @@ func (s *Store) claim(ctx context.Context, d datum, id, nonce string) error {
 	}
 }
 
-func (s *Store) holds(record policy.Insured, d datum) bool {
-	for _, have := range dataOf(record) {
-		if have.what == d.what && have.value == d.value {
-			return true
+// free reports whether the claim of another record counts no more. It ends an
+// attempt at that record which has had its time, and pauses for one that has not.
+func (s *Store) free(ctx context.Context, d datum, holder string, w *wait) (bool, error) {
+	record, found, err := s.peek(ctx, holder)
+	switch {
+	case err != nil:
+		return false, err
+	case found && holds(record, d):
+		return false, taken(d.what)
+	case found:
+		return true, nil
+	}
+	standing, err := s.rdb.Get(ctx, attemptKey(holder)).Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return false, unreachable(err)
+	}
+	if standing != "" {
+		if over, err := w.over(ctx, standing, s.machine()); err != nil || !over {
+			return false, err
 		}
 	}
-	return false
+	ended, err := abortScript.Run(ctx, s.rdb, []string{Insured(holder).name, attemptKey(holder)}).Bool()
+	if err != nil {
+		return false, unreachable(err)
+	}
+	return ended, nil // otherwise it was committed at the last moment
+}
+
+func holds(record policy.Insured, d datum) bool {
+	return slices.Contains(dataOf(record), d)
 }
 
 // peek reads a record on behalf of the store itself, to compare data that the
 // caller has already given.
 func (s *Store) peek(ctx context.Context, id string) (policy.Insured, bool, error) {
 	if _, ok := ident.Partition(id); !ok {
-		return policy.Insured{}, false, fmt.Errorf("claim names no record")
+		return policy.Insured{}, false, errors.New("claim names no record")
 	}
 	doc := Insured(id)
-	view, err := s.read(ctx, []Ref{doc.Ref}, nil)
+	view, err := s.read(ctx, []Ref{doc.Ref})
 	if err != nil {
 		return policy.Insured{}, false, err
 	}
@@ -284,12 +349,12 @@ func (s *Store) Find(ctx context.Context, g access.Grant, q Query) ([]policy.Ins
 		wanted = append(wanted, datum{what: "birth", value: q.Birth})
 	}
 	claims := make([]*redis.StringCmd, len(wanted))
-	if _, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, d := range wanted {
 			claims[i] = p.Get(ctx, s.claimKey(d))
 		}
 		return nil
-	}); err != nil && !errors.Is(err, redis.Nil) {
+	})); err != nil {
 		return nil, unreachable(err)
 	}
 	var found []policy.Insured
@@ -303,7 +368,7 @@ func (s *Store) Find(ctx context.Context, g access.Grant, q Query) ([]policy.Ins
 		if err != nil {
 			return nil, err
 		}
-		if ok && s.holds(record, d) {
+		if ok && holds(record, d) {
 			seen[id] = true
 			found = append(found, record)
 		}
@@ -341,7 +406,7 @@ func (s *Store) Children(ctx context.Context, g access.Grant, representative per
 		if err != nil {
 			return nil, err
 		}
-		if found {
+		if found && slices.Contains(record.Representatives, representative) {
 			children = append(children, record)
 		}
 	}

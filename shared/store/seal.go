@@ -36,10 +36,13 @@ func newCipher(key []byte) cipher.AEAD {
 	return aead
 }
 
+// head tells two states of a stored value apart: the version of a document, the
+// random beginning of a wrapped data key, "" of nothing.
+func head(value string) string { return value[:min(len(value), versionBytes)] }
+
 // dataKey seals the documents of one person on one side.
 type dataKey struct {
-	wrapped string // as stored; "" while new and not yet stored
-	fresh   bool
+	wrapped string // as stored
 	aead    cipher.AEAD
 }
 
@@ -47,7 +50,7 @@ func (s *Store) newDataKey(name string) dataKey {
 	key := make([]byte, 32)
 	rand.Read(key)
 	wrapped := append([]byte{wrapVersion}, s.master.Seal(nil, nil, key, []byte(name))...)
-	return dataKey{wrapped: string(wrapped), fresh: true, aead: newCipher(key)}
+	return dataKey{wrapped: string(wrapped), aead: newCipher(key)}
 }
 
 func (s *Store) openDataKey(name, wrapped string) (dataKey, error) {

@@ -31,6 +31,7 @@ type Store struct {
 	master  cipher.AEAD
 	machine clock.Clock
 	kick    func(Event)
+	owner   string // of leases
 }
 
 // Keys of an installation. Index turns what must be found (SNILS, ENP, a
@@ -44,14 +45,14 @@ type Keys struct{ Index, Master [32]byte }
 func Open(env *config.Env) *Store {
 	keys := Keys{Index: env.Key("polis-index-key"), Master: env.Key("polis-master-key")}
 	opt := &redis.UniversalOptions{
-		Password:     env.Secret("redis-password"),
-		DialTimeout:  time.Second,
-		ReadTimeout:  time.Second,
-		WriteTimeout: time.Second,
-		PoolTimeout:  1500 * time.Millisecond,
-		PoolSize:     env.Int("redis_pool", 32, 1, 1000),
-		// A retried script would meet its own first run and read it as a
-		// conflict: retries are the caller's, with an idempotency key.
+		Password:      env.Secret("redis-password"),
+		DialTimeout:   time.Second,
+		DialerRetries: 1,
+		ReadTimeout:   time.Second,
+		WriteTimeout:  time.Second,
+		PoolTimeout:   1500 * time.Millisecond,
+		PoolSize:      env.Int("redis_pool", 32, 1, 1000),
+		// Retries are the caller's, with an idempotency key.
 		MaxRetries: -1,
 	}
 	if addrs := env.String("redis_addrs", ""); addrs != "" {
@@ -77,11 +78,17 @@ func Open(env *config.Env) *Store {
 
 // New makes a store over a client.
 func New(rdb redis.UniversalClient, keys Keys) *Store {
-	return &Store{rdb: rdb, index: keys.Index, master: newCipher(keys.Master[:]), machine: clock.System, kick: func(Event) {}}
+	return &Store{
+		rdb: rdb, index: keys.Index, master: newCipher(keys.Master[:]),
+		machine: clock.System, kick: func(Event) {}, owner: ident.Secret(),
+	}
 }
 
+// SetClock sets the machine clock, for tests of what comes later.
+func (s *Store) SetClock(machine clock.Clock) { s.machine = machine }
+
 // OnCommit sets what is called with each event right after the step that
-// emitted it was committed. It must not block; a lost call is found by Sweep.
+// emitted it was committed. It must not block; a lost call is found by Due.
 func (s *Store) OnCommit(kick func(Event)) { s.kick = kick }
 
 // Close the connections.
@@ -111,27 +118,75 @@ func (s *Store) Digest(parts ...string) string {
 // Lease is taken by one process at a time, for at most ttl. False while another
 // has it.
 func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
-	partition, key := ident.Index(s.index, "lease", name)
-	ok, err := s.rdb.SetNX(ctx, "lease:{"+partition+"}:"+key, "1", ttl).Result()
+	ok, err := s.rdb.SetNX(ctx, s.leaseKey(name), s.owner, ttl).Result()
 	if err != nil {
 		return false, unreachable(err)
 	}
 	return ok, nil
 }
 
-// Release gives a lease back early. If it cannot, the lease runs out by itself.
+// releaseScript deletes a value that is still the caller's own.
+var releaseScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
+return 1
+`)
+
+// Release gives this process's lease back early; one that ran out and was taken
+// by another process stays with it. If it cannot, the lease runs out by itself.
 func (s *Store) Release(ctx context.Context, name string) {
+	s.release(ctx, s.leaseKey(name), s.owner)
+}
+
+func (s *Store) release(ctx context.Context, key, own string) {
+	releaseScript.Run(ctx, s.rdb, []string{key}, own)
+}
+
+// renewScript makes a value that is still the caller's own live longer.
+var renewScript = redis.NewScript(`
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+`)
+
+// Renew makes this process's lease last for ttl from now; false where it ran
+// out.
+func (s *Store) Renew(ctx context.Context, name string, ttl time.Duration) (bool, error) {
+	n, err := renewScript.Run(ctx, s.rdb, []string{s.leaseKey(name)}, s.owner, ttl.Milliseconds()).Int()
+	if err != nil {
+		return false, unreachable(err)
+	}
+	return n == 1, nil
+}
+
+func (s *Store) leaseKey(name string) string {
 	partition, key := ident.Index(s.index, "lease", name)
-	s.rdb.Del(ctx, "lease:{"+partition+"}:"+key)
+	return "lease:{" + partition + "}:" + key
 }
 
 func unreachable(err error) error { return fault.Unreachable("store", err) }
 
-var errNoGrant = errors.New("store asked without a grant")
+var (
+	errNoGrant = errors.New("store asked without a grant")
+	errNoHome  = errors.New("no home id")
+)
 
 func checkGrant(g access.Grant) error {
 	if g.Action() == "" {
 		return errNoGrant
 	}
 	return nil
+}
+
+// open gives the partition of a home to a grant that is about it.
+func open(g access.Grant, home string) (partition string, err error) {
+	if err := checkGrant(g); err != nil {
+		return "", err
+	}
+	partition, ok := ident.Partition(home)
+	if !ok {
+		return "", errNoHome
+	}
+	if g.Subject() != home {
+		return "", errNoGrant
+	}
+	return partition, nil
 }

@@ -1,0 +1,222 @@
+package function
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"polis/shared/access"
+	"polis/shared/cabinet"
+	"polis/shared/fault"
+	"polis/shared/notice"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// channel hands a message over and tells what came of it.
+type channel interface {
+	Send(context.Context, notice.Message) notice.Outcome
+}
+
+const deliverTopic = Name + "/deliver"
+
+// Waits between the tries of one delivery: each twice as long as the one
+// before.
+const (
+	firstWait = 5 * time.Second
+	maxWait   = 10 * time.Minute
+)
+
+// address of the person on a channel, "" where none is known.
+func address(c cabinet.Contacts, on notice.Channel) string {
+	if on == notice.SMS {
+		return c.Phone
+	}
+	return c.Email
+}
+
+// make turns an entry of a timeline into a notice, once however often the event
+// comes, and queues its deliveries.
+func (n *notices) make(c *web.Call) (web.Answer, error) {
+	var e store.Event
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	id, entry, ok := notice.Entry(e.Subject)
+	grant, applied := c.Grant.About(e.Home), store.Application(e.Home, id)
+	v, err := n.store.View(c, grant, e.Home, applied.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	a, _, err := store.Get(v, applied)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	var reads []store.Ref
+	var doc store.Doc[notice.Notice]
+	if ok = ok && entry < len(a.Timeline); ok {
+		doc = store.Notice(e.Home, notice.ID(a, entry))
+		reads = []store.Ref{doc.Ref, store.Account(e.Home).Ref, store.Preferences(e.Home).Ref}
+	}
+	_, err = store.Change(c, n.store, grant, e.Home, store.Once{}, reads, func(tx *store.Tx) (struct{}, error) {
+		none := struct{}{}
+		tx.Acknowledge(e)
+		if !ok {
+			return none, nil // erased with its account
+		}
+		if _, made, err := store.Get(tx.View, doc); made || err != nil {
+			return none, err
+		}
+		account, _, err := store.Get(tx.View, store.Account(e.Home))
+		if err != nil {
+			return none, err
+		}
+		want, err := preferred(tx.View, e.Home)
+		if err != nil {
+			return none, err
+		}
+		var by []notice.Channel
+		for _, on := range []notice.Channel{notice.Email, notice.SMS} {
+			if n.channels[on] != nil && want.Want(on) && address(account.Contacts, on) != "" {
+				by = append(by, on)
+			}
+		}
+		made := notice.New(a, entry, account.Contacts.Language, n.host, n.law(), by...)
+		tx.Append(store.Notices(e.Home), made.ID)
+		for _, on := range by {
+			// A mail server in trouble holds up no SMS.
+			tx.Emit(store.Event{Topic: deliverTopic, Home: e.Home, Subject: made.ID + "/" + string(on), Lane: string(on)}, 0)
+		}
+		return none, store.Put(tx, doc, made)
+	})
+	if err != nil && !errors.Is(err, store.ErrHandled) {
+		return web.Answer{}, err
+	}
+	return web.OK(map[string]string{"subject": e.Subject})
+}
+
+// deliver makes one try at a delivery: takes it under a lease, hands the message
+// over, records the outcome. A process that dies in between leaves it to the
+// next one, once the lease has run out: the person may get a second copy then,
+// with the same id. A dead delivery comes here only when an operator replays it.
+func (n *notices) deliver(c *web.Call) (web.Answer, error) {
+	var e store.Event
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	if e.ID == "" {
+		return web.Answer{}, fault.WrongField("id", "required", "Нужен номер события.", "The event's id is needed.")
+	}
+	grant := c.Grant.About(e.Home)
+	try, err := n.take(c, grant, e)
+	if err != nil && !errors.Is(err, store.ErrHandled) {
+		return web.Answer{}, err
+	}
+	if try.Delivery.State == notice.Sending {
+		// A caller who goes away does not undo what the mail server has.
+		ctx := context.WithoutCancel(c)
+		if err := n.record(ctx, grant, e, try, n.send(ctx, try)); err != nil {
+			return web.Answer{}, err
+		}
+	}
+	return web.OK(map[string]string{"subject": e.Subject})
+}
+
+// try at a delivery; zero where there is nothing to do.
+type try struct {
+	Notice   notice.Notice
+	Delivery notice.Delivery
+	To       string
+}
+
+func (n *notices) doc(e store.Event) (store.Doc[notice.Notice], notice.Channel) {
+	id, on, _ := strings.Cut(e.Subject, "/")
+	return store.Notice(e.Home, id), notice.Channel(on)
+}
+
+func (n *notices) take(ctx context.Context, grant access.Grant, e store.Event) (try, error) {
+	account := store.Account(e.Home)
+	doc, on := n.doc(e)
+	lease := 2 * n.timeout // the outcome has to be recorded too
+	return store.Change(ctx, n.store, grant, e.Home, store.Once{}, []store.Ref{account.Ref, doc.Ref}, func(tx *store.Tx) (try, error) {
+		have, _, err := store.Get(tx.View, doc)
+		if err != nil {
+			return try{}, err
+		}
+		owner, _, err := store.Get(tx.View, account)
+		if err != nil {
+			return try{}, err
+		}
+		d, _ := have.Delivery(on)
+		now, at := n.machine(), n.law()
+		if d.State == notice.Dead {
+			if d, err = d.Again(at); err != nil {
+				return try{}, err
+			}
+		}
+		switch d, err = d.Take(now, now.Add(lease), at, n.tries); {
+		case err != nil: // erased, or sent
+			tx.Acknowledge(e)
+			return try{}, nil
+		case d.State == notice.Dead:
+			tx.Bury(e, d.Reason)
+			return try{}, store.Put(tx, doc, have.With(d))
+		case !d.Lease.Equal(now.Add(lease)): // another process's
+			tx.InTurn(e)
+			return try{}, nil
+		}
+		tx.PutOff(e, lease)
+		return try{Notice: have, Delivery: d, To: address(owner.Contacts, on)}, store.Put(tx, doc, have.With(d))
+	})
+}
+
+func (n *notices) send(ctx context.Context, t try) notice.Outcome {
+	by := n.channels[t.Delivery.Channel]
+	switch {
+	case by == nil:
+		return notice.Outcome{Result: notice.Later, Reason: notice.ReasonOff}
+	case t.To == "":
+		return notice.Outcome{Result: notice.Refused, Reason: notice.ReasonAddress}
+	}
+	ctx, cancel := context.WithTimeout(ctx, n.timeout)
+	defer cancel()
+	return by.Send(ctx, t.Notice.Message(t.Delivery, t.To, n.public+"/function/portal"))
+}
+
+// record keeps trying while the lease lasts: an outcome that is not recorded is
+// a second copy for the person.
+func (n *notices) record(ctx context.Context, grant access.Grant, e store.Event, t try, o notice.Outcome) error {
+	doc, on := n.doc(e)
+	for {
+		_, err := store.Change(ctx, n.store, grant, e.Home, store.Once{}, []store.Ref{doc.Ref}, func(tx *store.Tx) (struct{}, error) {
+			none := struct{}{}
+			have, _, err := store.Get(tx.View, doc)
+			if err != nil {
+				return none, err
+			}
+			d, _ := have.Delivery(on)
+			if d.State != notice.Sending || !d.Lease.Equal(t.Delivery.Lease) {
+				return none, nil // recorded already, or taken by another after the lease
+			}
+			if d, err = d.Settle(o, n.law(), n.tries); err != nil {
+				return none, err
+			}
+			switch d.State {
+			case notice.Sent:
+				tx.Acknowledge(e)
+			case notice.Dead:
+				tx.Bury(e, d.Reason)
+			default:
+				tx.PutOff(e, min(firstWait<<(d.Tries-1), maxWait))
+			}
+			return none, store.Put(tx, doc, have.With(d))
+		})
+		if !fault.HasKind(err, fault.Unavailable) || !n.machine().Before(t.Delivery.Lease) {
+			return err
+		}
+		time.Sleep(recordPause)
+	}
+}
+
+const recordPause = 200 * time.Millisecond

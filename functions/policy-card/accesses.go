@@ -1,0 +1,125 @@
+package function
+
+import (
+	"cmp"
+	"time"
+
+	"polis/shared/access"
+	"polis/shared/audit"
+	"polis/shared/consent"
+	"polis/shared/directory"
+	"polis/shared/fault"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// accessed is one entry of the audit as the person it is about is told of it.
+type accessed struct {
+	At     time.Time     `json:"at"`
+	Action access.Action `json:"action"`
+	Text   string        `json:"text"`
+	Who    string        `json:"who"`
+	CallID string        `json:"call_id"`
+}
+
+// accesses tells who had to do with the caller's data, newest first: with their
+// account, and with the register's record while a copy of it is theirs. Of a
+// child it is the record alone.
+func (k *cards) accesses(c *web.Call) (web.Answer, error) {
+	limit, err := c.Limit()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	who := cmp.Or(c.Query.Get("person"), consent.Self)
+	account, copied := store.Account(c.Caller.Account), store.Card(c.Caller.Account, who)
+	v, err := k.store.View(c, c.Grant, c.Caller.Account, account.Ref, copied.Ref)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	have, _, err := store.Get(v, account)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	var trails []store.Trail
+	if who == consent.Self {
+		own, err := store.TrailOf(c.Grant, c.Caller.Account)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		trails = append(trails, own)
+	}
+	if have.Consents.Covers(who) == nil {
+		record, found, err := store.TrailOfRecord(v, copied)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		if found {
+			trails = append(trails, record)
+		}
+	}
+	if len(trails) == 0 {
+		return web.Answer{}, errEmpty
+	}
+	entries, next, err := k.store.Accesses(c, trails, c.Query.Get("before"), limit)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	items := make([]accessed, len(entries))
+	for i, e := range entries {
+		items[i] = accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(actor(e, c.Caller.Account)), CallID: e.Call}
+	}
+	return web.OK(map[string]any{"items": items, "next": next})
+}
+
+// services are the functions in words.
+var services = map[string]fault.Text{
+	"consent-toggle":    {RU: "сервис согласий", EN: "the consents service"},
+	"deadline-watch":    {RU: "сервис контроля сроков", EN: "the terms service"},
+	"extract-rendering": {RU: "сервис выписок", EN: "the extracts service"},
+	"insured-registry":  {RU: "регистр застрахованных лиц", EN: "the register of insured persons"},
+	"notify":            {RU: "сервис уведомлений", EN: "the notices service"},
+	"policy-card":       {RU: "сервис карточки полиса", EN: "the policy card service"},
+	"policy-request":    {RU: "сервис заявлений", EN: "the applications service"},
+}
+
+// sources are those who report to the register, in words.
+var sources = map[string]fault.Text{
+	"zags":         {RU: "ЗАГС", EN: "the civil registry"},
+	"commissariat": {RU: "военный комиссариат", EN: "the military commissariat"},
+	"employer":     {RU: "работодатель", EN: "the employer"},
+}
+
+// actor is who did it, in words.
+func actor(e audit.Entry, account string) fault.Text {
+	switch e.Role {
+	case access.Citizen:
+		if e.Actor == account {
+			return fault.Text{RU: "вы", EN: "you"}
+		}
+		return fault.Text{RU: "другой пользователь", EN: "another user"}
+	case access.Function:
+		if text, ok := services[e.Actor]; ok {
+			return text
+		}
+		return fault.Text{RU: "внутренний сервис", EN: "an internal service"}
+	case access.Source:
+		if text, ok := sources[e.Actor]; ok {
+			return text
+		}
+		return fault.Text{RU: "источник сведений", EN: "a source of data"}
+	case access.Staff:
+		if insurer, ok := directory.FindInsurer(e.Actor); ok {
+			return fault.Text{RU: "сотрудник страховой компании «" + insurer.Name + "»", EN: "staff of the insurer " + insurer.Name}
+		}
+		return fault.Text{RU: "сотрудник страховой компании", EN: "staff of an insurer"}
+	case access.Fund:
+		return fault.Text{RU: "сотрудник территориального фонда ОМС", EN: "staff of the regional fund"}
+	case access.Clinic:
+		return fault.Text{RU: "медицинская организация " + e.Actor, EN: "the clinic " + e.Actor}
+	case access.Operator:
+		return fault.Text{RU: "оператор сервиса", EN: "the service's operator"}
+	case access.Auditor:
+		return fault.Text{RU: "аудитор", EN: "an auditor"}
+	}
+	return fault.Text{RU: "сервис", EN: "the service"}
+}

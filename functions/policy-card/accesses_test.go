@@ -1,0 +1,154 @@
+package function_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	audittrail "polis/functions/audit-trail"
+	insuredregistry "polis/functions/insured-registry"
+	"polis/shared/access"
+	"polis/shared/functiontest"
+	"polis/shared/policy"
+)
+
+type accesses struct {
+	Items []struct {
+		At                time.Time
+		Action, Text, Who string
+		CallID            string `json:"call_id"`
+	}
+	Next string
+}
+
+// accessesOf follows the pages, a few entries each.
+func accessesOf(b *functiontest.Bench, token, who string) (all accesses) {
+	for next := ""; ; {
+		var page accesses
+		b.Call("GET", name, "/access?limit=3&person="+who+"&before="+url.QueryEscape(next), token, nil, "X-Call-Id", "own").Expect(200, "").JSON(&page)
+		all.Items = append(all.Items, page.Items...)
+		if next = page.Next; next == "" {
+			return all
+		}
+	}
+}
+
+// lookedUp is what the register is asked by another function, in a call.
+func lookedUp(b *functiontest.Bench, c functiontest.Citizen) {
+	b.CallAs("extract-rendering", insuredregistry.Name, "/find", policy.Question{Applicant: c.Person}).Expect(200, "")
+}
+
+func TestOnePersonSeesWhoLookedAtTheirData(t *testing.T) {
+	b := bench(t, functiontest.Row(maria.Person), functiontest.Row(pavel.Person))
+	token := holding(b, maria, "self")
+	other := holding(b, pavel, "self")
+	lookedUp(b, maria)
+	lookedUp(b, pavel)
+	lookedUp(b, pavel)
+
+	count := func(all accesses, who, action string) (n int) {
+		for _, i := range all.Items {
+			if i.Who == who && i.Action == action {
+				n++
+			}
+		}
+		return n
+	}
+	mine := accessesOf(b, token, "")
+	for _, want := range []struct {
+		who, action string
+		n           int
+	}{
+		{"сервис выписок", "register.look_up", 1},
+		{"сервис заявлений", "register.look_up", 1},
+		{"оператор сервиса", "register.import", 1},
+		{"вы", "consents.change", 2},
+		{"вы", "applications.submit", 1},
+	} {
+		if got := count(mine, want.who, want.action); got != want.n {
+			t.Errorf("%s, %s: %d instead of %d in %+v", want.who, want.action, got, want.n, mine.Items)
+		}
+	}
+	if got := count(accessesOf(b, other, "self"), "сервис выписок", "register.look_up"); got != 2 {
+		t.Errorf("the other sees %d", got)
+	}
+	if first := mine.Items[0]; first.Who != "вы" || first.Action != "audit.read_own" || first.Text != "Просмотр журнала обращений" || first.CallID != "own" {
+		t.Errorf("the newest: %+v", first)
+	}
+	const near = 100 * time.Millisecond // between two clocks, that of an entry and that of its place
+	for i := 1; i < len(mine.Items); i++ {
+		if mine.Items[i].At.After(mine.Items[i-1].At.Add(near)) {
+			t.Errorf("%s after %s", mine.Items[i].At, mine.Items[i-1].At)
+		}
+	}
+	var english accesses
+	b.Call("GET", name, "/access", token, nil, "Accept-Language", "en").Expect(200, "").JSON(&english)
+	if english.Items[0].Who != "you" || english.Items[0].Text != "The record of accesses was read" {
+		t.Errorf("%+v", english.Items[0])
+	}
+}
+
+func TestAccessesToTheRecordAreToldWhileACopyOfItIsMine(t *testing.T) {
+	b := bench(t, functiontest.Row(maria.Person))
+	told := func(token string) bool {
+		for _, i := range accessesOf(b, token, "self").Items {
+			if strings.HasPrefix(i.Action, "register.") {
+				return true
+			}
+		}
+		return false
+	}
+	token := b.Token(maria.Claims())
+	lookedUp(b, maria)
+	if told(token) {
+		t.Error("told before the copy")
+	}
+	holding(b, maria, "self")
+	if !told(token) {
+		t.Error("not told with the copy")
+	}
+	b.Call("POST", "consent-toggle", "/", token, map[string]string{"operator": "ffoms", "person": "self", "action": "revoke", "reason": "больше не нужно"}).Expect(200, "")
+	if told(token) {
+		t.Error("told after the copy was erased")
+	}
+	if len(accessesOf(b, token, "self").Items) == 0 {
+		t.Error("nothing is told of the account")
+	}
+}
+
+func TestOfAChildTheRecordIsToldToWhomHasTheCopy(t *testing.T) {
+	b := bench(t, functiontest.Child(functiontest.Ilya, maria, pavel))
+	mother, father := b.Token(maria.Claims()), b.Token(pavel.Claims())
+	id := child(b, mother)
+	holding(b, maria, id)
+	all := accessesOf(b, mother, id)
+	if len(all.Items) == 0 {
+		t.Error("nothing is told")
+	}
+	for _, i := range all.Items {
+		if i.Who == "вы" {
+			t.Errorf("of the parent's own account: %+v", i)
+		}
+	}
+	b.Call("GET", name, "/access?person="+id, father, nil).Expect(404, "policy_not_loaded")
+	b.Call("GET", name, "/access?person=x", father, nil).Expect(404, "policy_not_loaded")
+}
+
+func TestAnAuditorsLookIsToldToo(t *testing.T) {
+	b := bench(t)
+	b.Run(audittrail.Name, audittrail.New)
+	token := b.Token(maria.Claims())
+	accessesOf(b, token, "self")
+	auditor := b.Token(functiontest.Claims{"sub": "2003", "roles": []access.Role{access.Auditor}})
+	var list struct{ Items []struct{ Subject string } }
+	for _, key := range b.Redis.Keys() {
+		if partition, ok := strings.CutPrefix(key, "audit:"); ok {
+			b.Call("GET", audittrail.Name, "/?partition="+strings.Trim(partition, "{}"), auditor, nil).Expect(200, "").JSON(&list)
+		}
+	}
+	b.Call("GET", audittrail.Name, "/?subject="+list.Items[0].Subject, auditor, nil).Expect(200, "")
+	if i := accessesOf(b, token, "self").Items[1]; i.Who != "аудитор" || i.Text != "Проверка журнала обращений" {
+		t.Errorf("%+v", i)
+	}
+}

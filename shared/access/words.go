@@ -1,0 +1,37 @@
+package access
+
+import "polis/shared/fault"
+
+// words tell the person whose data it is about what was done.
+var words = map[Action]fault.Text{
+	ReadConsents:     {RU: "Просмотр согласий", EN: "Consents were read"},
+	ChangeConsents:   {RU: "Изменение согласия", EN: "A consent was changed"},
+	Apply:            {RU: "Подача заявления", EN: "An application was submitted"},
+	ReadApplications: {RU: "Просмотр заявлений", EN: "Applications were read"},
+	WorkApplication:  {RU: "Обработка заявления", EN: "An application was worked on"},
+	ReadCard:         {RU: "Просмотр карточки полиса", EN: "The policy card was read"},
+	RenderExtract:    {RU: "Создание выписки", EN: "An extract was made"},
+	ReadExtract:      {RU: "Просмотр выписок", EN: "Extracts were read"},
+	EraseExtract:     {RU: "Удаление выписки", EN: "An extract was erased"},
+	LookUpInsured:    {RU: "Поиск сведений в регистре", EN: "The register was asked"},
+	RecordInsured:    {RU: "Внесение в регистр", EN: "Put on record in the register"},
+	RecordBirth:      {RU: "Сведения о рождении внесены в регистр", EN: "A birth was put on record in the register"},
+	ImportInsured:    {RU: "Загрузка сведений в регистр", EN: "Data were loaded into the register"},
+	ReadNotices:      {RU: "Просмотр уведомлений", EN: "Notices were read"},
+	ChangeNotices:    {RU: "Изменение настроек уведомлений", EN: "Preferences for notices were changed"},
+	DeliverNotice:    {RU: "Отправка уведомления", EN: "A notice was sent"},
+	Sweep:            {RU: "Проверка сроков", EN: "Terms were checked"},
+	ReadEvents:       {RU: "Просмотр очереди событий", EN: "The queue of events was read"},
+	ReplayEvents:     {RU: "Повторная обработка события", EN: "An event was processed again"},
+	SealAudit:        {RU: "Заверение журнала обращений", EN: "The record of accesses was sealed"},
+	ReadAudit:        {RU: "Проверка журнала обращений", EN: "The record of accesses was audited"},
+	ReadAccesses:     {RU: "Просмотр журнала обращений", EN: "The record of accesses was read"},
+}
+
+// Words for the action; an action of an earlier version is an access.
+func (a Action) Words() fault.Text {
+	if text, ok := words[a]; ok {
+		return text
+	}
+	return fault.Text{RU: "Обращение к данным", EN: "Data were accessed"}
+}

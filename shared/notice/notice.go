@@ -1,0 +1,223 @@
+// Package notice is what the service tells a person of on its own: one notice
+// for each step of an application, and its deliveries by e-mail and SMS.
+//
+// The outside world has no exactly once. A notice stands in the history once; a
+// delivery whose outcome is not known is never sent again by itself, and one
+// that a process died over is sent again under the same id.
+package notice
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"polis/shared/application"
+	"polis/shared/fault"
+	"polis/shared/ident"
+)
+
+// Channel of a delivery.
+type Channel string
+
+const (
+	Email Channel = "email"
+	SMS   Channel = "sms"
+)
+
+// Preferences are the channels that a person wants notices by. The history has
+// every notice whatever they say.
+type Preferences struct {
+	Email bool `json:"email"`
+	SMS   bool `json:"sms"`
+}
+
+// DefaultPreferences of a person who has not chosen: every contact is used.
+var DefaultPreferences = Preferences{Email: true, SMS: true}
+
+// Want reports whether the person wants notices by the channel.
+func (p Preferences) Want(c Channel) bool {
+	return c == Email && p.Email || c == SMS && p.SMS
+}
+
+// Notice of one entry of an application's timeline.
+type Notice struct {
+	ID          string     `json:"id"` // derived from the entry: one entry makes one notice
+	Kind        Kind       `json:"kind"`
+	Application string     `json:"application"`
+	Number      string     `json:"number"` // of the application, for people
+	Language    string     `json:"language"`
+	At          time.Time  `json:"at"` // law clock: when it happened
+	Deliveries  []Delivery `json:"deliveries,omitempty"`
+}
+
+// Subject names an entry of a timeline in an event; Entry reads it back.
+func Subject(application string, n int) string { return application + "/" + strconv.Itoa(n) }
+
+// Entry is the application and the entry's index that a subject names.
+func Entry(subject string) (application string, n int, ok bool) {
+	application, index, _ := strings.Cut(subject, "/")
+	n, err := strconv.Atoi(index)
+	return application, n, application != "" && err == nil && n >= 0
+}
+
+// ID of the notice of a timeline's entry n. Entries of one second stay in
+// order.
+func ID(a application.Application, n int) string {
+	return ident.Of(a.Timeline[n].At.Add(time.Duration(n)*time.Millisecond), Subject(a.ID, n))
+}
+
+// New is the notice of a timeline's entry n, with a delivery queued for each
+// channel. host is the right side of the message ids.
+func New(a application.Application, n int, language, host string, now time.Time, channels ...Channel) Notice {
+	entry := a.Timeline[n]
+	made := Notice{ID: ID(a, n), Kind: KindOf(entry.Status), Application: a.ID, Number: a.Number, Language: language, At: entry.At}
+	for _, c := range channels {
+		made.Deliveries = append(made.Deliveries, Delivery{
+			Channel: c, State: Queued, MessageID: made.ID + "." + string(c) + "@" + host, At: now,
+		})
+	}
+	return made
+}
+
+// Delivery by a channel.
+func (n Notice) Delivery(c Channel) (Delivery, bool) {
+	i := slices.IndexFunc(n.Deliveries, func(d Delivery) bool { return d.Channel == c })
+	if i < 0 {
+		return Delivery{}, false
+	}
+	return n.Deliveries[i], true
+}
+
+// With puts a delivery in place of the one by its channel.
+func (n Notice) With(d Delivery) Notice {
+	n.Deliveries = slices.Clone(n.Deliveries)
+	for i := range n.Deliveries {
+		if n.Deliveries[i].Channel == d.Channel {
+			n.Deliveries[i] = d
+		}
+	}
+	return n
+}
+
+// State of a delivery.
+type State string
+
+const (
+	Queued  State = "queued"  // waits for its first try, or the next
+	Sending State = "sending" // a process holds the lease until it runs out
+	Sent    State = "sent"    // accepted by the mail server or the provider
+	Dead    State = "dead"    // given up, with its reason; only an operator queues it again
+)
+
+// States in the order of a life.
+var States = []State{Queued, Sending, Sent, Dead}
+
+// moves is every legal move; what is absent is refused. Sending follows itself
+// when the lease of a process that died has run out.
+var moves = map[State][]State{
+	Queued:  {Sending},
+	Sending: {Sending, Queued, Sent, Dead},
+	Sent:    {},
+	Dead:    {Queued},
+}
+
+// May reports whether the move is legal.
+func (s State) May(to State) bool { return slices.Contains(moves[s], to) }
+
+// Delivery of a notice by one channel.
+type Delivery struct {
+	Channel   Channel   `json:"channel"`
+	State     State     `json:"state"`
+	MessageID string    `json:"message_id"` // the same for every try
+	Tries     int       `json:"tries"`      // begun since it was queued
+	Lease     time.Time `json:"lease,omitzero"`
+	At        time.Time `json:"at"` // law clock: of the last move
+	Reason    string    `json:"reason,omitempty"`
+}
+
+// ErrMove is a move that the table of moves does not have.
+var ErrMove = fault.New(fault.Conflict, "delivery_moved",
+	"Отправка этого сообщения уже завершена.", "The delivery of this message has ended already.")
+
+func (d Delivery) move(to State, at time.Time) (Delivery, error) {
+	if !d.State.May(to) {
+		return d, ErrMove
+	}
+	d.State, d.At, d.Lease = to, at, time.Time{}
+	return d, nil
+}
+
+// Take begins a try whose lease ends at until, by the machine clock, as now is.
+// While another process has the lease the delivery comes back as it was. After
+// maxTries tries that nobody saw the end of it is dead: each of them may have
+// been delivered.
+func (d Delivery) Take(now, until, at time.Time, maxTries int) (Delivery, error) {
+	if d.State == Sending && now.Before(d.Lease) {
+		return d, nil
+	}
+	if d.State == Sending && d.Tries >= maxTries {
+		return d.Settle(Outcome{Unknown, ReasonUnknown}, at, maxTries)
+	}
+	taken, err := d.move(Sending, at)
+	if err != nil {
+		return d, err
+	}
+	taken.Tries++
+	taken.Lease = until
+	return taken, nil
+}
+
+// Settle ends a try by its outcome. One to be tried later is dead after
+// maxTries tries.
+func (d Delivery) Settle(o Outcome, at time.Time, maxTries int) (Delivery, error) {
+	to := Dead
+	switch {
+	case o.Result == Accepted:
+		to = Sent
+	case o.Result == Later && d.Tries < maxTries:
+		to = Queued
+	}
+	settled, err := d.move(to, at)
+	if err != nil {
+		return d, err
+	}
+	settled.Reason = o.Reason
+	return settled, nil
+}
+
+// Again queues a dead delivery anew, as an operator asked.
+func (d Delivery) Again(at time.Time) (Delivery, error) {
+	again, err := d.move(Queued, at)
+	if err != nil {
+		return d, err
+	}
+	again.Tries, again.Reason = 0, ""
+	return again, nil
+}
+
+// Result of one try.
+type Result int
+
+const (
+	Accepted Result = iota + 1 // the other side has the message
+	Refused                    // it never will: an operator has to look
+	Later                      // it has not, and may take it at another time
+	Unknown                    // it may have it: the answer did not come
+)
+
+// Outcome of one try. Reason is a code without personal data, as it goes to
+// operators; of Accepted it is "".
+type Outcome struct {
+	Result Result
+	Reason string
+}
+
+// Reasons that every channel has. Others are made of the answer's own code.
+const (
+	ReasonUnknown     = "may_have_been_delivered"
+	ReasonAddress     = "bad_address"
+	ReasonUnreachable = "unreachable"
+	ReasonTimeout     = "timeout"
+	ReasonOff         = "channel_off" // it has no settings any more
+)

@@ -1,0 +1,205 @@
+package notice
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"polis/shared/application"
+	"polis/shared/fault"
+	"polis/shared/person"
+)
+
+var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
+
+const maxTries = 3
+
+// what may follow what, typed by hand: rows from, columns to.
+var golden = map[State]string{
+	//       queued sending sent dead
+	Queued:  ".x..",
+	Sending: "xxxx",
+	Sent:    "....",
+	Dead:    "x...",
+}
+
+func TestOnlyTheMovesOfTheTableAreLegal(t *testing.T) {
+	for _, from := range States {
+		for i, to := range States {
+			want := golden[from][i] == 'x'
+			if from.May(to) != want {
+				t.Errorf("%s to %s: %v", from, to, !want)
+			}
+			d := Delivery{State: from, Tries: 1}
+			moved, err := d.move(to, noon)
+			if want != (err == nil) || err != nil && (!errors.Is(err, ErrMove) || moved != d) {
+				t.Errorf("%s to %s: %v, %+v", from, to, err, moved)
+			}
+		}
+	}
+}
+
+func TestATryEndsByItsOutcome(t *testing.T) {
+	for rule, tc := range map[string]struct {
+		tries   int
+		outcome Outcome
+		want    State
+	}{
+		"what was accepted is sent":                     {1, Outcome{Result: Accepted}, Sent},
+		"what was refused is dead at once":              {1, Outcome{Refused, "smtp_550"}, Dead},
+		"what may have arrived is never sent by itself": {1, Outcome{Unknown, ReasonUnknown}, Dead},
+		"what can wait is tried again":                  {maxTries - 1, Outcome{Later, "smtp_451"}, Queued},
+		"but not for ever":                              {maxTries, Outcome{Later, "smtp_451"}, Dead},
+		"the last try may succeed":                      {maxTries, Outcome{Result: Accepted}, Sent},
+		"an adapter that says nothing sent nothing out": {1, Outcome{}, Dead},
+	} {
+		d := Delivery{State: Sending, Tries: tc.tries, Lease: noon, MessageID: "m"}
+		got, err := d.Settle(tc.outcome, noon, maxTries)
+		if want := (Delivery{State: tc.want, Tries: tc.tries, At: noon, Reason: tc.outcome.Reason, MessageID: "m"}); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", rule, got, err)
+		}
+	}
+	if _, err := (Delivery{State: Sent}).Settle(Outcome{Result: Accepted}, noon, maxTries); !errors.Is(err, ErrMove) {
+		t.Errorf("settled twice: %v", err)
+	}
+}
+
+func TestADeliveryIsTakenByOneProcessUntilItsLeaseRunsOut(t *testing.T) {
+	until := noon.Add(time.Minute)
+	first, err := Delivery{State: Queued, MessageID: "m"}.Take(noon, until, noon, maxTries)
+	if err != nil || first.State != Sending || first.Tries != 1 || !first.Lease.Equal(until) {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if again, err := first.Take(until.Add(-1), until.Add(time.Minute), noon, maxTries); err != nil || again != first {
+		t.Errorf("under its lease: %+v, %v", again, err)
+	}
+	second, err := first.Take(until, until.Add(time.Minute), noon, maxTries)
+	if err != nil || second.State != Sending || second.Tries != 2 || second.MessageID != "m" || second.Lease.Equal(until) {
+		t.Errorf("after its lease: %+v, %v", second, err)
+	}
+	second.Tries = maxTries
+	if last, err := second.Take(second.Lease, noon, noon, maxTries); err != nil || last.State != Dead || last.Reason != ReasonUnknown {
+		t.Errorf("after too many processes died: %+v, %v", last, err)
+	}
+	for _, ended := range []State{Sent, Dead} {
+		if _, err := (Delivery{State: ended}).Take(noon, until, noon, maxTries); !errors.Is(err, ErrMove) {
+			t.Errorf("%s is taken: %v", ended, err)
+		}
+	}
+}
+
+func TestAnOperatorQueuesADeadDeliveryUnderItsOwnID(t *testing.T) {
+	again, err := Delivery{State: Dead, Tries: 8, Reason: ReasonUnknown, MessageID: "m"}.Again(noon)
+	if want := (Delivery{State: Queued, MessageID: "m", At: noon}); err != nil || again != want {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if _, err := (Delivery{State: Sent}).Again(noon); !errors.Is(err, ErrMove) {
+		t.Errorf("what was sent is sent again: %v", err)
+	}
+}
+
+// submitted is an application whose every datum must stay out of messages.
+func submitted() application.Application {
+	return application.Application{
+		ID: "01kkbb4a10s3e5w7y9b1d3f5h7", Number: "20260310-D3F5-H7K9", Kind: application.Link, ENP: "2656410837000318", SMO: "26002",
+		Applicant: person.Person{
+			SNILS: "11223344595", Name: person.Name{Family: "Соловьёва", Given: "Мария", Patronymic: "Петровна"},
+			Document: person.Document{Type: person.Passport, Series: "45 12", Number: "123456"},
+		},
+	}.Begin(noon, noon.Add(time.Hour), fault.Text{RU: "Подано", EN: "Submitted"})
+}
+
+func TestOneEntryOfATimelineIsOneNotice(t *testing.T) {
+	a := submitted()
+	a, _ = a.Move(application.Working, noon, fault.Text{RU: "Ищем"})
+	a, _ = a.Move(application.Granted, noon, fault.Text{RU: "Готово"})
+	var ids []string
+	for n := range a.Timeline {
+		made := New(a, n, "ru", "polis.example.org", noon, Email, SMS)
+		ids = append(ids, made.ID)
+		if again := New(a, n, "en", "other.example.org", noon.Add(time.Hour)); again.ID != made.ID || ID(a, n) != made.ID {
+			t.Errorf("entry %d made %s and %s", n, made.ID, again.ID)
+		}
+		if application, index, ok := Entry(Subject(a.ID, n)); application != a.ID || index != n || !ok {
+			t.Errorf("entry %d is read back as %q, %d", n, application, index)
+		}
+		mail, _ := made.Delivery(Email)
+		sms, _ := made.Delivery(SMS)
+		if mail.MessageID == sms.MessageID || !strings.HasSuffix(mail.MessageID, "@polis.example.org") || mail.State != Queued {
+			t.Errorf("%+v, %+v", mail, sms)
+		}
+	}
+	if len(slices.Compact(slices.Clone(ids))) != 3 || !slices.IsSorted(ids) {
+		t.Errorf("entries of one second: %v", ids)
+	}
+	for _, bad := range []string{"", "a", "a/", "/1", "a/-1", "a/x"} {
+		if _, _, ok := Entry(bad); ok {
+			t.Errorf("%q names an entry", bad)
+		}
+	}
+}
+
+func TestADeliveryIsReplacedByItsChannel(t *testing.T) {
+	made := New(submitted(), 0, "ru", "h", noon, Email, SMS)
+	changed := made.With(Delivery{Channel: SMS, State: Sent})
+	if d, ok := changed.Delivery(SMS); !ok || d.State != Sent {
+		t.Errorf("%+v", changed)
+	}
+	if d, _ := made.Delivery(SMS); d.State != Queued {
+		t.Error("a change reached the notice that it began from")
+	}
+	if _, ok := New(submitted(), 0, "ru", "h", noon, Email).Delivery(SMS); ok {
+		t.Error("a channel that nobody asked for")
+	}
+}
+
+// Beside the application's number, so many digits could only be a datum of a
+// person.
+var digits = regexp.MustCompile(`\d{5,}`)
+
+func TestAMessageSaysWhatHappenedAndNothingOfThePerson(t *testing.T) {
+	const link = "https://polis.example.org/function/portal"
+	a := submitted()
+	for _, status := range application.Statuses {
+		a.Timeline[0].Status = status
+		for _, language := range []string{"ru", "en"} {
+			for _, channel := range []Channel{Email, SMS} {
+				made := New(a, 0, language, "polis.example.org", noon, channel)
+				m := made.Message(made.Deliveries[0], "maria@example.org", link)
+				where := string(made.Kind) + " " + language + " " + string(channel)
+				if m.To != "maria@example.org" || m.ID != made.Deliveries[0].MessageID {
+					t.Errorf("%s: %+v", where, m)
+				}
+				all := m.Subject + "\n" + m.Text
+				rest := strings.ReplaceAll(all, a.Number, "")
+				if rest == all || strings.Contains(all, "{") || strings.Contains(all, m.To) {
+					t.Errorf("%s: %s", where, all)
+				}
+				p := a.Applicant
+				for _, secret := range []string{
+					string(p.SNILS), string(a.ENP), p.Name.Family, p.Name.Given, p.Name.Patronymic, p.Document.Number, a.SMO, a.ID,
+				} {
+					if strings.Contains(rest, secret) {
+						t.Errorf("%s tells %q: %s", where, secret, all)
+					}
+				}
+				if digits.MatchString(rest) {
+					t.Errorf("%s has a number that is not the application's: %s", where, all)
+				}
+				if cyrillic := strings.ContainsAny(rest, "аеиоуя"); cyrillic != (language == "ru") {
+					t.Errorf("%s is in another language: %s", where, all)
+				}
+				switch {
+				case channel == SMS && (utf8.RuneCountInString(m.Text) > 70 || m.Subject != ""):
+					t.Errorf("%s has %d letters: %s", where, utf8.RuneCountInString(m.Text), m.Text)
+				case channel == Email && (!strings.Contains(m.Text, link) || m.Subject == "" || strings.ContainsAny(m.Subject, "\r\n")):
+					t.Errorf("%s: %q, %s", where, m.Subject, m.Text)
+				}
+			}
+		}
+	}
+}

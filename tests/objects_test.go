@@ -86,7 +86,10 @@ func putObject(t *testing.T, ctx context.Context, s *objects.Store, name string)
 }
 
 func objectRoundTrip(t *testing.T, ctx context.Context, s *objects.Store) {
-	for _, body := range [][]byte{{}, []byte("%PDF-1.7"), putObject(t, ctx, s, "other")} {
+	if err := s.Put(ctx, "name", objectType, nil); err == nil {
+		t.Error("an empty object is stored")
+	}
+	for _, body := range [][]byte{[]byte("%PDF-1.7"), putObject(t, ctx, s, "other")} {
 		if err := s.Put(ctx, "name", objectType, body); err != nil {
 			t.Fatal(err)
 		}

@@ -185,7 +185,7 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 				var gone []cabinet.Extract
 				have, gone = have.Without(r.Person)
 				for _, e := range gone {
-					tx.Emit(store.Event{Topic: settle, Home: c.Caller.Account, Subject: e.ID}, 0)
+					tx.Emit(store.Event{Topic: settle, Home: c.Caller.Account, Subject: e.ID, Lane: e.ID}, 0)
 				}
 				store.Erase(tx, card)
 			}

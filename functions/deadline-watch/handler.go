@@ -49,6 +49,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
+	w.store.OnCommit(func(e store.Event) { w.gateway.Kick(e.Topic, e) })
 	return edge.With(
 		// Cron has no login. Anybody may call it: it shows nothing, does only
 		// what is due anyway, and one run at a time.

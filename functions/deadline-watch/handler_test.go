@@ -55,8 +55,8 @@ func sweep(b *functiontest.Bench) (r run) {
 	return r
 }
 
-// late makes every event of the outbox one that should have been handled long
-// ago by the machine clock.
+// late makes every event of the outbox, but the notices that nobody sends here,
+// one that should have been handled long ago by the machine clock.
 func late(t *testing.T, b *functiontest.Bench) {
 	t.Helper()
 	for _, key := range b.Redis.Keys() {
@@ -68,6 +68,9 @@ func late(t *testing.T, b *functiontest.Bench) {
 			t.Fatal(err)
 		}
 		for _, id := range ids {
+			if strings.Contains(b.Redis.HGet("events:"+strings.TrimPrefix(key, "outbox:"), id), `"topic":"notify/`) {
+				continue
+			}
 			if _, err := b.Redis.ZAdd(key, 0, id); err != nil {
 				t.Fatal(err)
 			}

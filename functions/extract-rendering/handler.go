@@ -204,9 +204,9 @@ func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
 			}
 			have, dropped := have.With(e)
 			for _, old := range dropped {
-				tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: old.ID}, 0)
+				tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: old.ID, Lane: old.ID}, 0)
 			}
-			settle := tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: id}, lease)
+			settle := tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: id, Lane: id}, lease)
 			return reserved{Extract: e, Card: card, Epoch: have.Consents.Epoch(q.Person), Settle: settle, Mine: true}, store.Put(tx, account, have)
 		})
 }

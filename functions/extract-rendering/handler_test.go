@@ -46,7 +46,8 @@ func holding(b *functiontest.Bench) string {
 	return token
 }
 
-// outbox lists the events that wait, with the time of their next delivery.
+// outbox lists the events that wait to settle a document, with the time of
+// their next delivery.
 func outbox(t *testing.T, b *functiontest.Bench) map[store.Event]time.Time {
 	t.Helper()
 	waiting := map[store.Event]time.Time{}
@@ -63,7 +64,9 @@ func outbox(t *testing.T, b *functiontest.Bench) map[store.Event]time.Time {
 			if err := json.Unmarshal([]byte(b.Redis.HGet("events:"+strings.TrimPrefix(key, "outbox:"), id)), &e); err != nil {
 				t.Fatal(err)
 			}
-			waiting[e] = time.UnixMilli(int64(at))
+			if e.Topic == name+"/settle" {
+				waiting[e] = time.UnixMilli(int64(at))
+			}
 		}
 	}
 	return waiting
@@ -183,6 +186,8 @@ func TestARevocationDuringARenderingLeavesNothing(t *testing.T) {
 	objects := &slow{arrived: make(chan bool, 1), release: make(chan bool), kept: map[string]bool{}}
 	srv := httptest.NewServer(objects)
 	t.Cleanup(srv.Close)
+	release := sync.OnceFunc(func() { close(objects.release) })
+	t.Cleanup(release)
 	b.Run(name, extractrendering.New, "s3_endpoint", srv.URL)
 
 	rendered := make(chan functiontest.Response, 1)
@@ -195,7 +200,7 @@ func TestARevocationDuringARenderingLeavesNothing(t *testing.T) {
 	b.CallAs("deadline-watch", name, "/settle", reserved).Expect(503, "extract_rendering")
 	b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"ffoms","action":"revoke","reason":"Передумала"}`).Expect(200, "")
 	b.Deliver(1) // the revocation's own erasure: there is nothing yet
-	close(objects.release)
+	release()
 	(<-rendered).Expect(403, "consent_required")
 	if len(objects.kept) != 0 {
 		t.Errorf("the object store keeps %v", objects.kept)

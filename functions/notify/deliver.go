@@ -21,11 +21,10 @@ type channel interface {
 
 const deliverTopic = Name + "/deliver"
 
-// Waits between the tries of one delivery: each twice as long as the one
-// before.
 const (
-	firstWait = 5 * time.Second
-	maxWait   = 10 * time.Minute
+	firstWait   = 5 * time.Second // between two tries of one delivery, then twice as long each time
+	maxWait     = 10 * time.Minute
+	recordPause = 200 * time.Millisecond
 )
 
 // address of the person on a channel, "" where none is known.
@@ -43,7 +42,7 @@ func (n *notices) make(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&e); err != nil {
 		return web.Answer{}, err
 	}
-	id, entry, ok := notice.Entry(e.Subject)
+	id, entry, named := notice.Entry(e.Subject)
 	grant, applied := c.Grant.About(e.Home), store.Application(e.Home, id)
 	v, err := n.store.View(c, grant, e.Home, applied.Ref)
 	if err != nil {
@@ -55,14 +54,15 @@ func (n *notices) make(c *web.Call) (web.Answer, error) {
 	}
 	var reads []store.Ref
 	var doc store.Doc[notice.Notice]
-	if ok = ok && entry < len(a.Timeline); ok {
+	there := named && entry < len(a.Timeline)
+	if there {
 		doc = store.Notice(e.Home, notice.ID(a, entry))
 		reads = []store.Ref{doc.Ref, store.Account(e.Home).Ref, store.Preferences(e.Home).Ref}
 	}
 	_, err = store.Change(c, n.store, grant, e.Home, store.Once{}, reads, func(tx *store.Tx) (struct{}, error) {
 		none := struct{}{}
 		tx.Acknowledge(e)
-		if !ok {
+		if !there {
 			return none, nil // erased with its account
 		}
 		if _, made, err := store.Get(tx.View, doc); made || err != nil {
@@ -116,7 +116,7 @@ func (n *notices) deliver(c *web.Call) (web.Answer, error) {
 	if try.Delivery.State == notice.Sending {
 		// A caller who goes away does not undo what the mail server has.
 		ctx := context.WithoutCancel(c)
-		if err := n.record(ctx, grant, e, try, n.send(ctx, try)); err != nil {
+		if err := n.record(ctx, grant, e, try, n.send(ctx, try)); err != nil && !errors.Is(err, store.ErrHandled) {
 			return web.Answer{}, err
 		}
 	}
@@ -218,5 +218,3 @@ func (n *notices) record(ctx context.Context, grant access.Grant, e store.Event,
 		time.Sleep(recordPause)
 	}
 }
-
-const recordPause = 200 * time.Millisecond

@@ -35,6 +35,8 @@ type notices struct {
 }
 
 // New makes the function from its settings. A channel without settings is off.
+// One try at a delivery takes up to send_timeout, and there are send_tries of
+// them.
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	n := &notices{
 		store: store.Open(env), law: env.Law, machine: clock.System, public: env.URL("public_url"), channels: map[notice.Channel]channel{},

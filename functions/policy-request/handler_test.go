@@ -87,7 +87,7 @@ func event(t *testing.T, q functiontest.Queued) (e store.Event) {
 	if err := json.Unmarshal(q.Body, &e); err != nil {
 		t.Fatal(err)
 	}
-	if e.Topic != q.Target || e.Home == "" || e.Subject == "" || strings.Count(string(q.Body), `":`) != 4 {
+	if e.Topic != q.Target || e.Home == "" || e.Subject == "" || strings.Count(string(q.Body), `":`) != 5 {
 		t.Fatalf("an event carries more or less than ids: %s", q.Body)
 	}
 	return e

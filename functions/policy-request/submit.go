@@ -201,7 +201,7 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 			have.Contacts = contacts
 			tx.Append(store.Applications(c.Caller.Account), id)
 			tx.Schedule(topic, c.Caller.Account, id, a.NextTry.Add(firstRetry))
-			tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: id}, 0)
+			tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: id, Lane: id}, 0)
 			if err := store.Put(tx, account, have); err != nil {
 				return submitted{}, err
 			}

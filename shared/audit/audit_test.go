@@ -217,21 +217,20 @@ func TestWhatWasDoneToTheExportItselfIsFound(t *testing.T) {
 // Whichever byte it is: in an entry, sealed or not, in a batch, in a page's
 // first or last line, or between.
 func TestAnyByteChangedIsFound(t *testing.T) {
-	whole := export(t, soon, 7, keep(t, "p003", 3, 3, 5), keep(t, "p017", 0, 2))
+	whole := export(t, soon, 5, keep(t, "p003", 1, 2, 1), keep(t, "p017", 0, 1))
 	for i := range whole {
-		for _, flip := range []byte{1, 1 << 5, byte(1 + rand.N(255))} {
-			tampered := bytes.Clone(whole)
-			tampered[i] ^= flip
-			if _, found := verify(t, tampered); len(found) == 0 {
-				from, to := max(0, i-20), min(len(whole), i+20)
-				t.Fatalf("byte %d ^ %#x is not found: %s", i, flip, tampered[from:to])
-			}
+		tampered := bytes.Clone(whole)
+		// The case of a letter is what readers of JSON and base64 forgive first.
+		tampered[i] ^= []byte{1 << 5, 1, byte(1 + rand.N(255))}[rand.N(3)]
+		if _, found := verify(t, tampered); len(found) == 0 {
+			from, to := max(0, i-20), min(len(whole), i+20)
+			t.Fatalf("byte %d, now %q, is not found: %s", i, tampered[i], tampered[from:to])
 		}
 	}
 }
 
 func FuzzVerifyFindsEveryChange(f *testing.F) {
-	whole := export(f, soon, 7, keep(f, "p003", 3, 3, 5), keep(f, "p017", 0, 2))
+	whole := export(f, soon, 5, keep(f, "p003", 1, 1))
 	f.Add(whole)
 	f.Add([]byte("{}\n"))
 	f.Fuzz(func(t *testing.T, tampered []byte) {

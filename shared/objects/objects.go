@@ -88,8 +88,12 @@ func (s *Store) EnsureBucket(ctx context.Context) error {
 }
 
 // Put stores an object durably; once it returns nil the object is there. An
-// error leaves it open whether it is.
+// error leaves it open whether it is. An empty object is a mistake of the
+// caller's, and refused.
 func (s *Store) Put(ctx context.Context, name, contentType string, body []byte) error {
+	if len(body) == 0 {
+		return errors.New("object is empty")
+	}
 	_, err := s.client.PutObject(ctx, s.bucket, name, bytes.NewReader(body), int64(len(body)), minio.PutObjectOptions{
 		ContentType:      contentType,
 		DisableMultipart: true,

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -27,6 +28,7 @@ const usage = `The whole service on one machine.
   go run ./local personas                   list the test persons
   go run ./local [-addr A] token NAME       print a bearer token of a test person
   go run ./local [-addr A] clock +72h       move the law clock, or set it: 2026-03-10T09:00:00+03:00
+  go run ./local verify -key KEY FILE|-     check an export of the audit by the public key
 
 Flags:
 `
@@ -46,7 +48,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	options := platform.Options{Progress: os.Stdout, Log: os.Stderr}
+	options := platform.Options{Progress: os.Stdout, Log: os.Stderr, Replicas: map[string]int{}}
 	var s3 platform.S3
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.Usage = func() {
@@ -61,6 +63,16 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&s3.AccessKey, "s3-access-key", "", "its access `key`")
 	flags.StringVar(&s3.SecretKey, "s3-secret-key", "", "its secret `key`")
 	flags.BoolVar(&options.Verbose, "v", false, "show everything that the functions log (always in logs/ of the data folder)")
+	flags.Func("replicas", "`NAME=N`: processes of a function at the start, over its label; may be repeated", func(value string) error {
+		name, number, _ := strings.Cut(value, "=")
+		n, err := strconv.Atoi(number)
+		options.Replicas[name] = n
+		return err
+	})
+	flags.Float64Var(&options.Queue.Drop, "queue-drop", 0, "`share` of the queue's calls that are accepted and never made")
+	flags.Float64Var(&options.Queue.Double, "queue-double", 0, "`share` of the queue's calls that are made twice")
+	flags.DurationVar(&options.Queue.Delay, "queue-delay", 0, "longest `time` that a call waits in the queue")
+	flags.Uint64Var(&options.Queue.Seed, "queue-seed", 0, "`number` that decides which calls these are")
 	flags.Func("clock", "law clock at the start, as 2026-03-10T09:00:00+03:00", func(value string) (err error) {
 		options.Clock, err = time.Parse(time.RFC3339, value)
 		return err
@@ -78,6 +90,8 @@ func run(ctx context.Context, args []string) error {
 		return printPersonas(os.Stdout)
 	case "token":
 		return printToken(ctx, options.Addr, flags.Args()[1:])
+	case "verify":
+		return verify(flags.Args()[1:], os.Stdin, os.Stdout)
 	case "clock":
 		return moveClock(ctx, options.Addr, flags.Args()[1:])
 	default:

@@ -143,7 +143,7 @@ func (s *stage) later(t *testing.T, by time.Duration) {
 	}
 	// Cron's own run of the minute may have been under way, with the old time.
 	eventually(t, "a sweep by the new time", func() bool {
-		return read[struct{ Ran bool }](s.anyone(t).post("/deadline-watch", nil).is(http.StatusOK)).Ran
+		return read[struct{ Ran bool }](s.anyone(t).post("/deadline-watch?run_for=0s", nil).is(http.StatusOK)).Ran
 	})
 }
 

@@ -23,6 +23,9 @@ func (p Persona) Claims() map[string]any {
 	set("citizenship", p.Human.Citizenship)
 	set("email", p.Human.Email)
 	set("mobile", p.Human.Mobile)
+	if p.Confirmed {
+		claims["email_verified"], claims["mobile_verified"] = true, true
+	}
 	set("smo", p.Unit.SMO)
 	set("clinic", p.Unit.Clinic)
 	set("source", p.Unit.Source)

@@ -26,7 +26,11 @@ type assignment struct {
 	S3       *s3Child       `json:",omitempty"`
 }
 
-type functionChild struct{ Name, LawClock string }
+type functionChild struct {
+	Name     string
+	Instance string // its replica's name
+	LawClock string
+}
 
 type redisChild struct {
 	Store  stores.Redis
@@ -66,6 +70,7 @@ func (a assignment) run(ctx context.Context, functions map[string]server.New) er
 		if !ok {
 			return fmt.Errorf("this program holds no function %s", a.Function.Name)
 		}
+		slog.SetDefault(slog.Default().With("instance", a.Function.Instance))
 		env := config.FromOS()
 		env.Law = LawClock(a.Function.LawClock).Now
 		return server.Serve(ctx, env, maker)

@@ -23,6 +23,7 @@ const controlHeader = "X-Polis-Local"
 // function may have to see.
 func (i *Instance) handler(g *gateway) http.Handler {
 	login := http.StripPrefix("/oidc", i.issuer.Handler())
+	system, inbox := i.system(), i.inbox.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
 		case strings.HasPrefix(path, "/function/"):
@@ -31,6 +32,10 @@ func (i *Instance) handler(g *gateway) http.Handler {
 			g.callLater(w, r)
 		case strings.HasPrefix(path, "/oidc/"):
 			login.ServeHTTP(w, r)
+		case strings.HasPrefix(path, "/system/"):
+			forThisMachine(system, w, r)
+		case path == "/inbox" || strings.HasPrefix(path, "/inbox/"):
+			forThisMachine(inbox, w, r)
 		case path == "/_local/token":
 			i.control(w, r, i.mintToken)
 		case path == "/_local/clock":
@@ -43,14 +48,27 @@ func (i *Instance) handler(g *gateway) http.Handler {
 	})
 }
 
-// control lets through what comes from this machine's own commands.
-func (i *Instance) control(w http.ResponseWriter, r *http.Request, command func(context.Context, url.Values) (string, error)) {
+// underOwnName is false for a request by a name that somebody else's DNS has
+// pointed here.
+func underOwnName(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host
 	}
-	local := host == "localhost" || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
-	if r.Method != http.MethodPost || r.Header.Get(controlHeader) == "" || !local {
+	return host == "localhost" || net.ParseIP(strings.Trim(host, "[]")).IsLoopback()
+}
+
+func forThisMachine(h http.Handler, w http.ResponseWriter, r *http.Request) {
+	if !underOwnName(r) {
+		http.Error(w, "for this machine only", http.StatusForbidden)
+		return
+	}
+	h.ServeHTTP(w, r)
+}
+
+// control lets through what comes from this machine's own commands.
+func (i *Instance) control(w http.ResponseWriter, r *http.Request, command func(context.Context, url.Values) (string, error)) {
+	if r.Method != http.MethodPost || r.Header.Get(controlHeader) == "" || !underOwnName(r) {
 		http.Error(w, "for the commands of local only", http.StatusForbidden)
 		return
 	}

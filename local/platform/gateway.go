@@ -29,31 +29,29 @@ const (
 	callIDHeader = "X-Call-Id"
 )
 
+// namespace is the only one.
+const namespace = "openfaas-fn"
+
 // gateway is OpenFaaS's way in to the functions: /function/NAME waits for the
 // answer, /async-function/NAME does not.
 type gateway struct {
-	functions map[string]*process
+	functions map[string]*function
 	proxies   map[string]*httputil.ReverseProxy
 	queue     *queue
 	log       *slog.Logger
 }
 
-func newGateway(functions map[string]*process, queue *queue, log *slog.Logger) *gateway {
+func newGateway(functions map[string]*function, queue *queue, log *slog.Logger) *gateway {
 	g := &gateway{functions: functions, proxies: map[string]*httputil.ReverseProxy{}, queue: queue, log: log}
 	transport := &http.Transport{
-		// A function's name is its host name, and only here known.
-		DialContext: func(ctx context.Context, network, host string) (net.Conn, error) {
-			name, _, _ := strings.Cut(host, ":")
-			return dial(ctx, functions[name])
-		},
 		DisableCompression:  true,
 		MaxIdleConnsPerHost: 128,
 		IdleConnTimeout:     time.Minute,
 	}
-	for name := range functions {
+	for name, f := range functions {
 		target := &url.URL{Scheme: "http", Host: name}
 		g.proxies[name] = &httputil.ReverseProxy{
-			Transport: transport,
+			Transport: &balancer{f, transport},
 			// Rewrite has dropped the Forwarded headers that came in.
 			Rewrite: func(r *httputil.ProxyRequest) {
 				r.SetURL(target)
@@ -71,28 +69,49 @@ func newGateway(functions map[string]*process, queue *queue, log *slog.Logger) *
 	return g
 }
 
-// dial connects to a function as soon as it is ready for calls. Nothing of a
-// request is sent before, so a function that was just killed costs its callers
-// a moment and no call.
-func dial(ctx context.Context, p *process) (net.Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errNotReady)
+// balancer sends each call to a replica that is ready for it.
+type balancer struct {
+	function  *function
+	transport *http.Transport
+}
+
+// RoundTrip waits for a replica, and for another one as long as nothing was
+// sent: a function that was just killed costs its callers a moment and no
+// call. The replica is busy until the request's context ends, which is the end
+// of the call.
+func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	wait, cancel := context.WithTimeoutCause(r.Context(), patience, errNotReady)
 	defer cancel()
-	var dialer net.Dialer
 	for {
-		address, err := p.ready(ctx)
+		replica, address, err := b.function.acquire(wait)
 		if err != nil {
 			return nil, err
 		}
-		conn, err := dialer.DialContext(ctx, "tcp", address)
-		if err == nil {
-			return conn, nil
+		keep := context.AfterFunc(r.Context(), func() { b.function.release(replica) })
+		answer, err := b.transport.RoundTrip(addressed(r, address))
+		if dial := (*net.OpError)(nil); !errors.As(err, &dial) || dial.Op != "dial" || r.Context().Err() != nil {
+			return answer, err
+		}
+		if keep() {
+			b.function.release(replica)
 		}
 		select { // its death will be noticed in a moment
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		case <-wait.Done():
+			return nil, context.Cause(wait)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// addressed is the request to one replica, which leaves the body open for
+// another try.
+func addressed(r *http.Request, address string) *http.Request {
+	to, at := r.WithContext(r.Context()), *r.URL
+	at.Host, to.URL, to.Host = address, &at, r.URL.Host
+	if r.Body != nil {
+		to.Body = io.NopCloser(r.Body)
+	}
+	return to
 }
 
 var errNotReady = errors.New("process does not get ready")
@@ -102,21 +121,24 @@ func (g *gateway) call(w http.ResponseWriter, r *http.Request) {
 	id := callID(r.Header)
 	r.Header.Set(callIDHeader, id)
 	name, below := splitFunction(r.URL, "/function/")
-	proxy, ok := g.proxies[name]
+	f, ok := g.functions[name]
 	if !ok {
 		refuse(w, r, http.StatusNotFound, errNoFunction)
 		return
 	}
+	f.called()
 	ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 	defer cancel()
 	r = r.WithContext(ctx)
 	r.URL = below
-	proxy.ServeHTTP(w, r)
+	g.proxies[name].ServeHTTP(w, r)
 }
 
 // failed answers for a function that gave no answer.
 func (g *gateway) failed(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
+	case errors.Is(err, errNotDeployed):
+		refuse(w, r, http.StatusNotFound, errNoFunction)
 	case errors.Is(err, errStopped) || errors.Is(err, errNotReady):
 		w.Header().Set("Retry-After", "1")
 		refuse(w, r, http.StatusServiceUnavailable, errFunctionAway)
@@ -162,7 +184,8 @@ func (g *gateway) callLater(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// splitFunction takes the function's name off an address. What is below it
+// splitFunction takes the function's name, which its namespace may follow, off
+// an address. What is below it
 // stays as it was written, "//" and escapes included.
 func splitFunction(u *url.URL, prefix string) (name string, below *url.URL) {
 	rest := *u
@@ -172,7 +195,7 @@ func splitFunction(u *url.URL, prefix string) (name string, below *url.URL) {
 		_, rest.RawPath, _ = strings.Cut(strings.TrimPrefix(u.RawPath, prefix), "/")
 		rest.RawPath = "/" + rest.RawPath
 	}
-	return name, &rest
+	return strings.TrimSuffix(name, "."+namespace), &rest
 }
 
 var fitCallID = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,64}$`)

@@ -15,25 +15,25 @@ import (
 	"testing"
 	"time"
 
+	"github.com/openfaas/faas-provider/types"
+
+	"polis/local/inbox"
 	"polis/local/issuer"
 )
 
 // bench is a gateway in front of functions that are plain HTTP servers.
 type bench struct {
 	url       string
-	processes map[string]*process
+	functions map[string]*function
 	queue     *queue
 }
 
 func newBench(t *testing.T, functions map[string]http.HandlerFunc) *bench {
 	t.Helper()
-	b := &bench{processes: map[string]*process{}}
-	for name, function := range functions {
-		server := httptest.NewServer(function)
-		t.Cleanup(server.Close)
-		b.processes[name] = &process{
-			name: name, wanted: true, changed: make(chan struct{}), address: server.Listener.Addr().String(),
-		}
+	b := &bench{functions: map[string]*function{}}
+	for name, handler := range functions {
+		b.functions[name] = &function{name: name, deployed: &types.FunctionDeployment{}, changed: &bell{}}
+		b.add(t, name, handler)
 	}
 	log := slog.New(slog.DiscardHandler)
 	front := httptest.NewUnstartedServer(nil)
@@ -43,13 +43,30 @@ func newBench(t *testing.T, functions map[string]http.HandlerFunc) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &Instance{base: b.url, issuer: login, lawClock: LawClock(t.TempDir() + "/clock")}
-	i.connector = newConnector(nil, b.url, log)
-	front.Config.Handler = i.handler(newGateway(b.processes, b.queue, log))
+	letters, err := inbox.Open("token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { letters.Close() })
+	i := &Instance{base: b.url, issuer: login, inbox: letters, lawClock: LawClock(t.TempDir() + "/clock"), adminPassword: "secret"}
+	i.connector = newConnector(i.cronJobs, &bell{}, b.url, log)
+	front.Config.Handler = i.handler(newGateway(b.functions, b.queue, log))
 	front.Start()
 	t.Cleanup(front.Close)
 	return b
 }
+
+// add gives a function a replica.
+func (b *bench) add(t *testing.T, name string, handler http.HandlerFunc) *process {
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	f := b.functions[name]
+	p := &process{name: name, wanted: true, changed: f.changed, address: server.Listener.Addr().String()}
+	f.replicas = append(f.replicas, &replica{process: p})
+	return p
+}
+
+func (b *bench) process(name string) *process { return b.functions[name].replicas[0].process }
 
 func (b *bench) work(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
@@ -114,6 +131,8 @@ func TestAFunctionSeesThePathBelowItsNameAsItWasWritten(t *testing.T) {
 		"/function/mirror/":                "/",
 		"/function/mirror?a=1&b=%20":       "/?a=1&b=%20",
 		"/function/mirror/x/y?q":           "/x/y?q",
+		"/function/mirror.openfaas-fn":     "/",
+		"/function/mirror.openfaas-fn/x":   "/x",
 		"/function/mirror/a%2Fb//c":        "/a%2Fb//c",
 		"/function/mirror/../other":        "/../other",
 		"/function/mirror/%D0%9F":          "/%D0%9F",
@@ -184,7 +203,7 @@ func TestAnUnknownFunctionIsNotFound(t *testing.T) {
 
 func TestACallWaitsForAFunctionThatIsBeingStartedAgain(t *testing.T) {
 	b := newBench(t, map[string]http.HandlerFunc{"mirror": mirror})
-	p := b.processes["mirror"]
+	p := b.process("mirror")
 	address := p.address
 	p.change(func() { p.address = "" })
 	go func() {
@@ -198,7 +217,7 @@ func TestACallWaitsForAFunctionThatIsBeingStartedAgain(t *testing.T) {
 
 func TestACallToAFunctionThatIsAwayIsToldToComeBack(t *testing.T) {
 	b := newBench(t, map[string]http.HandlerFunc{"starting": mirror, "stopped": mirror})
-	starting, stopped := b.processes["starting"], b.processes["stopped"]
+	starting, stopped := b.process("starting"), b.process("stopped")
 	starting.change(func() { starting.address = "" })
 	stopped.change(func() { stopped.wanted = false })
 	for name, longest := range map[string]time.Duration{"starting": patience + time.Second, "stopped": time.Second} {

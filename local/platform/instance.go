@@ -13,16 +13,22 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/openfaas/faas-provider/types"
+	"golang.org/x/sync/errgroup"
+
+	"polis/local/inbox"
 	"polis/local/issuer"
 	"polis/local/personas"
 	"polis/local/stores"
@@ -54,7 +60,10 @@ type Options struct {
 	Redis   string    // URL with password, EmbeddedRedis, or empty: started here
 	S3      *S3       // nil: started here
 	Clock   time.Time // law clock at the start; zero leaves it as it is
-	Verbose bool      // show all that the processes log
+	Verbose bool      // show all that the functions log
+
+	Replicas map[string]int // of functions at the start, over what their labels say
+	Queue    QueueFaults
 
 	Progress io.Writer // lines on what is being started; nil for none
 	Log      io.Writer // warnings and errors; nil for none
@@ -81,19 +90,24 @@ type Instance struct {
 	base      string
 	server    *http.Server
 	stack     stack
-	cronJobs  []cronJob
-	secrets   secrets
+	secrets   *secrets
 	redisURL  string // without the password
 	storeName string // tells one store that keeps these data from another
 	s3        stores.S3
 	issuer    *issuer.Issuer
+	inbox     *inbox.Inbox
 	lawClock  LawClock
-	processes map[string]*process
+	stores    map[string]*process  // that were started here
+	functions map[string]*function // of the stack file
 	connector *connector
 	queue     *queue
 
-	stopJobs context.CancelFunc // of cron and queue
-	jobs     sync.WaitGroup
+	redisPassword string
+	adminPassword string
+
+	alive context.Context // ends with Close
+	end   context.CancelFunc
+	jobs  sync.WaitGroup
 }
 
 // Start brings an instance up and returns when all of it answers. ctx bounds
@@ -113,9 +127,10 @@ func Start(ctx context.Context, options Options) (*Instance, error) {
 	i := &Instance{
 		options:   options,
 		log:       slog.New(slog.NewTextHandler(options.Log, &slog.HandlerOptions{Level: level})),
-		processes: map[string]*process{},
-		stopJobs:  func() {},
+		stores:    map[string]*process{},
+		functions: map[string]*function{},
 	}
+	i.alive, i.end = context.WithCancel(context.Background())
 	if err := i.start(ctx); err != nil {
 		if ctx.Err() != nil {
 			err = errors.New("stopped before everything was started")
@@ -146,8 +161,15 @@ func (i *Instance) readStack(context.Context) (err error) {
 	if i.stack, err = readStack(cmp.Or(i.options.Stack, "stack.yml")); err != nil {
 		return err
 	}
-	i.cronJobs, err = i.stack.cronJobs()
-	return err
+	for _, name := range slices.Sorted(maps.Keys(i.options.Replicas)) {
+		if _, ok := i.stack[name]; !ok {
+			return fmt.Errorf("replicas of %s: the stack file has no such function", name)
+		}
+		if n := i.options.Replicas[name]; n < 1 || n > maxReplicas {
+			return fmt.Errorf("replicas of %s: %d is not a number from 1 to %d", name, n, maxReplicas)
+		}
+	}
+	return i.options.Queue.check()
 }
 
 // openData prepares the folder: data of an earlier instance are found again.
@@ -171,12 +193,20 @@ func (i *Instance) openData(ctx context.Context) error {
 	if i.dataDir, err = stores.Lock(ctx, i.data); err != nil {
 		return fmt.Errorf("another instance runs on these data: %w", err)
 	}
+	// What functions left there is of no use to their next processes.
+	if err := os.RemoveAll(filepath.Join(i.data, "functions")); err != nil {
+		return err
+	}
 	for _, dir := range []string{"logs", "redis", "s3", "functions"} {
 		if err := os.MkdirAll(filepath.Join(i.data, dir), 0o700); err != nil {
 			return err
 		}
 	}
 	if i.secrets, err = openSecrets(filepath.Join(i.data, "secrets")); err != nil {
+		return err
+	}
+	// Not among the secrets: those are for functions.
+	if i.adminPassword, err = passwordFile(i.adminFile()); err != nil {
 		return err
 	}
 	i.lawClock = LawClock(filepath.Join(i.data, "law-clock"))
@@ -203,21 +233,29 @@ func (i *Instance) listen(context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	for _, name := range i.stack.names() {
-		if i.processes[name], err = i.functionProcess(name); err != nil {
-			return errors.Join(err, listener.Close())
-		}
+	smsToken, _ := i.secrets.get("sms-token")
+	if i.inbox, err = inbox.Open(smsToken); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	deployments := &bell{}
+	for name := range i.stack {
+		i.functions[name] = i.newFunction(name, deployments)
 	}
 	i.queue = newQueue(i.base, i.log)
-	i.connector = newConnector(i.cronJobs, i.base, i.log)
+	if err := i.queue.fail(i.options.Queue); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	i.connector = newConnector(i.cronJobs, deployments, i.base, i.log)
 	i.server = &http.Server{
-		Handler:           i.handler(newGateway(maps.Clone(i.processes), i.queue, i.log)),
+		Handler:           i.handler(newGateway(i.functions, i.queue, i.log)),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(i.log.Handler(), slog.LevelWarn),
 	}
 	go i.server.Serve(listener) // ends with Close, and has nothing else to report
 	i.say("gateway", "%s", i.base)
+	i.say("admin", "%s, password in %s", AdminUser, i.adminFile())
 	i.say("login", "%s/oidc (test persons: go run ./local personas)", i.base)
+	i.say("inbox", "%s/inbox (mail is taken at %s)", i.base, i.inbox.SMTPAddr())
 	return nil
 }
 
@@ -239,7 +277,7 @@ func (i *Instance) startStores(ctx context.Context) error {
 		return err
 	}
 	for _, name := range []string{redisProcess, s3Process} {
-		if p := i.processes[name]; p != nil {
+		if p := i.stores[name]; p != nil {
 			if err := p.firstReady(ctx); err != nil {
 				return err
 			}
@@ -258,7 +296,8 @@ func (i *Instance) openRedis(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		i.secrets["redis-password"], i.redisURL, i.storeName = password, bare, bare
+		i.secrets.give("redis-password", password)
+		i.redisURL, i.redisPassword, i.storeName = bare, password, bare
 		i.say("redis", "%s (yours)", bare)
 		return nil
 	}
@@ -266,8 +305,9 @@ func (i *Instance) openRedis(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	i.redisPassword, _ = i.secrets.get("redis-password")
 	child := redisChild{Store: stores.Redis{
-		Addr: address, Dir: filepath.Join(i.data, "redis"), Password: i.secrets["redis-password"],
+		Addr: address, Dir: filepath.Join(i.data, "redis"), Password: i.redisPassword,
 	}}
 	if i.options.Redis != EmbeddedRedis {
 		child.Binary, err = exec.LookPath("redis-server")
@@ -280,7 +320,7 @@ func (i *Instance) openRedis(ctx context.Context) error {
 		i.say("redis", "%s, %s with append-only file", address, child.Binary)
 	}
 	i.redisURL = "redis://" + address + "/0"
-	return i.run(redisProcess, launch{
+	return i.runStore(redisProcess, launch{
 		task: assignment{Redis: &child}, env: inherited(), address: address, probe: child.Store.Ready,
 	})
 }
@@ -288,7 +328,8 @@ func (i *Instance) openRedis(ctx context.Context) error {
 // openS3 starts the object store, or takes the given one.
 func (i *Instance) openS3() error {
 	if given := i.options.S3; given != nil {
-		i.secrets["s3-access-key"], i.secrets["s3-secret-key"] = given.AccessKey, given.SecretKey
+		i.secrets.give("s3-access-key", given.AccessKey)
+		i.secrets.give("s3-secret-key", given.SecretKey)
 		scheme, host, _ := strings.Cut(strings.TrimRight(given.URL, "/"), "://")
 		if host == "" || (scheme != "http" && scheme != "https") {
 			return fmt.Errorf("-s3 %s: not an address like http://127.0.0.1:9000", given.URL)
@@ -301,71 +342,87 @@ func (i *Instance) openS3() error {
 	if err != nil {
 		return err
 	}
-	i.s3 = stores.S3{Endpoint: address, AccessKey: i.secrets["s3-access-key"], SecretKey: i.secrets["s3-secret-key"]}
+	i.s3 = stores.S3{Endpoint: address}
+	i.s3.AccessKey, _ = i.secrets.get("s3-access-key")
+	i.s3.SecretKey, _ = i.secrets.get("s3-secret-key")
 	i.say("s3", "http://%s, embedded: versitygw over a folder, bucket %s", address, Bucket)
-	return i.run(s3Process, launch{
+	return i.runStore(s3Process, launch{
 		task: assignment{S3: &s3Child{i.s3, filepath.Join(i.data, "s3")}}, env: inherited(), address: address, probe: i.s3.Ready,
 	})
 }
 
-// run adds a process that starts the same way each time.
-func (i *Instance) run(name string, l launch) error {
+// runStore starts a store, which will start the same way each time.
+func (i *Instance) runStore(name string, l launch) error {
 	// The stores speak of their own affairs at each start; their death is told
 	// with their last line.
-	out, err := i.output(name, func(string) bool { return false })
+	out, err := newOutput(name, i.logFile(name), &bell{}, i.options.Log, func(string) bool { return false })
 	if err != nil {
 		return err
 	}
-	p := newProcess(name, i.log, out, func() (launch, error) { return l, nil })
-	i.processes[name] = p
+	p := newProcess(name, i.log, out, &bell{}, func() (launch, error) { return l, nil })
+	i.stores[name] = p
 	p.resume()
 	return nil
 }
 
-func (i *Instance) output(name string, shows func(line string) bool) (*output, error) {
-	if i.options.Verbose {
-		shows = func(string) bool { return true }
+func (i *Instance) newFunction(name string, redeployed *bell) *function {
+	f := &function{
+		name: name, forget: i.forget, ending: i.alive.Done(),
+		redeployed: redeployed, changed: &bell{}, written: &bell{},
 	}
-	return newOutput(name, filepath.Join(i.LogDir(), name+".log"), i.options.Log, shows)
+	f.process = func(d types.FunctionDeployment, instance string) (*process, error) {
+		for _, secret := range d.Secrets {
+			if _, ok := i.secrets.get(secret); !ok {
+				return nil, unknownSecret(secret)
+			}
+		}
+		shows := loud
+		if i.options.Verbose {
+			shows = func(string) bool { return true }
+		}
+		out, err := newOutput(name, i.logFile(name), f.written, i.options.Log, shows)
+		if err != nil {
+			return nil, err
+		}
+		return newProcess(instance, i.log, out, f.changed, func() (launch, error) { return i.launch(d, instance) }), nil
+	}
+	return f
 }
 
-// functionProcess is not yet started: what it needs is not yet there.
-func (i *Instance) functionProcess(name string) (*process, error) {
-	out, err := i.output(name, loud)
-	if err != nil {
-		return nil, err
-	}
-	return newProcess(name, i.log, out, func() (launch, error) { return i.launchFunction(name) }), nil
-}
-
+// startFunctions deploys what the stack file says.
 func (i *Instance) startFunctions(ctx context.Context) error {
 	names := i.stack.names()
 	i.say("functions", "%s", strings.Join(names, ", "))
-	for _, name := range names {
-		if err := i.secrets.mount(i.secretDir(name), i.stack.Functions[name].Secrets); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		i.processes[name].resume()
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := i.startContext(ctx)
 	defer cancel()
+	starting, ctx := errgroup.WithContext(ctx)
 	for _, name := range names {
-		if err := i.processes[name].firstReady(ctx); err != nil {
-			return err
-		}
+		starting.Go(func() error { return i.functions[name].deploy(ctx, i.stack[name], i.options.Replicas[name]) })
 	}
-	return nil
+	return starting.Wait() // the first failure; the others are its consequence
 }
 
-func (i *Instance) secretDir(function string) string {
-	return filepath.Join(i.data, "functions", function, "secrets")
+// ownDir is where one process of a function has its lock and its secrets.
+func (i *Instance) ownDir(instance string) string {
+	return filepath.Join(i.data, "functions", instance)
 }
 
-// launchFunction gives a function the environment of its stack entry, with what
-// is different on one machine put over it. Each life has ports of its own.
-func (i *Instance) launchFunction(name string) (launch, error) {
+// forget removes what a process that is gone has left.
+func (i *Instance) forget(instance string) {
+	if err := os.RemoveAll(i.ownDir(instance)); err != nil {
+		i.log.Warn("secrets are left behind", "process", instance, "cause", err)
+	}
+}
+
+// launch gives a process the environment of its deployment, with what is
+// different on one machine put over it. Each life has a port of its own.
+func (i *Instance) launch(d types.FunctionDeployment, instance string) (launch, error) {
 	address, err := freeAddress()
 	if err != nil {
+		return launch{}, err
+	}
+	secretDir := filepath.Join(i.ownDir(instance), "secrets")
+	if err := i.secrets.mount(secretDir, d.Secrets); err != nil {
 		return launch{}, err
 	}
 	host, port, _ := net.SplitHostPort(address)
@@ -373,7 +430,7 @@ func (i *Instance) launchFunction(name string) (launch, error) {
 	if i.s3.TLS {
 		scheme = "https"
 	}
-	settings := maps.Clone(i.stack.Functions[name].Environment)
+	settings := maps.Clone(d.EnvVars)
 	if settings == nil {
 		settings = map[string]string{}
 	}
@@ -381,8 +438,8 @@ func (i *Instance) launchFunction(name string) (launch, error) {
 		"listen_host":   host,
 		"port":          port,
 		"metrics_port":  "0",
-		"lock_path":     filepath.Join(i.data, "functions", name, "lock"),
-		"secret_dir":    i.secretDir(name),
+		"lock_path":     filepath.Join(i.ownDir(instance), "lock"),
+		"secret_dir":    secretDir,
 		"redis_url":     i.redisURL,
 		"s3_endpoint":   scheme + "://" + i.s3.Endpoint,
 		"s3_bucket":     Bucket,
@@ -390,13 +447,16 @@ func (i *Instance) launchFunction(name string) (launch, error) {
 		"oidc_audience": issuer.Audience,
 		"gateway_url":   i.base,
 		"public_url":    i.base,
+		"smtp_url":      "smtp://" + i.inbox.SMTPAddr(),
+		"smtp_tls":      "none",
+		"sms_url":       i.base + "/inbox/sms",
 	})
 	env := inherited()
 	for key, value := range settings {
 		env = append(env, key+"="+value)
 	}
 	return launch{
-		task:    assignment{Function: &functionChild{Name: name, LawClock: string(i.lawClock)}},
+		task:    assignment{Function: &functionChild{Name: d.Service, Instance: instance, LawClock: string(i.lawClock)}},
 		env:     env,
 		address: address,
 		probe:   func(ctx context.Context) error { return probe(ctx, "http://"+address+"/_/ready") },
@@ -433,25 +493,38 @@ func inherited() []string {
 
 // startJobs begins what happens by itself: the queue and cron.
 func (i *Instance) startJobs(context.Context) error {
-	for _, j := range i.cronJobs {
+	for _, j := range i.cronJobs() {
 		i.say("cron", "%s", j)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	i.stopJobs = stop
-	i.queue.run(ctx)
-	i.jobs.Go(func() { i.connector.run(ctx) })
+	i.queue.run(i.alive)
+	i.jobs.Go(func() { i.connector.run(i.alive) })
 	return nil
+}
+
+// cronJobs of what is deployed now.
+func (i *Instance) cronJobs() []cronJob {
+	var jobs []cronJob
+	for _, name := range i.stack.names() {
+		if j := i.functions[name].cronJob(); j != nil {
+			jobs = append(jobs, *j)
+		}
+	}
+	return jobs
 }
 
 // Close stops everything in order: cron and queue, the functions, the gateway
 // through which they call each other, the stores. It returns within seconds.
 func (i *Instance) Close() error {
-	i.stopJobs()
+	i.end()
 	i.jobs.Wait()
 	if i.queue != nil {
 		i.queue.wait()
 	}
-	i.closeProcesses(i.stack.names()...)
+	var closing sync.WaitGroup
+	for _, f := range i.functions {
+		closing.Go(f.close)
+	}
+	closing.Wait()
 	var failures []error
 	if i.server != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -460,7 +533,15 @@ func (i *Instance) Close() error {
 			failures = append(failures, i.server.Close())
 		}
 	}
-	i.closeProcesses(redisProcess, s3Process)
+	if i.inbox != nil {
+		failures = append(failures, i.inbox.Close())
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	for _, p := range i.stores {
+		closing.Go(func() { p.close(ctx) })
+	}
+	closing.Wait()
 	if i.dataDir != nil {
 		failures = append(failures, i.dataDir.Close())
 	}
@@ -470,23 +551,18 @@ func (i *Instance) Close() error {
 	return errors.Join(failures...)
 }
 
-func (i *Instance) closeProcesses(names ...string) {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
-	defer cancel()
-	var closing sync.WaitGroup
-	for _, name := range names {
-		if p := i.processes[name]; p != nil {
-			closing.Go(func() { p.close(ctx) })
-		}
-	}
-	closing.Wait()
-}
-
 // BaseURL is the gateway's address, without a slash at its end.
 func (i *Instance) BaseURL() string { return i.base }
 
-// LogDir holds one file for each process.
+// AdminPassword opens the gateway's /system/ to AdminUser.
+func (i *Instance) AdminPassword() string { return i.adminPassword }
+
+func (i *Instance) adminFile() string { return filepath.Join(i.data, "admin-password") }
+
+// LogDir holds one file for each function and each store.
 func (i *Instance) LogDir() string { return filepath.Join(i.data, "logs") }
+
+func (i *Instance) logFile(name string) string { return filepath.Join(i.LogDir(), name+".log") }
 
 // RedisURL is the store's address with its password.
 func (i *Instance) RedisURL() string {
@@ -494,7 +570,7 @@ func (i *Instance) RedisURL() string {
 	if err != nil {
 		panic(err) // it was checked, or made here
 	}
-	u.User = url.UserPassword(u.User.Username(), i.secrets["redis-password"])
+	u.User = url.UserPassword(u.User.Username(), i.redisPassword)
 	return u.String()
 }
 
@@ -525,44 +601,95 @@ func (i *Instance) SetClock(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+// SetQueue makes the queue fail in this way from the next call on.
+func (i *Instance) SetQueue(faults QueueFaults) error { return i.queue.fail(faults) }
+
+// SetMail makes the mail server fail in this way from the next letter on.
+func (i *Instance) SetMail(fault inbox.MailFault) error { return i.inbox.FailMail(fault) }
+
+// Inbox is the mail and the SMS that were sent, in the order of their arrival:
+// the newest thousand.
+func (i *Instance) Inbox() []inbox.Message { return i.inbox.Messages() }
+
+// Scale changes the number of a function's processes, from 0 to 5, and returns
+// when all of them are ready. Those that leave end their calls first.
+func (i *Instance) Scale(name string, replicas int) error {
+	return i.scale(i.alive, name, replicas)
+}
+
 // Kill ends a process as kill -9 does, and returns when it is gone; it is
-// started again. The name is a function's, "redis" or "s3".
+// started again. The name is a function's, of whose running processes chance
+// takes one, or "redis" or "s3".
 func (i *Instance) Kill(name string) error {
-	p, err := i.process(name)
+	all, err := i.processes(name)
 	if err != nil {
 		return err
 	}
-	return p.kill()
+	for _, n := range rand.Perm(len(all)) {
+		if err = all[n].kill(); err == nil {
+			return nil
+		}
+	}
+	return err
 }
 
-// Suspend stops a process until Resume; meanwhile its calls get 503.
+// KillReplica is Kill of one process of a function, counted from 0.
+func (i *Instance) KillReplica(name string, replica int) error {
+	all, err := i.processes(name)
+	if err != nil {
+		return err
+	}
+	if replica < 0 || replica >= len(all) {
+		return fmt.Errorf("%s has %d processes, and none with number %d", name, len(all), replica)
+	}
+	return all[replica].kill()
+}
+
+// Suspend stops all processes of this name until Resume; meanwhile their calls
+// get 503.
 func (i *Instance) Suspend(name string) error {
-	p, err := i.process(name)
+	all, err := i.processes(name)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
-	p.stop(ctx)
+	var stopping sync.WaitGroup
+	for _, p := range all {
+		stopping.Go(func() { p.stop(ctx) })
+	}
+	stopping.Wait()
 	return nil
 }
 
-// Resume starts a suspended process and returns when it is ready.
+// Resume starts what is suspended and returns when it is ready.
 func (i *Instance) Resume(name string) error {
-	p, err := i.process(name)
+	all, err := i.processes(name)
 	if err != nil {
 		return err
 	}
-	p.resume()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	_, err = p.ready(ctx)
-	return err
+	for _, p := range all {
+		p.resume()
+	}
+	for _, p := range all {
+		if _, err := p.ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (i *Instance) process(name string) (*process, error) {
-	if p := i.processes[name]; p != nil {
-		return p, nil
+// processes by the name of a store or of a function.
+func (i *Instance) processes(name string) ([]*process, error) {
+	if p := i.stores[name]; p != nil {
+		return []*process{p}, nil
+	}
+	if f := i.functions[name]; f != nil {
+		if all := f.processes(); len(all) > 0 {
+			return all, nil
+		}
 	}
 	return nil, fmt.Errorf("there is no process %q", name)
 }

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/smtp"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,8 +68,17 @@ type probeFunction struct{ env *config.Env }
 
 func newProbe(env *config.Env) (handler.FunctionHandler, error) { return probeFunction{env}, nil }
 
-// Handle tells what the function's process is like.
-func (p probeFunction) Handle(handler.Request) (handler.Response, error) {
+// Handle tells what the function's process is like, once it has got what the
+// body names, an address, if any.
+func (p probeFunction) Handle(req handler.Request) (handler.Response, error) {
+	if len(req.Body) > 0 {
+		answer, err := http.Get(string(req.Body))
+		if err != nil {
+			return handler.Response{}, err
+		}
+		answer.Body.Close()
+	}
+	slog.Info("asked", "query", req.QueryString)
 	dir := os.Getenv("secret_dir")
 	var mounted []string
 	files, err := os.ReadDir(dir)
@@ -79,7 +90,9 @@ func (p probeFunction) Handle(handler.Request) (handler.Response, error) {
 	}
 	body, err := json.Marshal(probeAnswer{
 		PID: os.Getpid(), Law: p.env.Law(), Secrets: mounted,
-		Env: map[string]string{"own": os.Getenv("own"), "redis_url": os.Getenv("redis_url"), "listen_host": os.Getenv("listen_host"), "LEAK": os.Getenv("LEAK")},
+		Env: map[string]string{"own": os.Getenv("own"), "redis_url": os.Getenv("redis_url"), "listen_host": os.Getenv("listen_host"), "LEAK": os.Getenv("LEAK"),
+			"smtp_url": os.Getenv("smtp_url"), "sms_url": os.Getenv("sms_url"),
+		},
 	})
 	return handler.Response{Body: body}, err
 }
@@ -91,9 +104,9 @@ type probeAnswer struct {
 	Env     map[string]string
 }
 
-// newTicks counts its calls in a file beside its lock.
+// newTicks counts its calls in a file beside the folder of its process.
 func newTicks(*config.Env) (handler.FunctionHandler, error) {
-	return ticksFunction(filepath.Join(filepath.Dir(os.Getenv("lock_path")), "ticks")), nil
+	return ticksFunction(filepath.Join(filepath.Dir(filepath.Dir(os.Getenv("lock_path"))), "ticks")), nil
 }
 
 type ticksFunction string
@@ -174,6 +187,52 @@ func testInstance(t *testing.T, i *Instance) {
 		}
 	})
 
+	t.Run("one of several is killed and the others go on", func(t *testing.T) {
+		if err := i.Scale("probe", 3); err != nil {
+			t.Fatal(err)
+		}
+		load := startLoad(t, i.BaseURL()+"/function/probe")
+		load.goesOn(t)
+		if err := i.KillReplica("probe", 2); err != nil {
+			t.Fatal(err)
+		}
+		load.goesOn(t)
+		load.end()
+		load.callers.Wait()
+		if failed, all := load.failures.Load(), load.calls.Load(); failed > all/4 {
+			t.Errorf("%d of %d calls failed", failed, all)
+		}
+		if err := i.Resume("probe"); err != nil { // waits until all are ready
+			t.Fatal(err)
+		}
+		if err := i.KillReplica("probe", 3); err == nil {
+			t.Error("killed the fourth of three")
+		}
+		if err := i.Scale("probe", 1); err != nil {
+			t.Fatal(err)
+		}
+	})
+
+	t.Run("what functions send arrives in the inbox", func(t *testing.T) {
+		env := ask(t, i).Env
+		letter := "Subject: =?utf-8?B?0J/QvtC70LjRgQ==?=\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nготов\r\n"
+		if err := smtp.SendMail(strings.TrimPrefix(env["smtp_url"], "smtp://"), nil, "polis@example.org", []string{"maria@example.org"}, []byte(letter)); err != nil {
+			t.Fatal(err)
+		}
+		token, _ := i.secrets.get("sms-token")
+		response, body := send(t, http.MethodPost, env["sms_url"], `{"to": "+79161234567", "text": "готов", "id": "1"}`,
+			"Authorization", "Bearer "+token, "Idempotency-Key", "1")
+		if response.StatusCode != http.StatusAccepted {
+			t.Errorf("%d %s", response.StatusCode, body)
+		}
+		if got := i.Inbox(); len(got) != 2 || got[0].Subject != "Полис" || got[0].Text != "готов\n" || got[1].Channel != "sms" {
+			t.Errorf("%+v", got)
+		}
+		if _, page := send(t, http.MethodGet, i.BaseURL()+"/inbox", ""); !strings.Contains(page, "maria@example.org") {
+			t.Errorf("the page is\n%s", page)
+		}
+	})
+
 	t.Run("a suspended function stays away until it is resumed", func(t *testing.T) {
 		if err := i.Suspend("probe"); err != nil {
 			t.Fatal(err)
@@ -211,7 +270,7 @@ func testInstance(t *testing.T, i *Instance) {
 		if law := ask(t, i).Law; law.Before(to) || law.After(to.Add(time.Minute)) {
 			t.Errorf("the function has %v", law)
 		}
-		ticks, err := os.ReadFile(filepath.Join(i.data, "functions", "ticks", "ticks"))
+		ticks, err := os.ReadFile(filepath.Join(i.data, "functions", "ticks"))
 		if err != nil || len(ticks) != 1 {
 			t.Errorf("%d cron calls, %v", len(ticks), err)
 		}
@@ -290,6 +349,9 @@ func TestAStartThatFailsSaysWhyAndLeavesNothing(t *testing.T) {
 	}{
 		{"an address that others can reach", Options{Addr: "0.0.0.0:0", Stack: stack(testStack)}, "only a loopback address"},
 		{"a taken address", Options{Addr: taken.Addr().String(), Stack: stack(testStack)}, "choose another address with -addr"},
+		{"replicas of nobody", Options{Addr: "127.0.0.1:0", Stack: stack(testStack), Replicas: map[string]int{"stranger": 2}}, "no such function"},
+		{"more replicas than OpenFaaS allows", Options{Addr: "127.0.0.1:0", Stack: stack(testStack), Replicas: map[string]int{"probe": 6}}, "from 1 to 5"},
+		{"a share that is none", Options{Addr: "127.0.0.1:0", Stack: stack(testStack), Queue: QueueFaults{Drop: 2}}, "queue faults"},
 		{"no stack file", Options{Addr: "127.0.0.1:0", Stack: "nowhere.yml"}, "no stack file nowhere.yml"},
 		{"a schedule that is none", Options{Addr: "127.0.0.1:0", Stack: stack("functions: {ticks: {annotations: {topic: cron-function, schedule: daily}}}")}, "schedule of ticks"},
 		{"a function that is not in the program", Options{Addr: "127.0.0.1:0", Stack: stack("functions: {stranger: {}}")}, "no function stranger"},

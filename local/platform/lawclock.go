@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -22,7 +23,7 @@ func (c LawClock) Now() time.Time {
 	now := time.Now()
 	ahead, err := os.ReadFile(string(c))
 	if errors.Is(err, fs.ErrNotExist) {
-		return now
+		return now.Truncate(time.Second)
 	}
 	var distance time.Duration
 	if err == nil {
@@ -52,7 +53,7 @@ func (c LawClock) Set(now time.Time) error {
 
 // replaceFile writes so that a reader sees the old content or the new.
 func replaceFile(name string, content []byte) error {
-	next := name + ".new"
+	next := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
 	if err := os.WriteFile(next, content, 0o600); err != nil {
 		return err
 	}

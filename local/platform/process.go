@@ -32,9 +32,10 @@ type process struct {
 	out   *output
 	start func() (launch, error) // asked anew at each start
 	done  chan struct{}          // closed when the last start has ended for good
+	// Rung whenever a field below changes; others may ring it as well.
+	changed *bell
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever a field below changes
 	wanted  bool
 	closing bool
 	living  bool        // from the decision to start until the end is seen
@@ -52,10 +53,10 @@ type launch struct {
 }
 
 // newProcess makes a process that waits for resume.
-func newProcess(name string, log *slog.Logger, out *output, start func() (launch, error)) *process {
+func newProcess(name string, log *slog.Logger, out *output, changed *bell, start func() (launch, error)) *process {
 	p := &process{
 		name: name, log: log.With("process", name), out: out, start: start,
-		done: make(chan struct{}), changed: make(chan struct{}),
+		done: make(chan struct{}), changed: changed,
 	}
 	go p.supervise()
 	return p
@@ -66,8 +67,7 @@ func (p *process) change(edit func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	edit()
-	close(p.changed)
-	p.changed = make(chan struct{})
+	p.changed.ring()
 }
 
 func (p *process) supervise() {
@@ -101,7 +101,7 @@ func (p *process) awaitWanted() bool {
 	for {
 		p.mu.Lock()
 		p.living = p.wanted && !p.closing
-		living, closing, changed := p.living, p.closing, p.changed
+		living, closing, changed := p.living, p.closing, p.changed.rung()
 		p.mu.Unlock()
 		if living || closing {
 			return living
@@ -115,7 +115,7 @@ func (p *process) sleep(d time.Duration) {
 	over := time.After(d)
 	for {
 		p.mu.Lock()
-		asked, changed := p.closing || !p.wanted, p.changed
+		asked, changed := p.closing || !p.wanted, p.changed.rung()
 		p.mu.Unlock()
 		if asked {
 			return
@@ -173,6 +173,7 @@ func (p *process) live() error {
 		}
 	}()
 	err = cmd.Wait()
+	p.out.endLine()
 	cancel()
 	<-probed
 	return err
@@ -196,14 +197,21 @@ func untilReady(ctx context.Context, probe func(context.Context) error) bool {
 	}
 }
 
+// state is the address, empty while the process is not ready for calls, and
+// whether it shall not run at all.
+func (p *process) state() (address string, stopped bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.address, p.closing || !p.wanted
+}
+
 // ready waits until the process takes calls, and returns its address. Returns
 // errStopped at once if it is stopped, and the context's error if it takes too
 // long.
 func (p *process) ready(ctx context.Context) (string, error) {
 	for {
-		p.mu.Lock()
-		address, stopped, changed := p.address, p.closing || !p.wanted, p.changed
-		p.mu.Unlock()
+		changed := p.changed.rung()
+		address, stopped := p.state()
 		switch {
 		case stopped:
 			return "", errStopped
@@ -226,7 +234,7 @@ func (p *process) firstReady(ctx context.Context) error {
 	go func() {
 		for {
 			p.mu.Lock()
-			deaths, changed := p.deaths, p.changed
+			deaths, changed := p.deaths, p.changed.rung()
 			p.mu.Unlock()
 			// Once may be a port that was taken a moment before.
 			if deaths >= 2 {
@@ -260,7 +268,7 @@ func (p *process) kill() error {
 	}
 	for {
 		p.mu.Lock()
-		running, changed := p.running, p.changed
+		running, changed := p.running, p.changed.rung()
 		p.mu.Unlock()
 		if running != victim {
 			return nil
@@ -291,7 +299,7 @@ func (p *process) terminate(ctx context.Context) {
 	patience := ctx.Done()
 	for {
 		p.mu.Lock()
-		living, running, changed := p.living, p.running, p.changed
+		living, running, changed := p.living, p.running, p.changed.rung()
 		p.mu.Unlock()
 		if !living {
 			return

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -24,6 +26,25 @@ const (
 	callbackTimeout = 10 * time.Second
 )
 
+// QueueFaults is what the queue does wrong beside having ten places. The zero
+// value is nothing.
+type QueueFaults struct {
+	Drop   float64       // share of the calls, 0 to 1, that are accepted and never made
+	Double float64       // share of the calls that are made twice
+	Delay  time.Duration // the longest time that a call waits before it is made
+	Seed   uint64        // the same calls in the same order have the same fate
+}
+
+func (f QueueFaults) check() error {
+	if !(f.Drop >= 0 && f.Double >= 0 && f.Drop+f.Double <= 1) { // NaN is none of it
+		return fmt.Errorf("queue faults: drop %v and double %v are not shares of one whole", f.Drop, f.Double)
+	}
+	if f.Delay < 0 {
+		return fmt.Errorf("queue faults: delay %v is negative", f.Delay)
+	}
+	return nil
+}
+
 // queue holds calls that nobody waits for. It is as weak as CE's on purpose: a
 // job is tried once, an error drops it, and so does the end of the process.
 // Whoever cannot afford that keeps its own record.
@@ -34,9 +55,14 @@ type queue struct {
 	invoke   *http.Client
 	callback *http.Client
 	workers  sync.WaitGroup
+
+	mu     sync.Mutex
+	faults QueueFaults
+	dice   *rand.Rand
 }
 
 type job struct {
+	delay    time.Duration
 	id       string
 	function string
 	target   string // path and query below the function
@@ -73,14 +99,51 @@ func loopbackOnly(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
+// fail makes the queue fail in this way from the next call on.
+func (q *queue) fail(faults QueueFaults) error {
+	if err := faults.check(); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.faults, q.dice = faults, rand.New(rand.NewPCG(faults.Seed, 0))
+	return nil
+}
+
+// fate is a delay for each time that a call is to be made.
+func (q *queue) fate() []time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.faults == (QueueFaults{}) {
+		return []time.Duration{0}
+	}
+	// Always three throws: what befalls one call changes nothing for the next.
+	share, first, second := q.dice.Float64(), q.dice.Float64(), q.dice.Float64()
+	delays := []time.Duration{q.faults.part(first), q.faults.part(second)}
+	switch {
+	case share < q.faults.Drop:
+		return nil
+	case share < q.faults.Drop+q.faults.Double:
+		return delays
+	}
+	return delays[:1]
+}
+
+func (f QueueFaults) part(share float64) time.Duration {
+	return time.Duration(share * float64(f.Delay))
+}
+
 // add reports false when the queue is full.
 func (q *queue) add(j job) bool {
-	select {
-	case q.jobs <- j:
-		return true
-	default:
-		return false
+	for n, delay := range q.fate() {
+		j.delay = delay
+		select {
+		case q.jobs <- j:
+		default:
+			return n > 0 // the second one was never asked for
+		}
 	}
+	return true
 }
 
 // run works on jobs until ctx ends; wait returns when the last worker has let go
@@ -93,10 +156,29 @@ func (q *queue) run(ctx context.Context) {
 				case <-ctx.Done():
 					return
 				case j := <-q.jobs:
-					q.do(ctx, j)
+					if j.delay > 0 {
+						q.workers.Go(func() { q.putOff(ctx, j) })
+					} else {
+						q.do(ctx, j)
+					}
 				}
 			}
 		})
+	}
+}
+
+// putOff brings a job back after its delay. Meanwhile it takes neither a place
+// nor a worker.
+func (q *queue) putOff(ctx context.Context, j job) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(j.delay):
+	}
+	j.delay = 0
+	select {
+	case <-ctx.Done():
+	case q.jobs <- j:
 	}
 }
 
@@ -111,8 +193,8 @@ func (q *queue) do(ctx context.Context, j job) {
 		return
 	}
 	callback := j.header.Get("X-Callback-Url")
-	j.header.Del("X-Callback-Url")
-	request.Header = j.header
+	request.Header = j.header.Clone() // a doubled call has the same
+	request.Header.Del("X-Callback-Url")
 	answer, err := q.invoke.Do(request)
 	if err != nil {
 		log.Warn("async call dropped", "cause", err)

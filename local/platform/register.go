@@ -19,7 +19,7 @@ const registerFunction = "insured-registry"
 // fillRegister puts the personas on record at the first start on these data.
 // Later starts leave the records as life has made them.
 func (i *Instance) fillRegister(ctx context.Context) error {
-	if _, ok := i.stack.Functions[registerFunction]; !ok {
+	if _, ok := i.stack[registerFunction]; !ok {
 		return nil
 	}
 	mark := filepath.Join(i.data, "register-filled")

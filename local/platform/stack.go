@@ -9,19 +9,23 @@ import (
 	"regexp"
 	"slices"
 
-	"github.com/robfig/cron/v3"
+	"github.com/openfaas/faas-provider/types"
 	"go.yaml.in/yaml/v3"
 )
 
-// stack is the part of a faas-cli stack file that one machine can keep.
-type stack struct {
-	Functions map[string]stackFunction
-}
+// stack is the part of a faas-cli stack file that one machine can keep: what is
+// deployed at the start, by name.
+type stack map[string]types.FunctionDeployment
 
 type stackFunction struct {
-	Environment map[string]string
-	Secrets     []string
-	Annotations map[string]string
+	Image                  string
+	Environment            map[string]string
+	Secrets                []string
+	Labels                 map[string]string
+	Annotations            map[string]string
+	Limits                 *types.FunctionResources
+	Requests               *types.FunctionResources
+	ReadonlyRootFilesystem bool `yaml:"readonly_root_filesystem"`
 }
 
 // readStack reads a stack file and replaces ${NAME} and ${NAME:-default} by the
@@ -29,17 +33,25 @@ type stackFunction struct {
 func readStack(file string) (stack, error) {
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return stack{}, fmt.Errorf("no stack file %s: start in the folder that holds it, or name it with -stack", file)
+		return nil, fmt.Errorf("no stack file %s: start in the folder that holds it, or name it with -stack", file)
 	}
 	if err != nil {
-		return stack{}, err
+		return nil, err
 	}
-	var s stack
-	if err := yaml.Unmarshal(variable.ReplaceAllFunc(content, fromEnvironment), &s); err != nil {
-		return stack{}, fmt.Errorf("%s: %w", file, err)
+	var written struct{ Functions map[string]stackFunction }
+	if err := yaml.Unmarshal(variable.ReplaceAllFunc(content, fromEnvironment), &written); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	if len(s.Functions) == 0 {
-		return stack{}, fmt.Errorf("%s names no function", file)
+	if len(written.Functions) == 0 {
+		return nil, fmt.Errorf("%s names no function", file)
+	}
+	s := stack{}
+	for name, f := range written.Functions {
+		s[name] = types.FunctionDeployment{
+			Service: name, Image: f.Image, Namespace: namespace, EnvVars: f.Environment, Secrets: f.Secrets,
+			Labels: &f.Labels, Annotations: &f.Annotations, Limits: f.Limits, Requests: f.Requests,
+			ReadOnlyRootFilesystem: f.ReadonlyRootFilesystem,
+		}
 	}
 	return s, nil
 }
@@ -55,31 +67,4 @@ func fromEnvironment(match []byte) []byte {
 }
 
 // names in a settled order.
-func (s stack) names() []string { return slices.Sorted(maps.Keys(s.Functions)) }
-
-// cronJob calls one function at the times of its schedule.
-type cronJob struct {
-	function string
-	times    string // five fields
-	schedule cron.Schedule
-}
-
-func (j cronJob) String() string { return j.function + " at " + j.times }
-
-// cronJobs are the functions whose annotations ask for the cron connector.
-func (s stack) cronJobs() ([]cronJob, error) {
-	var jobs []cronJob
-	for _, name := range s.names() {
-		annotations := s.Functions[name].Annotations
-		if annotations["topic"] != "cron-function" {
-			continue
-		}
-		times := annotations["schedule"]
-		schedule, err := cron.ParseStandard(times)
-		if err != nil {
-			return nil, fmt.Errorf("schedule of %s: %w", name, err)
-		}
-		jobs = append(jobs, cronJob{name, times, schedule})
-	}
-	return jobs, nil
-}
+func (s stack) names() []string { return slices.Sorted(maps.Keys(s)) }

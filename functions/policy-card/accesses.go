@@ -31,12 +31,7 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	who := cmp.Or(c.Query.Get("person"), consent.Self)
-	account, copied := store.Account(c.Caller.Account), store.Card(c.Caller.Account, who)
-	v, err := k.store.View(c, c.Grant, c.Caller.Account, account.Ref, copied.Ref)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	have, _, err := store.Get(v, account)
+	v, have, err := k.open(c, who)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -49,7 +44,7 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 		trails = append(trails, own)
 	}
 	if have.Consents.Covers(who) == nil {
-		record, found, err := store.TrailOfRecord(v, copied)
+		record, found, err := store.TrailOfRecord(v, store.Card(c.Caller.Account, who))
 		if err != nil {
 			return web.Answer{}, err
 		}

@@ -9,6 +9,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
+	"polis/shared/cabinet"
 	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/config"
@@ -75,14 +76,20 @@ var errEmpty = fault.New(fault.NotFound, "policy_not_loaded",
 	"Данных о полисе в кабинете ещё нет. Запросите их.",
 	"The cabinet has no data of the policy yet. Request them.").Suggesting("lookup")
 
-func (k *cards) card(c *web.Call) (web.Answer, error) {
-	who := cmp.Or(c.Query.Get("person"), consent.Self)
-	account, copied := store.Account(c.Caller.Account), store.Card(c.Caller.Account, who)
-	v, err := k.store.View(c, c.Grant, c.Caller.Account, account.Ref, copied.Ref)
+// open reads the caller's account, and with it their copy of a person's policy.
+func (k *cards) open(c *web.Call, who string) (*store.View, cabinet.Account, error) {
+	account := store.Account(c.Caller.Account)
+	v, err := k.store.View(c, c.Grant, c.Caller.Account, account.Ref, store.Card(c.Caller.Account, who).Ref)
 	if err != nil {
-		return web.Answer{}, err
+		return nil, cabinet.Account{}, err
 	}
 	have, _, err := store.Get(v, account)
+	return v, have, err
+}
+
+func (k *cards) card(c *web.Call) (web.Answer, error) {
+	who := cmp.Or(c.Query.Get("person"), consent.Self)
+	v, have, err := k.open(c, who)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -96,7 +103,7 @@ func (k *cards) card(c *web.Call) (web.Answer, error) {
 		}
 		return web.Answer{}, err
 	}
-	card, found, err := store.Get(v, copied)
+	card, found, err := store.Get(v, store.Card(c.Caller.Account, who))
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -13,6 +13,7 @@ import (
 	"polis/shared/config"
 	"polis/shared/directory"
 	"polis/shared/fault"
+	"polis/shared/gateway"
 	"polis/shared/ident"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -32,6 +33,7 @@ type register struct {
 // New makes the function from its settings.
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	r := &register{store: store.Open(env), law: env.Law, home: env.String("region", "26")}
+	functions := gateway.Open(env, Name)
 	if _, ok := directory.FindRegion(r.home); !ok {
 		env.Fault("region", "%q is not a region", r.home)
 	}
@@ -39,9 +41,11 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
+	r.store.OnCommit(func(e store.Event) { functions.Kick(e.Topic, e) })
 	return edge.With(
 		web.Route{Method: "POST", Pattern: "/find", Action: access.LookUpInsured, Do: r.find},
 		web.Route{Method: "POST", Pattern: "/children", Action: access.LookUpInsured, Do: r.children},
+		web.Route{Method: "POST", Pattern: "/born", Action: access.LookUpInsured, Do: r.born},
 		web.Route{Method: "POST", Pattern: "/records", Action: access.RecordInsured, Do: r.enrol},
 		web.Route{Method: "POST", Pattern: "/events", Action: access.RecordBirth, Do: r.event},
 		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportInsured, Do: r.load},
@@ -107,6 +111,22 @@ func (r *register) children(c *web.Call) (web.Answer, error) {
 		}
 	}
 	return web.OK(map[string]any{"items": children})
+}
+
+// born tells whom to tell of a birth.
+func (r *register) born(c *web.Call) (web.Answer, error) {
+	var q policy.Question
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	record, found, err := r.store.Record(c, c.Grant, q.Child)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if !found || record.Birth == nil {
+		return web.Answer{}, errNoChild
+	}
+	return web.OK(policy.Born{Representatives: record.Representatives, RecordedAt: record.RecordedAt})
 }
 
 var errInsured = fault.New(fault.Conflict, "already_insured",

@@ -34,7 +34,7 @@ func find(b *functiontest.Bench, q policy.Question) (f policy.Finding) {
 }
 
 func TestNewNamesEverythingMissingAtOnce(t *testing.T) {
-	functiontest.MissingIsNamed(t, insuredregistry.New, functiontest.Stateful...)
+	functiontest.MissingIsNamed(t, insuredregistry.New, append(functiontest.Stateful, "gateway_url")...)
 	env := functiontest.New(t).Env("region", "00", "oidc_audience", "")
 	if _, err := insuredregistry.New(env); err == nil || !strings.Contains(err.Error(), "region") || !strings.Contains(err.Error(), "oidc_audience") {
 		t.Errorf("%v", err)

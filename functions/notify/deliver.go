@@ -35,34 +35,28 @@ func address(c cabinet.Contacts, on notice.Channel) string {
 	return c.Email
 }
 
-// make turns an entry of a timeline into a notice, once however often the event
-// comes, and queues its deliveries.
+// make turns an entry of a timeline, or an announcement, into a notice, once
+// however often the event comes, and queues its deliveries.
 func (n *notices) make(c *web.Call) (web.Answer, error) {
 	var e store.Event
 	if err := c.Bind(&e); err != nil {
 		return web.Answer{}, err
 	}
-	id, entry, named := notice.Entry(e.Subject)
-	grant, applied := c.Grant.About(e.Home), store.Application(e.Home, id)
-	v, err := n.store.View(c, grant, e.Home, applied.Ref)
+	grant := c.Grant.About(e.Home)
+	compose, err := n.compose(c, grant, e)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	a, _, err := store.Get(v, applied)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	var reads []store.Ref
 	var doc store.Doc[notice.Notice]
-	there := named && entry < len(a.Timeline)
-	if there {
-		doc = store.Notice(e.Home, notice.ID(a, entry))
-		reads = []store.Ref{doc.Ref, store.Account(e.Home).Ref, store.Preferences(e.Home).Ref}
+	reads := []store.Ref{store.Account(e.Home).Ref, store.Preferences(e.Home).Ref}
+	if compose != nil {
+		doc = store.Notice(e.Home, compose("").ID)
+		reads = append(reads, doc.Ref)
 	}
 	_, err = store.Change(c, n.store, grant, e.Home, store.Once{}, reads, func(tx *store.Tx) (struct{}, error) {
 		none := struct{}{}
 		tx.Acknowledge(e)
-		if !there {
+		if compose == nil {
 			return none, nil // erased with its account
 		}
 		if _, made, err := store.Get(tx.View, doc); made || err != nil {
@@ -82,7 +76,7 @@ func (n *notices) make(c *web.Call) (web.Answer, error) {
 				by = append(by, on)
 			}
 		}
-		made := notice.New(a, entry, account.Contacts.Language, n.host, n.law(), by...)
+		made := compose(account.Contacts.Language, by...)
 		tx.Append(store.Notices(e.Home), made.ID)
 		for _, on := range by {
 			// A mail server in trouble holds up no SMS.
@@ -94,6 +88,30 @@ func (n *notices) make(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"subject": e.Subject})
+}
+
+// compose is what makes the notice of an event, or nil where there is nothing
+// to tell any more.
+func (n *notices) compose(c *web.Call, grant access.Grant, e store.Event) (func(language string, by ...notice.Channel) notice.Notice, error) {
+	if _, ok := notice.Birth(e.Subject, "", n.host, n.law()); ok {
+		return func(language string, by ...notice.Channel) notice.Notice {
+			made, _ := notice.Birth(e.Subject, language, n.host, n.law(), by...)
+			return made
+		}, nil
+	}
+	id, entry, named := notice.Entry(e.Subject)
+	applied := store.Application(e.Home, id)
+	v, err := n.store.View(c, grant, e.Home, applied.Ref)
+	if err != nil {
+		return nil, err
+	}
+	a, _, err := store.Get(v, applied)
+	if err != nil || !named || entry >= len(a.Timeline) {
+		return nil, err
+	}
+	return func(language string, by ...notice.Channel) notice.Notice {
+		return notice.New(a, entry, language, n.host, n.law(), by...)
+	}, nil
 }
 
 // deliver makes one try at a delivery: takes it under a lease, hands the message

@@ -24,14 +24,15 @@ import (
 const Name = "notify"
 
 type notices struct {
-	store    *store.Store
-	law      clock.Clock
-	machine  clock.Clock
-	public   string
-	host     string // of public: the right side of the message ids
-	channels map[notice.Channel]channel
-	timeout  time.Duration // of one try
-	tries    int
+	store     *store.Store
+	functions *gateway.Client
+	law       clock.Clock
+	machine   clock.Clock
+	public    string
+	host      string // of public: the right side of the message ids
+	channels  map[notice.Channel]channel
+	timeout   time.Duration // of one try
+	tries     int
 }
 
 // New makes the function from its settings. A channel without settings is off.
@@ -48,7 +49,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	if s := sms.Open(env); s != nil {
 		n.channels[notice.SMS] = s
 	}
-	functions := gateway.Open(env, Name)
+	n.functions = gateway.Open(env, Name)
 	edge := web.Open(env, Name)
 	if err := env.Err(); err != nil {
 		return nil, err
@@ -58,9 +59,11 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		return nil, err
 	}
 	n.host = public.Hostname()
-	n.store.OnCommit(func(e store.Event) { functions.Kick(e.Topic, e) })
+	n.store.OnCommit(func(e store.Event) { n.functions.Kick(e.Topic, e) })
 	return edge.With(
 		web.Route{Method: "POST", Pattern: "/events", Action: access.DeliverNotice, Do: n.make},
+		web.Route{Method: "POST", Pattern: "/introductions", Action: access.DeliverNotice, Do: n.introduce},
+		web.Route{Method: "POST", Pattern: "/births", Action: access.DeliverNotice, Do: n.born},
 		web.Route{Method: "POST", Pattern: "/deliver", Action: access.DeliverNotice, Do: n.deliver},
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadNotices, Do: n.list},
 		web.Route{Method: "GET", Pattern: "/export", Action: access.ReadNotices, Do: n.export},

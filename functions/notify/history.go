@@ -18,8 +18,8 @@ import (
 type view struct {
 	ID          string         `json:"id"`
 	Kind        notice.Kind    `json:"kind"`
-	Application string         `json:"application"`
-	Number      string         `json:"number"`
+	Application string         `json:"application,omitempty"`
+	Number      string         `json:"number,omitempty"`
 	At          time.Time      `json:"at"`
 	Text        string         `json:"text"`
 	Deliveries  []viewDelivery `json:"deliveries"`

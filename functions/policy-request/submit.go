@@ -198,7 +198,7 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 				return submitted{Earlier: open}, nil
 			}
 			have = have.Opening(asked(a), id)
-			have.Contacts = contacts
+			have = store.Meet(tx, c.Caller.Account, have, applicant.SNILS, contacts)
 			tx.Append(store.Applications(c.Caller.Account), id)
 			tx.Schedule(topic, c.Caller.Account, id, a.NextTry.Add(firstRetry))
 			tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: id, Lane: id}, 0)

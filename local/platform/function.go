@@ -55,8 +55,9 @@ type replica struct {
 
 // deploy brings a new deployment into service and returns when it takes all
 // calls. The processes before it end their calls meanwhile and after. If the
-// new ones do not start, all stays as it was. It has no fewer replicas than
-// before; replicas is their number for the first time.
+// new ones do not start, all stays as it was. Replicas are how many there shall
+// be at first, or 0 for what the label asks for; later there are no fewer than
+// before, nor than that.
 func (f *function) deploy(ctx context.Context, d types.FunctionDeployment, replicas int) error {
 	f.changing.Lock()
 	defer f.changing.Unlock()
@@ -70,7 +71,7 @@ func (f *function) deploy(ctx context.Context, d types.FunctionDeployment, repli
 	}
 	f.mu.Lock()
 	if f.deployed != nil {
-		replicas = len(f.replicas)
+		replicas = max(len(f.replicas), least)
 	}
 	f.mu.Unlock()
 	fresh, err := f.start(ctx, d, cmp.Or(replicas, least))

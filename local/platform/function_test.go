@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -127,13 +128,13 @@ func TestACallThatReachedNobodyGoesToAnotherReplica(t *testing.T) {
 }
 
 func TestACallToAReplicaThatDiesIsNotMadeAgain(t *testing.T) {
-	calls := 0
-	die := func(http.ResponseWriter, *http.Request) { calls++; panic(http.ErrAbortHandler) }
+	var calls atomic.Int32
+	die := func(http.ResponseWriter, *http.Request) { calls.Add(1); panic(http.ErrAbortHandler) }
 	b := newBench(t, map[string]http.HandlerFunc{"two": die})
 	b.add(t, "two", die)
 	response, body := send(t, http.MethodPost, b.url+"/function/two", "x")
 	wantProblem(t, response, body, http.StatusBadGateway, "function_broke_off")
-	if calls != 1 {
-		t.Errorf("made %d times", calls)
+	if n := calls.Load(); n != 1 {
+		t.Errorf("made %d times", n)
 	}
 }

@@ -37,21 +37,27 @@ const namespace = "openfaas-fn"
 type gateway struct {
 	functions map[string]*function
 	proxies   map[string]*httputil.ReverseProxy
+	transport *http.Transport
 	queue     *queue
 	log       *slog.Logger
 }
 
 func newGateway(functions map[string]*function, queue *queue, log *slog.Logger) *gateway {
-	g := &gateway{functions: functions, proxies: map[string]*httputil.ReverseProxy{}, queue: queue, log: log}
-	transport := &http.Transport{
-		DisableCompression:  true,
-		MaxIdleConnsPerHost: 128,
-		IdleConnTimeout:     time.Minute,
+	g := &gateway{
+		functions: functions,
+		proxies:   map[string]*httputil.ReverseProxy{},
+		transport: &http.Transport{
+			DisableCompression:  true,
+			MaxIdleConnsPerHost: 128,
+			IdleConnTimeout:     time.Minute,
+		},
+		queue: queue,
+		log:   log,
 	}
 	for name, f := range functions {
 		target := &url.URL{Scheme: "http", Host: name}
 		g.proxies[name] = &httputil.ReverseProxy{
-			Transport: &balancer{f, transport},
+			Transport: &balancer{f, g.transport},
 			// Rewrite has dropped the Forwarded headers that came in.
 			Rewrite: func(r *httputil.ProxyRequest) {
 				r.SetURL(target)

@@ -99,6 +99,7 @@ type Instance struct {
 	lawClock  LawClock
 	stores    map[string]*process  // that were started here
 	functions map[string]*function // of the stack file
+	gateway   *gateway
 	connector *connector
 	queue     *queue
 
@@ -246,8 +247,9 @@ func (i *Instance) listen(context.Context) error {
 		return errors.Join(err, listener.Close())
 	}
 	i.connector = newConnector(i.cronJobs, deployments, i.base, i.log)
+	i.gateway = newGateway(i.functions, i.queue, i.log)
 	i.server = &http.Server{
-		Handler:           i.handler(newGateway(i.functions, i.queue, i.log)),
+		Handler:           i.handler(i.gateway),
 		ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog:          slog.NewLogLogger(i.log.Handler(), slog.LevelWarn),
 	}
@@ -519,6 +521,10 @@ func (i *Instance) Close() error {
 	i.jobs.Wait()
 	if i.queue != nil {
 		i.queue.wait()
+	}
+	if i.gateway != nil {
+		// A server waits five seconds for the first call of a connection.
+		i.gateway.transport.CloseIdleConnections()
 	}
 	var closing sync.WaitGroup
 	for _, f := range i.functions {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"polis/shared/consent"
+	"polis/shared/person"
 )
 
 // Account is what the service keeps of one account beside its applications and
@@ -17,6 +18,7 @@ import (
 type Account struct {
 	Consents consent.Ledger    `json:"consents"`
 	Contacts Contacts          `json:"contacts,omitzero"`
+	SNILS    person.SNILS      `json:"snils,omitempty"`    // by which the service finds the account to tell it of a child
 	Extracts []Extract         `json:"extracts,omitempty"` // newest last
 	Open     map[string]string `json:"open,omitempty"`     // applications under way, by what they ask for
 }

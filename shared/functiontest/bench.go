@@ -56,6 +56,7 @@ type Bench struct {
 	mu        sync.Mutex
 	law       time.Time
 	functions map[string]handler.FunctionHandler
+	lost      map[string]bool // targets
 }
 
 // New makes an installation without functions; it ends with the test.
@@ -63,7 +64,7 @@ func New(t testing.TB) *Bench {
 	t.Helper()
 	b := &Bench{
 		Redis: miniredis.RunT(t), t: t, queue: make(chan Queued, 100),
-		law: Begin, functions: map[string]handler.FunctionHandler{},
+		law: Begin, functions: map[string]handler.FunctionHandler{}, lost: map[string]bool{},
 	}
 	b.Redis.RequireAuth(password)
 
@@ -200,14 +201,22 @@ type Queued struct {
 	header http.Header
 }
 
+// Lose makes the queue lose every call to a target.
+func (b *Bench) Lose(target string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost[target] = true
+}
+
 // enqueue loses a call to a function that the test never had, as the platform
 // does.
 func (b *Bench) enqueue(w http.ResponseWriter, r *http.Request, target string) {
 	name, _, _ := strings.Cut(target, "/")
 	b.mu.Lock()
 	_, known := b.functions[name]
+	lost := b.lost[target]
 	b.mu.Unlock()
-	if !known {
+	if !known || lost {
 		w.WriteHeader(http.StatusAccepted)
 		return
 	}

@@ -10,6 +10,9 @@ import (
 // Kind of a notice.
 type Kind string
 
+// KindBirth is told to the representatives of a child that was put on record.
+const KindBirth Kind = "birth.recorded"
+
 // KindOf is the kind of the notice of an application's step.
 func KindOf(s application.Status) Kind { return Kind("application." + string(s)) }
 
@@ -25,6 +28,13 @@ type Message struct {
 // told is what happened and what there is to do. The first sentence is also the
 // subject. An SMS has room for 70 letters.
 var told = map[Kind]struct{ happened, todo, sms fault.Text }{
+	KindBirth: {
+		happened: fault.Text{RU: "Полис ребёнка оформлен", EN: "The child's policy is issued"},
+		todo: fault.Text{
+			RU: "Рождение записано, ребёнок внесён в регистр. Дайте согласие в личном кабинете, чтобы увидеть полис.",
+			EN: "The birth is recorded and the child is in the register. Give consent in your account to see the policy."},
+		sms: fault.Text{RU: "Полис ребёнка оформлен. Он виден в личном кабинете", EN: "The child's policy is issued. See your account"},
+	},
 	KindOf(application.Submitted): {
 		happened: fault.Text{RU: "Заявление {number} подано", EN: "Application {number} is submitted"},
 		todo: fault.Text{

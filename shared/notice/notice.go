@@ -40,12 +40,12 @@ func (p Preferences) Want(c Channel) bool {
 	return c == Email && p.Email || c == SMS && p.SMS
 }
 
-// Notice of one entry of an application's timeline.
+// Notice of one entry of an application's timeline, or of a child's birth.
 type Notice struct {
-	ID          string     `json:"id"` // derived from the entry: one entry makes one notice
+	ID          string     `json:"id"` // derived from what it is of: that makes one notice
 	Kind        Kind       `json:"kind"`
-	Application string     `json:"application"`
-	Number      string     `json:"number"` // of the application, for people
+	Application string     `json:"application,omitempty"`
+	Number      string     `json:"number,omitempty"` // of the application, for people
 	Language    string     `json:"language"`
 	At          time.Time  `json:"at"` // law clock: when it happened
 	Deliveries  []Delivery `json:"deliveries,omitempty"`
@@ -71,13 +71,40 @@ func ID(a application.Application, n int) string {
 // channel. host is the right side of the message ids.
 func New(a application.Application, n int, language, host string, now time.Time, channels ...Channel) Notice {
 	entry := a.Timeline[n]
-	made := Notice{ID: ID(a, n), Kind: KindOf(entry.Status), Application: a.ID, Number: a.Number, Language: language, At: entry.At}
+	made := Notice{ID: ID(a, n), Kind: KindOf(entry.Status), Application: a.ID, Number: a.Number, At: entry.At}
+	return made.queued(language, host, now, channels)
+}
+
+func (made Notice) queued(language, host string, now time.Time, channels []Channel) Notice {
+	made.Language = language
 	for _, c := range channels {
 		made.Deliveries = append(made.Deliveries, Delivery{
 			Channel: c, State: Queued, MessageID: made.ID + "." + string(c) + "@" + host, At: now,
 		})
 	}
 	return made
+}
+
+// birth marks the subject of a birth's announcement.
+const birth = "birth"
+
+// BirthSubject names a child's record and when it was made; Birth reads it back.
+func BirthSubject(child string, recorded time.Time) string {
+	return birth + "/" + child + "/" + strconv.FormatInt(recorded.Unix(), 10)
+}
+
+// Birth is the notice of a birth that a subject names, for a representative,
+// with a delivery queued for each channel.
+func Birth(subject, language, host string, now time.Time, channels ...Channel) (Notice, bool) {
+	kind, rest, _ := strings.Cut(subject, "/")
+	_, unix, _ := strings.Cut(rest, "/")
+	seconds, err := strconv.ParseInt(unix, 10, 64)
+	if kind != birth || err != nil {
+		return Notice{}, false
+	}
+	at := time.Unix(seconds, 0).UTC()
+	made := Notice{ID: ident.Of(at, subject), Kind: KindBirth, At: at}
+	return made.queued(language, host, now, channels), true
 }
 
 // Delivery by a channel.

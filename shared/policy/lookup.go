@@ -37,6 +37,12 @@ type Enrolled struct {
 	ENP person.ENP `json:"enp"`
 }
 
+// Born is what the register tells of a birth, so that the parents can be told.
+type Born struct {
+	Representatives []person.SNILS `json:"representatives"`
+	RecordedAt      time.Time      `json:"recorded_at"`
+}
+
 // Child of a representative, as the register has it.
 type Child struct {
 	ID    string        `json:"id"`

@@ -168,6 +168,9 @@ func (s *Store) attempt(ctx context.Context, g access.Grant, view *View, record 
 		return err
 	}
 	tx.do("DEL", attemptKey(record.ID))
+	if g.Action() == access.RecordBirth {
+		tx.Emit(Event{Topic: birthTopic, Home: record.ID, Subject: record.ID}, 0)
+	}
 	committed, err := s.commit(ctx, g.About(record.ID), tx)
 	if err == nil && !committed {
 		err = errAborted // somebody made this very record: the next look finds it

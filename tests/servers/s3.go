@@ -4,13 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"polis/local/stores"
 )
@@ -35,20 +37,14 @@ func MinIO(t testing.TB) S3 {
 	server := exec.Command(binary, "server", "--quiet", "--address", address, data)
 	server.Env = append(server.Environ(), "HOME="+data,
 		"MINIO_ROOT_USER="+s.AccessKey, "MINIO_ROOT_PASSWORD="+s.SecretKey, "MINIO_BROWSER=off", "MINIO_UPDATE=off")
+	client, err := minio.New(address, &minio.Options{Creds: credentials.NewStaticV4(s.AccessKey, s.SecretKey, ""), Region: s.Region})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its own readiness comes before it takes requests.
 	run(t, server).answers(t, func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint+"/minio/health/ready", nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		response.Body.Close()
-		if response.StatusCode != http.StatusOK {
-			return fmt.Errorf("MinIO answers %s", response.Status)
-		}
-		return nil
+		_, err := client.ListBuckets(ctx)
+		return err
 	})
 	return s
 }

@@ -35,7 +35,7 @@ Flags:
 
 func main() {
 	platform.RunChild(functions.All)
-	ctx, stop := signal.NotifyContext(untilGoRunDies(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(untilGoRunDies(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait
 	err := run(ctx, os.Args[1:])
 	switch {

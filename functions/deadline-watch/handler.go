@@ -5,6 +5,7 @@ package function
 
 import (
 	"context"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"polis/shared/config"
 	"polis/shared/fault"
 	"polis/shared/gateway"
+	"polis/shared/ident"
 	"polis/shared/server"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -26,11 +28,11 @@ import (
 const Name = "deadline-watch"
 
 const (
-	perPart     = 50              // events of one partition in one pass
-	concurrency = 8               // deliveries at a time
-	between     = time.Second     // two passes of one run
-	passTime    = 8 * time.Second // of one pass; what is left waits for the next
-	leaseTime   = 10 * time.Second
+	perPart     = 50               // events of one partition in one pass
+	concurrency = 8                // deliveries at a time
+	between     = time.Second      // two passes of one run
+	passTime    = 8 * time.Second  // of one pass; what is left waits for the next
+	leaseTime   = 12 * time.Second // a pass and some
 )
 
 type watch struct {
@@ -101,13 +103,17 @@ func (w *watch) sweep(c *web.Call) (web.Answer, error) {
 }
 
 // pass hands every due event to its consumer, not through the queue: the queue
-// is what may have lost it.
+// is what may have lost it. It goes in no fixed order, so that consumers that
+// hang do not keep the same events from their turn each time.
 func (w *watch) pass(c *web.Call, did *run) error {
-	due, err := w.store.Due(c, c.Grant, w.law(), perPart)
+	law := w.law()
+	due, err := w.store.Due(c, c.Grant, law, perPart)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(c, passTime)
+	rand.Shuffle(len(due), func(i, j int) { due[i], due[j] = due[j], due[i] })
+	// Who called and hung up does not cut short what is being handled.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c), passTime)
 	defer cancel()
 	work := make(chan store.Event)
 	var workers sync.WaitGroup
@@ -115,7 +121,13 @@ func (w *watch) pass(c *web.Call, did *run) error {
 	for range min(concurrency, len(due)) {
 		workers.Go(func() {
 			for e := range work {
-				err := w.gateway.Deliver(ctx, c.ID, e.Topic, e)
+				mine, err := w.store.Take(ctx, e, law)
+				if err == nil && !mine {
+					continue
+				}
+				if err == nil {
+					err = w.gateway.Deliver(ctx, c.ID, e.Topic, e)
+				}
 				mu.Lock()
 				if err == nil {
 					did.Delivered++
@@ -126,8 +138,13 @@ func (w *watch) pass(c *web.Call, did *run) error {
 			}
 		})
 	}
+feed:
 	for _, e := range due {
-		work <- e
+		select {
+		case work <- e:
+		case <-ctx.Done():
+			break feed // the rest is as it was, for the next pass
+		}
 	}
 	close(work)
 	workers.Wait()
@@ -162,8 +179,11 @@ func (w *watch) replay(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, fault.WrongField("reason", "reason_wrong",
 			"Укажите причину, до 200 знаков в одну строку.", "Give the reason, up to 200 characters on one line.")
 	}
-	if q.Home == "" {
-		return web.Answer{}, fault.WrongField("home", "required", "Укажите, чьё это событие.", "Say whose event it is.")
+	if _, ok := ident.Partition(q.Home); !ok {
+		return web.Answer{}, fault.WrongField("home", "home_wrong", "Укажите, чьё это событие.", "Say whose event it is.")
+	}
+	if !ident.Valid(c.Segment("id")) {
+		return web.Answer{}, store.ErrNoDeadLetter
 	}
 	e, err := w.store.Replay(c, c.Grant.About(q.Home), q.Home, c.Segment("id"), q.Reason)
 	if err != nil {

@@ -62,7 +62,7 @@ func (r *rendering) find(c *web.Call) (cabinet.Extract, error) {
 		return cabinet.Extract{}, err
 	}
 	e, ok := account.Find(c.Segment("id"))
-	if !ok || e.State != cabinet.Ready {
+	if !ok || !e.Current(r.law()) {
 		return cabinet.Extract{}, objects.ErrNotFound
 	}
 	return e, account.Consents.Covers(e.Person)
@@ -76,7 +76,7 @@ func (r *rendering) list(c *web.Call) (web.Answer, error) {
 	}
 	items := []document{}
 	for i := len(account.Extracts) - 1; i >= 0; i-- {
-		if e := account.Extracts[i]; e.State == cabinet.Ready {
+		if e := account.Extracts[i]; e.Current(r.law()) {
 			items = append(items, r.show(e))
 		}
 	}

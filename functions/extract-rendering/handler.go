@@ -104,7 +104,7 @@ var (
 		"The cabinet has no data of the policy yet. Request them, then get the extract.").Suggesting("lookup")
 	errStillRendering = fault.New(fault.Unavailable, "extract_rendering",
 		"Выписка готовится. Повторите через несколько секунд.",
-		"The extract is being made. Try again in a few seconds.")
+		"The extract is being made. Try again in a few seconds.").After(2 * time.Second)
 )
 
 // make renders an extract, or finds the one that shows the same data.
@@ -202,6 +202,10 @@ func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
 				ID: id, Number: ident.Number(day, id), Code: ident.Secret(), Person: q.Person, Kind: q.Kind, Format: q.Format,
 				Content: content, State: cabinet.Rendering, Lease: r.machine().Add(lease), Created: now,
 			}
+			if q.Person != consent.Self {
+				zone, _ := calendar.Zone(card.Insurance.Region)
+				e.Until = card.Person.Birth.AddYears(18).Start(zone)
+			}
 			have, dropped := have.With(e)
 			for _, old := range dropped {
 				tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: old.ID, Lane: old.ID}, 0)
@@ -266,6 +270,9 @@ func (r *rendering) giveUp(c *web.Call, got reserved) {
 			if err != nil {
 				return struct{}{}, err
 			}
+			if e, there := have.Find(got.Extract.ID); !there || e.State == cabinet.Ready {
+				return struct{}{}, nil // published after all, and only the answer was lost
+			}
 			return struct{}{}, store.Put(tx, account, have.Dropping(got.Extract.ID))
 		})
 }
@@ -281,40 +288,37 @@ func (r *rendering) settle(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&e); err != nil {
 		return web.Answer{}, err
 	}
-	grant := c.Grant.About(e.Home)
-	account := store.Account(e.Home)
-	v, err := r.store.View(c, grant, e.Home, account.Ref)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	have, _, err := store.Get(v, account)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	kept := false
-	if x, found := have.Find(e.Subject); found {
-		if x.State == cabinet.Rendering && r.machine().Before(x.Lease) {
-			return web.Answer{}, errStillRendering // too early: delivered again
-		}
-		kept = x.State == cabinet.Ready
-	}
-	if !kept {
-		if err := r.objects.Delete(c, r.object(e.Home, e.Subject)); err != nil {
-			return web.Answer{}, err
-		}
-	}
-	_, err = store.Change(c, r.store, grant, e.Home, store.Once{}, []store.Ref{account.Ref},
-		func(tx *store.Tx) (struct{}, error) {
-			tx.Acknowledge(e)
-			have, found, err := store.Get(tx.View, account)
-			if err != nil || !found {
-				return struct{}{}, err
+	grant, account := c.Grant.About(e.Home), store.Account(e.Home)
+	// First the cabinet lets go of it, which a rendering that is only slow will
+	// see; then the bytes go; then the event. So no extract is ever ready
+	// without its bytes, and no bytes stay without their extract.
+	kept, err := store.Change(c, r.store, grant, e.Home, store.Once{}, []store.Ref{account.Ref},
+		func(tx *store.Tx) (bool, error) {
+			tx.InTurn(e)
+			have, _, err := store.Get(tx.View, account)
+			if err != nil {
+				return false, err
 			}
-			if x, there := have.Find(e.Subject); there && x.State != cabinet.Ready {
-				return struct{}{}, store.Put(tx, account, have.Dropping(e.Subject))
+			switch x, there := have.Find(e.Subject); {
+			case !there:
+				return false, nil
+			case x.State == cabinet.Ready:
+				return true, nil
+			case r.machine().Before(x.Lease):
+				return false, errStillRendering // too early: delivered again
 			}
-			return struct{}{}, nil
+			return false, store.Put(tx, account, have.Dropping(e.Subject))
 		})
+	if err == nil && !kept {
+		err = r.objects.Delete(c, r.object(e.Home, e.Subject))
+	}
+	if err == nil {
+		_, err = store.Change(c, r.store, grant, e.Home, store.Once{}, nil,
+			func(tx *store.Tx) (struct{}, error) {
+				tx.Acknowledge(e)
+				return struct{}{}, nil
+			})
+	}
 	if err != nil && !errors.Is(err, store.ErrHandled) {
 		return web.Answer{}, err
 	}
@@ -326,7 +330,7 @@ func (r *rendering) object(home, id string) string { return r.store.Digest("obje
 
 // content is a digest of everything that the extract shows of the person.
 func (r *rendering) content(card policy.Card, now time.Time) (string, error) {
-	card.AsOf, card.Warnings = time.Time{}, nil
+	card.Warnings = nil
 	shown := r.page(cabinet.Extract{Created: now}, card)
 	shown.FormedAt = time.Time{}
 	b, err := json.Marshal(shown)

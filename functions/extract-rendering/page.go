@@ -22,7 +22,7 @@ func (r *rendering) page(e cabinet.Extract, card policy.Card) extract.Page {
 	contact := directory.ContactOf(card.Insurance.SMO, region)
 	status, note, _ := strings.Cut(card.ShownText(calendar.Today(e.Created, region)).RU, ". ")
 	p := extract.Page{
-		Number: e.Number, Code: e.Code, FormedAt: e.Created.In(zone),
+		Number: e.Number, Code: e.Code, FormedAt: e.Created.In(zone), AsOf: card.AsOf.In(zone),
 		ENP: string(card.ENP), Family: card.Person.Name.Family, Given: card.Person.Name.Given, Patronymic: card.Person.Name.Patronymic,
 		Sex: string(card.Person.Sex), Birth: card.Person.Birth,
 		Status: status, StatusNote: note, ValidFrom: card.ValidFrom, ValidUntil: card.ValidUntil,

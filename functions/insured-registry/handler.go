@@ -4,6 +4,7 @@ package function
 
 import (
 	"errors"
+	"strings"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
@@ -23,6 +24,9 @@ import (
 
 // Name of the function.
 const Name = "insured-registry"
+
+// birthTopic takes the births that the parents are to be told of.
+const birthTopic = "notify/births"
 
 type register struct {
 	store *store.Store
@@ -140,12 +144,12 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&e); err != nil {
 		return web.Answer{}, err
 	}
-	today := r.today(e.Region)
+	today := calendar.Today(e.Submitted, e.Region)
 	if wrong := e.Person.Check("person", today); wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
 	record := policy.Enrol(r.store.InsuredID("snils", string(e.Person.SNILS)), "", e.Person, e.Region, e.SMO, e.Cause, today)
-	record.RecordedAt = r.law()
+	record.RecordedAt, record.Territory = r.law(), r.home
 	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
 	if err != nil {
 		return web.Answer{}, err
@@ -185,6 +189,7 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	}
 	today := r.today(b.Region)
 	b.Child = b.Child.Normalised()
+	b.Record.Number = strings.Join(strings.Fields(b.Record.Number), "")
 	wrong := b.Child.Check("child", today)
 	if b.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
@@ -220,8 +225,8 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
 	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today)
-	record.RecordedAt, record.Birth, record.Representatives = r.law(), &b.Record, parents
-	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
+	record.RecordedAt, record.Territory, record.Birth, record.Representatives = r.law(), r.home, &b.Record, parents
+	made, _, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -384,7 +384,7 @@ func TestASilentStoreIsNeverNotFound(t *testing.T) {
 }
 
 func enrol(b *functiontest.Bench, cause string, p person.Person) functiontest.Response {
-	return b.CallAs("policy-request", name, "/records", policy.Enrolment{Cause: cause, Person: p, Region: "26", SMO: "26001"})
+	return b.CallAs("policy-request", name, "/records", policy.Enrolment{Cause: cause, Submitted: b.Now(), Person: p, Region: "26", SMO: "26001"})
 }
 
 func TestOneApplicationMakesOneRecordAndAnotherOneNone(t *testing.T) {

@@ -51,7 +51,17 @@ func (n *notices) born(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 		for _, account := range accounts {
-			if err := n.store.Announce(c, c.Grant.About(account), account, notice.BirthSubject(e.Subject, child.RecordedAt)); err != nil {
+			grant, doc := c.Grant.About(account), store.Account(account)
+			v, err := n.store.View(c, grant, account, doc.Ref)
+			if err != nil {
+				return web.Answer{}, err
+			}
+			if have, _, err := store.Get(v, doc); err != nil {
+				return web.Answer{}, err
+			} else if have.SNILS != snils {
+				continue // another person's by now
+			}
+			if err := n.store.Announce(c, grant, account, notice.BirthSubject(e.Subject, child.RecordedAt)); err != nil {
 				return web.Answer{}, err
 			}
 		}

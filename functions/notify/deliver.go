@@ -93,9 +93,9 @@ func (n *notices) make(c *web.Call) (web.Answer, error) {
 // compose is what makes the notice of an event, or nil where there is nothing
 // to tell any more.
 func (n *notices) compose(c *web.Call, grant access.Grant, e store.Event) (func(language string, by ...notice.Channel) notice.Notice, error) {
-	if _, ok := notice.Birth(e.Subject, "", n.host, n.law()); ok {
+	if _, ok := notice.Birth(e.Home, e.Subject, "", n.host, n.law()); ok {
 		return func(language string, by ...notice.Channel) notice.Notice {
-			made, _ := notice.Birth(e.Subject, language, n.host, n.law(), by...)
+			made, _ := notice.Birth(e.Home, e.Subject, language, n.host, n.law(), by...)
 			return made
 		}, nil
 	}
@@ -226,7 +226,7 @@ func (n *notices) record(ctx context.Context, grant access.Grant, e store.Event,
 			case notice.Dead:
 				tx.Bury(e, d.Reason)
 			default:
-				tx.PutOff(e, min(firstWait<<(d.Tries-1), maxWait))
+				tx.PutOff(e, min(firstWait<<min(d.Tries-1, 10), maxWait))
 			}
 			return none, store.Put(tx, doc, have.With(d))
 		})

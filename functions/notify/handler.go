@@ -41,7 +41,7 @@ type notices struct {
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	n := &notices{
 		store: store.Open(env), law: env.Law, machine: clock.System, public: env.URL("public_url"), channels: map[notice.Channel]channel{},
-		timeout: env.Duration("send_timeout", 15*time.Second), tries: env.Int("send_tries", 8, 1, 100),
+		timeout: env.Duration("send_timeout", 15*time.Second), tries: env.Int("send_tries", 40, 1, 100),
 	}
 	if s := mail.Open(env); s != nil {
 		n.channels[notice.Email] = s

@@ -2,6 +2,7 @@ package function
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"polis/shared/access"
@@ -44,11 +45,16 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 		trails = append(trails, own)
 	}
 	if have.Consents.Covers(who) == nil {
-		record, found, err := store.TrailOfRecord(v, store.Card(c.Caller.Account, who))
+		copied := store.Card(c.Caller.Account, who)
+		card, found, err := store.Get(v, copied)
 		if err != nil {
 			return web.Answer{}, err
 		}
-		if found {
+		if found && k.current(who, card) {
+			record, _, err := store.TrailOfRecord(v, copied)
+			if err != nil {
+				return web.Answer{}, err
+			}
 			trails = append(trails, record)
 		}
 	}
@@ -86,6 +92,7 @@ var sources = map[string]fault.Text{
 
 // actor is who did it, in words.
 func actor(e audit.Entry, account string) fault.Text {
+	unit, _, _ := strings.Cut(e.Actor, "/")
 	switch e.Role {
 	case access.Citizen:
 		if e.Actor == account {
@@ -98,19 +105,19 @@ func actor(e audit.Entry, account string) fault.Text {
 		}
 		return fault.Text{RU: "внутренний сервис", EN: "an internal service"}
 	case access.Source:
-		if text, ok := sources[e.Actor]; ok {
+		if text, ok := sources[unit]; ok {
 			return text
 		}
 		return fault.Text{RU: "источник сведений", EN: "a source of data"}
 	case access.Staff:
-		if insurer, ok := directory.FindInsurer(e.Actor); ok {
+		if insurer, ok := directory.FindInsurer(unit); ok {
 			return fault.Text{RU: "сотрудник страховой компании «" + insurer.Name + "»", EN: "staff of the insurer " + insurer.Name}
 		}
 		return fault.Text{RU: "сотрудник страховой компании", EN: "staff of an insurer"}
 	case access.Fund:
 		return fault.Text{RU: "сотрудник территориального фонда ОМС", EN: "staff of the regional fund"}
 	case access.Clinic:
-		return fault.Text{RU: "медицинская организация " + e.Actor, EN: "the clinic " + e.Actor}
+		return fault.Text{RU: "медицинская организация " + unit, EN: "the clinic " + unit}
 	case access.Operator:
 		return fault.Text{RU: "оператор сервиса", EN: "the service's operator"}
 	case access.Auditor:

@@ -87,6 +87,12 @@ func (k *cards) open(c *web.Call, who string) (*store.View, cabinet.Account, err
 	return v, have, err
 }
 
+// current reports whether a copy may still be shown: a child's until the child
+// is 18.
+func (k *cards) current(who string, card policy.Card) bool {
+	return who == consent.Self || card.OfChild(calendar.Today(k.law(), card.Insurance.Region))
+}
+
 func (k *cards) card(c *web.Call) (web.Answer, error) {
 	who := cmp.Or(c.Query.Get("person"), consent.Self)
 	v, have, err := k.open(c, who)
@@ -107,7 +113,7 @@ func (k *cards) card(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if !found || who != consent.Self && !card.OfChild(calendar.Today(k.law(), card.Insurance.Region)) {
+	if !found || !k.current(who, card) {
 		return web.Answer{}, errEmpty
 	}
 	return web.OK(show(c, who, card, k.law()))

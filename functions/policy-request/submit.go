@@ -2,6 +2,9 @@ package function
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,7 +42,7 @@ const (
 )
 
 // check normalises the request and names every wrong field.
-func (q *request) check(home string, today calendar.Date) error {
+func (q *request) check(home string, applicant person.Person, today calendar.Date) error {
 	var wrong []fault.Field
 	note := func(field, code, ru, en string) {
 		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
@@ -63,6 +66,8 @@ func (q *request) check(home string, today calendar.Date) error {
 		enp, err := person.ParseENP(q.ENP)
 		if err != nil {
 			wrong = append(wrong, fault.From(err).Fields...)
+		} else if slices.Contains(enp.Warnings(applicant.Birth, applicant.Sex), person.ENPBirthDateUnreadable) {
+			note("enp", person.ENPBirthDateUnreadable, "Проверьте номер полиса: в нём ошибка.", "Check the policy number: there is a mistake in it.")
 		}
 		q.ENP = string(enp)
 	}
@@ -114,6 +119,9 @@ var (
 // mayApply holds what the applicant must be. An adult citizen with verified
 // documents is put on record by rule, without anybody's decision.
 func mayApply(kind application.Kind, p person.Person, today calendar.Date) error {
+	if kind != application.Register {
+		p.Document = person.Document{} // one that has run out still finds the record
+	}
 	if wrong := p.Check("applicant", today); wrong != nil {
 		return fault.Wrong(wrong...)
 	}
@@ -151,7 +159,7 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := r.law()
-	if err := q.check(r.home, calendar.Today(now, r.home)); err != nil {
+	if err := q.check(r.home, c.Caller.Person, calendar.Today(now, r.home)); err != nil {
 		return web.Answer{}, err
 	}
 	applicant := c.Caller.Person
@@ -225,14 +233,16 @@ type submitted struct {
 	Earlier string                   `json:"earlier,omitempty"`
 }
 
-// asked tells applications apart that ask for something else. A revoked consent
-// begins a new epoch, and with it a new application.
+// asked tells applications apart that ask for something else: for other data, by
+// a person whose own data were put right meanwhile, or after a consent was
+// revoked, which begins a new epoch.
 func asked(a application.Application) string {
 	what := append([]string{string(a.Kind), a.Person, strconv.Itoa(a.Epoch)}, a.What...)
 	if a.Kind == application.Link {
 		what = append(what, string(a.ENP))
 	}
-	return strings.Join(what, " ")
+	who := sha256.Sum256(fmt.Append(nil, a.Applicant))
+	return strings.Join(append(what, hex.EncodeToString(who[:8])), " ")
 }
 
 func (r *requests) earlier(c *web.Call, id string) (*application.Application, error) {

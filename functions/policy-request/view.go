@@ -16,7 +16,7 @@ import (
 var (
 	textSubmitted = fault.Text{RU: "Заявление подано", EN: "Submitted"}
 	textShown     = fault.Text{RU: "Полис найден, данные уже в кабинете", EN: "The policy is found, its data are in the cabinet"}
-	textEnrolled  = fault.Text{RU: "Вы внесены в регистр, полис оформлен", EN: "You are on record, the policy is issued"}
+	textEnrolled  = fault.Text{RU: "Вы внесены в регистр, полис оформлен. Чтобы увидеть его в кабинете, запросите данные", EN: "You are on record, the policy is issued. To see it in the cabinet, request its data"}
 	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
 	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
 	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Ничего делать не нужно", EN: "Not found yet, the search goes on. There is nothing to do"}
@@ -69,14 +69,6 @@ var reasons = map[string]application.Reason{
 func reason(code string) application.Reason {
 	r := reasons[code]
 	r.Code = code
-	return r
-}
-
-func reasonOr(code string, detail fault.Text) application.Reason {
-	r := reason(code)
-	if r.Detail == (fault.Text{}) {
-		r.Detail = detail
-	}
 	return r
 }
 
@@ -143,6 +135,9 @@ func show(c *web.Call, a application.Application, now time.Time) view {
 	}
 	if len(a.Reasons) > 0 {
 		v.Help = helpFor(a, calendar.DateOf(now.In(zone)))
+	}
+	if a.Kind == application.Register && a.Status == application.Granted {
+		v.Help = &help{Insurers: []directory.Insurer{}, Offer: application.Lookup}
 	}
 	return v
 }

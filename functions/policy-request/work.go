@@ -53,12 +53,14 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 				return none, err
 			}
 			if !due(e, a, now) {
+				tx.Schedule(topic, e.Home, a.ID, a.NextTry)
 				return none, nil
 			}
 			have, _, err := store.Get(tx.View, account)
 			if err != nil {
 				return none, err
 			}
+			out := out
 			if !covered(a, have.Consents) {
 				// Revoked while we asked: what was found is forgotten.
 				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
@@ -115,17 +117,20 @@ func (o outcome) silent() bool {
 	return o.card == nil && o.enrolled == nil && o.found == nil && o.refuse == nil
 }
 
+// decided are the register's refusals of a first policy. Whatever else comes
+// back, from a gateway or from another version of the register, is no verdict.
+var decided = map[string]bool{"already_insured": true, "snils_taken": true, "document_taken": true}
+
 func (r *requests) ask(c *web.Call, a application.Application) outcome {
 	if a.Kind == application.Register {
 		var made policy.Enrolled
-		in := policy.Enrolment{Cause: a.ID, Person: a.Applicant, Region: a.Region, SMO: a.SMO}
+		in := policy.Enrolment{Cause: a.ID, Submitted: a.Submitted, Person: a.Applicant, Region: a.Region, SMO: a.SMO}
 		err := r.register.Call(c, c.ID, "/insured-registry/records", in, &made)
 		switch {
 		case err == nil:
 			return outcome{enrolled: &made}
-		case fault.HasKind(err, fault.Conflict), fault.HasKind(err, fault.Invalid):
-			f := fault.From(err)
-			return outcome{refuse: []application.Reason{reasonOr(f.Code, f.Detail)}}
+		case decided[fault.From(err).Code]:
+			return outcome{refuse: []application.Reason{reason(fault.From(err).Code)}}
 		}
 		return outcome{}
 	}
@@ -140,7 +145,7 @@ func (r *requests) ask(c *web.Call, a application.Application) outcome {
 		return outcome{card: &card}
 	case err == nil:
 		return outcome{found: finding.Reasons}
-	case fault.HasKind(err, fault.NotFound):
+	case q.Child != "" && fault.From(err).Code == "person_not_found":
 		return outcome{refuse: []application.Reason{reason(codeNotRepresented)}}
 	}
 	return outcome{}

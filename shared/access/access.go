@@ -127,6 +127,9 @@ func (c Caller) May(action Action, callID string) (Grant, error) {
 		return Grant{}, ErrNotConfirmed
 	}
 	g := Grant{action: action, role: c.Role, actor: c.Unit, callID: callID}
+	if c.Account != "" {
+		g.actor = c.Unit + "/" + c.Account // which of the unit's people
+	}
 	if c.Role == Citizen {
 		g.actor, g.subject = c.Account, c.Account
 	}

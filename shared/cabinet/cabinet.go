@@ -99,7 +99,13 @@ type Extract struct {
 	Lease   time.Time    `json:"lease,omitzero"` // machine clock
 	Bytes   int          `json:"bytes,omitempty"`
 	SHA256  string       `json:"sha256,omitempty"`
-	Created time.Time    `json:"created"` // law clock
+	Created time.Time    `json:"created"`        // law clock
+	Until   time.Time    `json:"until,omitzero"` // law clock: a child's, until the child is 18
+}
+
+// Current reports whether the extract may still be seen by the account.
+func (e Extract) Current(now time.Time) bool {
+	return e.State == Ready && (e.Until.IsZero() || now.Before(e.Until))
 }
 
 // Find an extract by its id.

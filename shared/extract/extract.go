@@ -22,6 +22,7 @@ type Page struct {
 	Number   string    // of the extract, ASCII: 26-2026-0A1B2C3D
 	Code     string    // opaque code by which the extract is checked, ASCII
 	FormedAt time.Time // in the time zone of the region of insurance
+	AsOf     time.Time // when the register said so, in the same zone
 
 	ENP                       string // 16 digits
 	Family, Given, Patronymic string

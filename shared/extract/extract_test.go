@@ -22,6 +22,7 @@ func usual() extract.Page {
 	return extract.Page{
 		Number: "26-2026-0A1B2C3D", Code: "K7QF2M9XW4TB6ZR8HD3VNC5PJY",
 		FormedAt: time.Date(2026, 3, 10, 9, 0, 0, 0, time.FixedZone("MSK", 3*60*60)),
+		AsOf:     time.Date(2026, 3, 1, 12, 30, 0, 0, time.FixedZone("MSK", 3*60*60)),
 		ENP:      "2656410887000127",
 		Family:   "Соловьёва", Given: "Мария", Patronymic: "Сергеевна",
 		Sex: "F", Birth: calendar.On(1985, time.March, 12),

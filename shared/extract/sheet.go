@@ -166,13 +166,13 @@ func (s sheet) verification(p Page, qr path, y float64) float64 {
 	s.code(qr, left, y, side/float64(qr.width), side/float64(qr.height))
 
 	x := left + side + gap
-	below := s.write(heading, x, y-1.5, right-x, "Как проверить выписку")
-	below = s.write(value, x, below+0.5, right-x, "Сообщите номер и код проверки страховой медицинской организации "+
+	below := s.write(heading, x, y-1.5, right-x, "Как проверить полис")
+	below = s.write(value, x, below+0.5, right-x, "Сообщите номер полиса страховой медицинской организации "+
 		"или территориальному фонду ОМС: там скажут, действует ли полис сейчас.")
 	below += 2.5
 	below = max(
 		s.fact(x, below, 48, "Номер выписки", unbreakable(p.Number)),
-		s.fact(x+52, below, right-x-52, "Код проверки", p.Code))
+		s.fact(x+52, below, right-x-52, "Код выписки", p.Code))
 
 	y = max(y+side, below) + 5
 	y = s.write(notice, left, y, width, "Экстренную медицинскую помощь оказывают всегда и бесплатно: полис для неё не нужен.")
@@ -180,7 +180,7 @@ func (s sheet) verification(p Page, qr path, y float64) float64 {
 	if p.PublicURL != "" {
 		source += " (" + p.PublicURL + ")"
 	}
-	return s.write(small, left, y+1, width, source+" по данным регистра застрахованных лиц на указанные дату и время. "+
+	return s.write(small, left, y+1, width, source+" по сведениям регистра застрахованных лиц на "+p.AsOf.Format("02.01.2006, 15:04 (UTC-07:00)")+". "+
 		"Это документ этой системы, а не Федерального фонда ОМС: фонд его не выдавал и не подписывал. "+
 		"Электронной подписи в документе нет.")
 }

@@ -79,6 +79,13 @@ func (e *Error) Because(cause error) *Error {
 	return &c
 }
 
+// After returns a copy that tells when to try again.
+func (e *Error) After(wait time.Duration) *Error {
+	c := *e
+	c.RetryAfter = wait
+	return &c
+}
+
 // AllowedFrom returns a copy that tells when the request will be allowed.
 func (e *Error) AllowedFrom(from string) *Error {
 	c := *e

@@ -40,7 +40,7 @@ func Open(env *config.Env, function string) *Client {
 	transport.MaxIdleConnsPerHost = 64
 	return &Client{
 		base: env.URL("gateway_url"), function: function, key: env.Key("polis-call-key"),
-		http:    &http.Client{Transport: transport, Timeout: env.Duration("call_timeout", 5*time.Second)},
+		http:    &http.Client{Transport: transport, Timeout: env.Duration("call_timeout", 3*time.Second)},
 		machine: clock.System, kicks: make(chan struct{}, 64),
 	}
 }

@@ -110,6 +110,12 @@ func (v *Verifier) Verify(ctx context.Context, bearer string) (access.Caller, er
 	if err := token.Claims(&raw); err != nil {
 		return access.Caller{}, ErrToken.Because(err)
 	}
+	var notBefore float64
+	if b, ok := raw["nbf"]; ok {
+		if err := json.Unmarshal(b, &notBefore); err != nil || time.Unix(int64(notBefore), 0).After(v.machine().Add(skew)) {
+			return access.Caller{}, ErrToken.Because(errors.New("not valid yet"))
+		}
+	}
 	caller, err := v.caller(raw)
 	if err != nil {
 		return access.Caller{}, ErrToken.Because(err)
@@ -155,7 +161,7 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	var c access.Caller
 	var roles []access.Role
 	var gender, birth, snils string
-	var doc struct{ Type, Series, Number, VrfStu string }
+	var doc struct{ Type, Series, Number, ExpiryDate, VrfStu string }
 	var emailVerified, phoneVerified bool
 	var bad error
 	read := func(ours string, into any) {
@@ -207,13 +213,10 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	}
 	c.Person.Sex = person.Sex(gender)
 	if birth != "" {
-		t, err := time.Parse("02.01.2006", birth)
-		if err != nil {
-			if t, err = time.Parse(time.DateOnly, birth); err != nil {
-				return c, errors.New("birth date is unreadable")
-			}
+		var err error
+		if c.Person.Birth, err = civil(birth); err != nil {
+			return c, errors.New("birth date is unreadable")
 		}
-		c.Person.Birth = calendar.DateOf(t)
 	}
 	if snils != "" {
 		var err error
@@ -223,10 +226,20 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	}
 	// An unverified document proves nothing, so it is as good as none.
 	if kind, ok := documentTypes[doc.Type]; ok && doc.VrfStu == "VERIFIED" {
-		c.Person.Document = person.Document{Type: kind, Series: doc.Series, Number: doc.Number}.Normalised()
+		expires, _ := civil(doc.ExpiryDate) // many documents have none
+		c.Person.Document = person.Document{Type: kind, Series: doc.Series, Number: doc.Number, Expires: expires}.Normalised()
 	}
 	c.Person.Name = c.Person.Name.Normalised()
 	return c, nil
+}
+
+// civil reads a date as the login writes it, or as ISO does.
+func civil(text string) (calendar.Date, error) {
+	t, err := time.Parse("02.01.2006", text)
+	if err != nil {
+		return calendar.ParseDate(text)
+	}
+	return calendar.DateOf(t), nil
 }
 
 // documentTypes maps the login's document types to the classifier F011.

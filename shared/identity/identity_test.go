@@ -106,6 +106,7 @@ func TestATokenIsAcceptedOnlyFromItsIssuerForUsInItsTime(t *testing.T) {
 		"another audience":     i.sign(t, claims{"aud": "portal"}),
 		"expired":              i.sign(t, claims{"exp": time.Now().Add(-time.Minute).Unix()}),
 		"of the future":        i.sign(t, claims{"iat": time.Now().Add(time.Hour).Unix()}),
+		"not valid yet":        i.sign(t, claims{"nbf": time.Now().Add(time.Hour).Unix()}),
 		"cut off":              good[:len(good)-4],
 		"a role none can have": i.sign(t, claims{"roles": []string{"function"}}),
 		"an unknown role":      i.sign(t, claims{"roles": []string{"root"}}),

@@ -93,9 +93,9 @@ func BirthSubject(child string, recorded time.Time) string {
 	return birth + "/" + child + "/" + strconv.FormatInt(recorded.Unix(), 10)
 }
 
-// Birth is the notice of a birth that a subject names, for a representative,
-// with a delivery queued for each channel.
-func Birth(subject, language, host string, now time.Time, channels ...Channel) (Notice, bool) {
+// Birth is the notice of a birth that a subject names, for a representative's
+// account, with a delivery queued for each channel.
+func Birth(account, subject, language, host string, now time.Time, channels ...Channel) (Notice, bool) {
 	kind, rest, _ := strings.Cut(subject, "/")
 	_, unix, _ := strings.Cut(rest, "/")
 	seconds, err := strconv.ParseInt(unix, 10, 64)
@@ -103,7 +103,7 @@ func Birth(subject, language, host string, now time.Time, channels ...Channel) (
 		return Notice{}, false
 	}
 	at := time.Unix(seconds, 0).UTC()
-	made := Notice{ID: ident.Of(at, subject), Kind: KindBirth, At: at}
+	made := Notice{ID: ident.Of(at, account, subject), Kind: KindBirth, At: at}
 	return made.queued(language, host, now, channels), true
 }
 

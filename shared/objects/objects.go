@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -60,6 +61,7 @@ func New(endpoint, bucket, region, accessKey, secretKey string) (*Store, error) 
 	if err != nil {
 		return nil, err
 	}
+	transport.DialContext = (&net.Dialer{Timeout: time.Second}).DialContext
 	transport.ResponseHeaderTimeout = 1800 * time.Millisecond
 	transport.MaxIdleConnsPerHost = 64
 	client, err := minio.New(u.Host, &minio.Options{

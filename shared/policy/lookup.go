@@ -25,10 +25,11 @@ type Finding struct {
 // Enrolment asks the register to put a person on record. Cause is the id of the
 // application: the same cause never makes two records.
 type Enrolment struct {
-	Cause  string        `json:"cause"`
-	Person person.Person `json:"person"`
-	Region string        `json:"region"`
-	SMO    string        `json:"smo,omitempty"` // "": the fund stands in
+	Cause     string        `json:"cause"`
+	Submitted time.Time     `json:"submitted"` // decides the dates of the law
+	Person    person.Person `json:"person"`
+	Region    string        `json:"region"`
+	SMO       string        `json:"smo,omitempty"` // "": the fund stands in
 }
 
 // Enrolled is the record that came of it.

@@ -57,7 +57,8 @@ type Insured struct {
 	Birth           *BirthRecord      `json:"birth_record,omitempty"`
 	Representatives []person.SNILS    `json:"representatives,omitempty"`
 	RecordedAt      time.Time         `json:"recorded_at"`
-	Cause           string            `json:"cause"` // id of the application, event or import that made it
+	Territory       string            `json:"territory,omitempty"` // whose fund gave the ENP; need not be the region of insurance
+	Cause           string            `json:"cause"`               // id of the application, event or import that made it
 }
 
 // Insurance in force on the date; the zero Insurance where there is none.

@@ -27,12 +27,11 @@ func Preferences(account string) Doc[notice.Preferences] {
 	return document[notice.Preferences]("preferences", account, "", account)
 }
 
-// Topics of notify: events of which notices are made, accounts to remember by
-// the SNILS of their person, and births to tell the parents of.
+// Topics of notify: events of which notices are made, and accounts to remember
+// by the SNILS of their person.
 const (
 	noticeTopic       = "notify/events"
 	introductionTopic = "notify/introductions"
-	birthTopic        = "notify/births"
 )
 
 // Meet notes in an account how its person is reached now. An account that is

@@ -40,7 +40,7 @@ var (
 	// ErrEarlier is an event that came before an earlier one of its line was
 	// handled: it is delivered again.
 	ErrEarlier = fault.New(fault.Unavailable, "earlier_event_waits",
-		"Сначала обрабатывается более раннее событие.", "An earlier event is handled first.")
+		"Сначала обрабатывается более раннее событие.", "An earlier event is handled first.").After(time.Second)
 )
 
 // An event is delivered again firstSweep after its commit, then after twice as
@@ -156,21 +156,19 @@ func (tx *Tx) Schedule(topic, home, subject string, at time.Time) {
 }
 
 // Due lists, oldest first in each partition, the events that were not
-// acknowledged in time and are the first of their line, and the work whose time
-// on the law clock has come, at most limit per partition. Each listed event's
-// next delivery is put off, twice as long each time; one that was delivered too
-// often becomes a dead letter instead.
+// acknowledged in time and the work whose time on the law clock has come, at
+// most limit of each per partition. Take each before it is delivered.
 func (s *Store) Due(ctx context.Context, g access.Grant, law time.Time, limit int) ([]Event, error) {
 	if err := checkGrant(g); err != nil {
 		return nil, err
 	}
-	now := s.machine()
 	partitions := ident.AllPartitions()
 	late := make([]*redis.StringSliceCmd, len(partitions))
 	work := make([]*redis.StringSliceCmd, len(partitions))
 	upTo := func(t time.Time) *redis.ZRangeBy {
 		return &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(t.UnixMilli(), 10), Count: int64(limit)}
 	}
+	now := s.machine()
 	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, part := range partitions {
 			late[i] = p.ZRangeByScore(ctx, outbox(part), upTo(now))
@@ -180,27 +178,18 @@ func (s *Store) Due(ctx context.Context, g access.Grant, law time.Time, limit in
 	})); err != nil {
 		return nil, unreachable(err)
 	}
-	// Work is put off too, so that what fails again and again does not stand
-	// before the rest; the step that does it sets its true time.
-	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, part := range partitions {
-			for _, member := range work[i].Val() {
-				p.ZAddXX(ctx, agenda(part), redis.Z{Score: float64(law.Add(maxBackOff).UnixMilli()), Member: member})
-			}
-		}
-		return nil
-	})); err != nil {
-		return nil, unreachable(err)
-	}
 	var due []Event
 	for i, part := range partitions {
-		for _, id := range late[i].Val() {
-			e, ok, err := s.putOff(ctx, part, id, now)
+		if ids := late[i].Val(); len(ids) > 0 {
+			found, err := s.rdb.HMGet(ctx, events(part), ids...).Result()
 			if err != nil {
-				return due, err
+				return nil, unreachable(err)
 			}
-			if ok {
-				due = append(due, e)
+			for n, raw := range found {
+				e := Event{ID: ids[n]}
+				if text, ok := raw.(string); ok && json.Unmarshal([]byte(text), &e) == nil {
+					due = append(due, e)
+				}
 			}
 		}
 		for _, member := range work[i].Val() {
@@ -210,6 +199,34 @@ func (s *Store) Due(ctx context.Context, g access.Grant, law time.Time, limit in
 		}
 	}
 	return due, nil
+}
+
+// Take counts a delivery of a due event that is about to be made, and puts the
+// next one off, twice as long each time. False where it is not to be delivered
+// now: it was acknowledged, an earlier event of its line waits, or it was
+// delivered too often and is a dead letter from here on. Work is put off too, so
+// that what fails again and again does not stand before the rest; the step that
+// does it sets its true time.
+func (s *Store) Take(ctx context.Context, e Event, law time.Time) (bool, error) {
+	partition, ok := ident.Partition(e.Home)
+	if !ok {
+		return false, errNoHome
+	}
+	if e.ID == "" {
+		member := e.Topic + " " + e.Home + " " + e.Subject
+		late := redis.Z{Score: float64(law.Add(maxBackOff).UnixMilli()), Member: member}
+		if err := s.rdb.ZAddXX(ctx, agenda(partition), late).Err(); err != nil {
+			return false, unreachable(err)
+		}
+		return true, nil
+	}
+	listed, err := putOffScript.Run(ctx, s.rdb, []string{events(partition), outbox(partition), e.lane(partition), dead(partition)},
+		e.ID, tries(e.ID), reason(e.ID), s.machine().UnixMilli(), firstSweep.Milliseconds(), maxBackOff.Milliseconds(), maxTries,
+		"not handled after "+strconv.Itoa(maxTries)+" deliveries").Int()
+	if err != nil {
+		return false, unreachable(err)
+	}
+	return listed == 1, nil
 }
 
 // putOffScript counts a delivery and sets the time of the next. It answers 1 if
@@ -234,27 +251,6 @@ end
 redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', now + math.min(first * 2 ^ math.min(tries, 10), longest)), id)
 return 1
 `)
-
-func (s *Store) putOff(ctx context.Context, partition, id string, now time.Time) (Event, bool, error) {
-	raw, err := s.rdb.HGet(ctx, events(partition), id).Result()
-	if errors.Is(err, redis.Nil) {
-		return Event{}, false, nil
-	}
-	if err != nil {
-		return Event{}, false, unreachable(err)
-	}
-	var e Event
-	if err := json.Unmarshal([]byte(raw), &e); err != nil {
-		return Event{}, false, err
-	}
-	listed, err := putOffScript.Run(ctx, s.rdb, []string{events(partition), outbox(partition), e.lane(partition), dead(partition)},
-		id, tries(id), reason(id), now.UnixMilli(), firstSweep.Milliseconds(), maxBackOff.Milliseconds(), maxTries,
-		"not handled after "+strconv.Itoa(maxTries)+" deliveries").Int()
-	if err != nil {
-		return Event{}, false, unreachable(err)
-	}
-	return e, listed == 1, nil
-}
 
 // DeadLetter is an event that is not delivered any more.
 type DeadLetter struct {

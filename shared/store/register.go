@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -106,8 +107,9 @@ func attemptKey(id string) string {
 // PutOnRecord makes a record and everything it is found by, or returns the one
 // that its id already has: the same cause never makes two. A record without an
 // ENP is given the next free one. Where another record holds the SNILS, the
-// document or the civil record the fault is Conflict (`snils_taken`, ...).
-func (s *Store) PutOnRecord(ctx context.Context, g access.Grant, record policy.Insured) (policy.Insured, bool, error) {
+// document or the civil record the fault is Conflict (`snils_taken`, ...). The
+// events to tell are emitted with the record, if it is made.
+func (s *Store) PutOnRecord(ctx context.Context, g access.Grant, record policy.Insured, tell ...Event) (policy.Insured, bool, error) {
 	if err := checkGrant(g); err != nil {
 		return policy.Insured{}, false, err
 	}
@@ -125,7 +127,7 @@ func (s *Store) PutOnRecord(ctx context.Context, g access.Grant, record policy.I
 			return have, false, err
 		}
 		record.ENP = wanted
-		switch err := s.attempt(ctx, g, view, &record, &w); {
+		switch err := s.attempt(ctx, g, view, &record, &w, tell); {
 		case err == nil:
 			return record, true, nil
 		case !errors.Is(err, errAborted):
@@ -135,7 +137,7 @@ func (s *Store) PutOnRecord(ctx context.Context, g access.Grant, record policy.I
 }
 
 // attempt makes a record that the view does not have.
-func (s *Store) attempt(ctx context.Context, g access.Grant, view *View, record *policy.Insured, w *wait) (err error) {
+func (s *Store) attempt(ctx context.Context, g access.Grant, view *View, record *policy.Insured, w *wait, tell []Event) (err error) {
 	nonce, err := s.begin(ctx, record.ID, w)
 	if err != nil {
 		return err
@@ -168,8 +170,8 @@ func (s *Store) attempt(ctx context.Context, g access.Grant, view *View, record 
 		return err
 	}
 	tx.do("DEL", attemptKey(record.ID))
-	if g.Action() == access.RecordBirth {
-		tx.Emit(Event{Topic: birthTopic, Home: record.ID, Subject: record.ID}, 0)
+	for _, e := range tell {
+		tx.Emit(e, 0)
 	}
 	committed, err := s.commit(ctx, g.About(record.ID), tx)
 	if err == nil && !committed {
@@ -218,7 +220,7 @@ func (s *Store) begin(ctx context.Context, id string, w *wait) (nonce string, er
 // nextENP claims the next free number of the holder's prefix. A number lost to
 // a failed attempt is not used again.
 func (s *Store) nextENP(ctx context.Context, record policy.Insured, w *wait) (person.ENP, error) {
-	region := record.Insurances[0].Region
+	region := cmp.Or(record.Territory, record.Insurances[0].Region)
 	first, err := person.NewENP(region, record.Person.Birth, record.Person.Sex, 0)
 	if err != nil {
 		return "", err

@@ -151,7 +151,7 @@ const (
 
 var errBusy = fault.New(fault.Unavailable, "busy",
 	"Сейчас слишком много одновременных изменений. Повторите через несколько секунд.",
-	"Too many changes at the same time. Try again in a few seconds.")
+	"Too many changes at the same time. Try again in a few seconds.").After(2 * time.Second)
 
 // Change runs one step in the partition of home, an account or an insured
 // person. It reads the documents, lets fn decide, and commits fn's writes with

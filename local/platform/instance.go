@@ -92,7 +92,6 @@ type Instance struct {
 	stack     stack
 	secrets   *secrets
 	redisURL  string // without the password
-	storeName string // tells one store that keeps these data from another
 	s3        stores.S3
 	issuer    *issuer.Issuer
 	inbox     *inbox.Inbox
@@ -299,7 +298,7 @@ func (i *Instance) openRedis(ctx context.Context) error {
 			return err
 		}
 		i.secrets.give("redis-password", password)
-		i.redisURL, i.redisPassword, i.storeName = bare, password, bare
+		i.redisURL, i.redisPassword = bare, password
 		i.say("redis", "%s (yours)", bare)
 		return nil
 	}
@@ -315,10 +314,8 @@ func (i *Instance) openRedis(ctx context.Context) error {
 		child.Binary, err = exec.LookPath("redis-server")
 	}
 	if child.Binary == "" || err != nil {
-		i.storeName = "miniredis"
 		i.say("redis", "%s, embedded: miniredis with a snapshot twice a second (no redis-server used)", address)
 	} else {
-		i.storeName = "redis-server"
 		i.say("redis", "%s, %s with append-only file", address, child.Binary)
 	}
 	i.redisURL = "redis://" + address + "/0"

@@ -39,6 +39,7 @@ type wire struct {
 
 	mu       sync.Mutex
 	listener net.Listener
+	whole    bool
 	open     map[net.Conn]bool
 }
 
@@ -58,7 +59,7 @@ func (w *wire) mend(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.mu.Lock()
-	w.listener, w.addr = listener, listener.Addr().String()
+	w.listener, w.addr, w.whole = listener, listener.Addr().String(), true
 	w.mu.Unlock()
 	w.carrying.Go(func() {
 		for {
@@ -74,6 +75,7 @@ func (w *wire) mend(t *testing.T) {
 // cut closes everything and refuses what comes.
 func (w *wire) cut() {
 	w.mu.Lock()
+	w.whole = false
 	w.listener.Close()
 	for end := range w.open {
 		end.Close()
@@ -82,11 +84,15 @@ func (w *wire) cut() {
 	w.carrying.Wait()
 }
 
-// keep makes a connection one that a cut closes.
+// keep makes a connection one that a cut closes; one that comes after it is
+// closed at once.
 func (w *wire) keep(end net.Conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open[end] = true
+	if !w.whole {
+		end.Close()
+	}
 }
 
 func (w *wire) drop(end net.Conn) {

@@ -29,9 +29,10 @@ type vandal struct {
 	state *store.Store
 }
 
-func (v vandal) home(c *citizen) (home, partition string) {
+// home of a citizen's account, and the hash tag of its keys.
+func (v vandal) home(c *citizen) (home, tag string) {
 	home = ident.Home(ident.Account, v.keys.Index, v.BaseURL()+"/oidc", inventedSubject(c.number))
-	partition, _ = ident.Partition(home)
+	partition, _ := ident.Partition(home)
 	return home, "{" + partition + "}"
 }
 

@@ -242,7 +242,7 @@ func (s *stage) allConsent(t *testing.T, citizens []*citizen) {
 var victims = []string{"policy-request", "notify", "insured-registry", "deadline-watch", "audit-trail"}
 
 // storm has the queue fail and kills processes at random while work is done,
-// and returns how often each was killed, once all of them are back.
+// and returns how often each was killed.
 func (s *stage) storm(t *testing.T, seed uint64, work func()) (kills map[string]int) {
 	t.Helper()
 	if err := s.SetQueue(platform.QueueFaults{Drop: 0.5, Double: 0.1, Delay: 200 * time.Millisecond, Seed: seed}); err != nil {
@@ -274,8 +274,8 @@ func (s *stage) storm(t *testing.T, seed uint64, work func()) (kills map[string]
 	return kills
 }
 
-// sweeps calls deadline-watch as cron does, without waiting for the minute, until
-// the test ends.
+// sweeps calls deadline-watch as cron does, until the test ends. Cron itself may
+// come only a minute after a run that was killed.
 func (s *stage) sweeps(t *testing.T) {
 	cron := s.anyone(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -30,7 +30,8 @@ func birth(t *testing.T, number, given string) fields {
 	}
 }
 
-// children that the register has of the births, each once.
+// born are the records that the register has under the ids. No two of all its
+// records may have the same SNILS or ENP.
 func (s *stage) born(t *testing.T, ids ...string) (records []record) {
 	t.Helper()
 	wanted := map[string]bool{}
@@ -107,8 +108,8 @@ func TestTwinsAreTwoChildren(t *testing.T) {
 	}
 }
 
-// mortal cuts the calls of a process that dies: from the given round trip on,
-// nothing of it reaches the server any more.
+// mortal is a process that dies after so many round trips: nothing of what it
+// sends later reaches the server. It travels in the context of its calls.
 type mortal struct {
 	lives int64 // round trips
 	made  atomic.Int64

@@ -77,6 +77,18 @@ func (w *watch) sweep(c *web.Call) (web.Answer, error) {
 		until, lease = time.Time{}, Name+" once"
 	}
 	mine, err := w.store.Lease(c, lease, leaseTime)
+	// A run that was killed keeps its lease for a moment, and cron calls again
+	// only in a minute: so a run waits that moment.
+	for waited := time.Duration(0); err == nil && !mine && lease == Name && waited <= leaseTime; waited += between {
+		select {
+		case <-time.After(between):
+			mine, err = w.store.Lease(c, lease, leaseTime)
+		case <-server.Draining(c):
+			return web.OK(did)
+		case <-c.Done():
+			return web.OK(did)
+		}
+	}
 	if err != nil || !mine {
 		return web.Answer{Status: 200, Body: did}, err
 	}

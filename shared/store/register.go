@@ -36,7 +36,7 @@ import (
 const (
 	attemptTTL  = 30 * time.Second
 	patience    = 100 * time.Millisecond
-	maxPatience = 800 * time.Millisecond
+	maxPatience = 10 * time.Second
 )
 
 // errAborted is an attempt that another one ended, or has to wait for.

@@ -18,24 +18,23 @@ const callIDHeader = "X-Call-Id"
 // callKey finds the call in a context.
 type callKey struct{}
 
-// call is what the SDK's Request has no field for.
+// call is the context of one call: what the SDK's Request has no field for, and
+// a deadline that is put off until somebody asks, because the timer is the
+// dearest part of a call and many a call ends without waiting for anything.
 type call struct {
-	context.Context
-	path string
-	id   string
-}
-
-func (c *call) Value(key any) any {
-	if key == (callKey{}) {
-		return c
-	}
-	return c.Context.Value(key)
+	parent context.Context // the request's; net/http cancels it when the answer is made
+	path   string
+	id     [1]string // as a header holds it
+	at     time.Time // zero: the parent's deadline is the call's
+	once   sync.Once
+	timed  context.Context
+	cancel context.CancelFunc
 }
 
 // WithCall returns a context that carries the path below the function and the
 // call's id, as Serve gives it to a handler.
 func WithCall(ctx context.Context, path, callID string) context.Context {
-	return &call{Context: ctx, path: path, id: callID}
+	return &call{parent: ctx, path: path, id: [1]string{callID}}
 }
 
 // Path is the path below the function. It begins with "/" and is decoded
@@ -53,7 +52,7 @@ func Path(ctx context.Context) string {
 // line, else a fresh one. Outside of a call it is empty.
 func CallID(ctx context.Context) string {
 	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		return c.id
+		return c.id[0]
 	}
 	return ""
 }
@@ -103,33 +102,38 @@ func fitForLog(id string) bool {
 	return true
 }
 
-// deadline is context.WithDeadline put off until somebody asks: the timer is
-// the dearest part of a call, and many a call ends without waiting for
-// anything.
-type deadline struct {
-	context.Context // the request's; net/http cancels it when the answer is made
-	at              time.Time
-	once            sync.Once
-	timed           context.Context
-	cancel          context.CancelFunc
-}
-
-func (d *deadline) started() context.Context {
-	d.once.Do(func() { d.timed, d.cancel = context.WithDeadline(d.Context, d.at) })
-	return d.timed
+func (c *call) started() context.Context {
+	c.once.Do(func() {
+		c.timed, c.cancel = c.parent, func() {}
+		if !c.at.IsZero() {
+			c.timed, c.cancel = context.WithDeadline(c.parent, c.at)
+		}
+	})
+	return c.timed
 }
 
 // stop lets the timer go. Who asks only afterwards gets the request's context,
 // which has ended by then.
-func (d *deadline) stop() {
-	d.once.Do(func() { d.timed, d.cancel = d.Context, func() {} })
-	d.cancel()
+func (c *call) stop() {
+	c.once.Do(func() { c.timed, c.cancel = c.parent, func() {} })
+	c.cancel()
 }
 
-func (d *deadline) Deadline() (time.Time, bool) { return d.at, true }
-func (d *deadline) Done() <-chan struct{}       { return d.started().Done() }
-func (d *deadline) Err() error                  { return d.started().Err() }
+func (c *call) Deadline() (time.Time, bool) {
+	if c.at.IsZero() {
+		return c.parent.Deadline()
+	}
+	return c.at, true
+}
+
+func (c *call) Done() <-chan struct{} { return c.started().Done() }
+func (c *call) Err() error            { return c.started().Err() }
 
 // Value too has to come from the timed context, which contexts derived from
 // this one look for through it.
-func (d *deadline) Value(key any) any { return d.started().Value(key) }
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.started().Value(key)
+}

@@ -74,8 +74,9 @@ func probe(w http.ResponseWriter, r *http.Request, ok bool) {
 // answer does one call and returns the status it answered with.
 func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Time, running int64) int {
 	id := callIDOf(r.Header)
+	ctx := &call{parent: r.Context(), path: pathOf(r.URL), id: [1]string{id}}
 	h := w.Header()
-	h[callIDHeader] = []string{id}
+	h[callIDHeader] = ctx.id[:]
 
 	hasBody := r.ContentLength != 0
 	if hasBody {
@@ -100,10 +101,10 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Tim
 		began = time.Now() // what a slow client took is not the function's
 	}
 
-	ctx := &deadline{Context: r.Context(), at: began.Add(f.execTimeout)}
+	ctx.at = began.Add(f.execTimeout)
 	defer ctx.stop()
 	req := handler.Request{Body: body, Header: r.Header, QueryString: r.URL.RawQuery, Method: r.Method, Host: r.Host}
-	req.WithContext(WithCall(ctx, pathOf(r.URL), id))
+	req.WithContext(ctx)
 	res, err := f.handle(req)
 	if err != nil {
 		attrs := []any{"call_id", id, "error", err.Error()}

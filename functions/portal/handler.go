@@ -1,36 +1,102 @@
-// Package function is portal: the address where people begin. Until its pages
-// are built it says what the service does and how to reach it.
+// Package function is portal: the citizen's way through the service in a
+// browser. It holds no data of its own but sessions: every page is made of what
+// the other functions answer to the person who is logged in.
 package function
 
 import (
-	_ "embed"
 	"net/http"
+	"net/url"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
+	"polis/shared/clock"
 	"polis/shared/config"
+	"polis/shared/gateway"
+	"polis/shared/identity"
+	"polis/shared/store"
 	"polis/shared/web"
 )
 
 // Name of the function.
 const Name = "portal"
 
-//go:embed start.html
-var start []byte
+// root is the path of every page, below the public address.
+const root = "/function/" + Name
 
-// New makes the function from its settings.
+type portal struct {
+	functions *gateway.Face
+	login     *identity.Login
+	sessions  *store.Sessions
+	machine   clock.Clock
+	pages     *pages
+	secure    bool   // cookies for https alone
+	region    string // where most of an installation's people live
+	crossed   *http.CrossOriginProtection
+}
+
+// New makes the function from its settings. public_url is the address that
+// browsers know: what a gateway forwards proves nothing.
 func New(env *config.Env) (handler.FunctionHandler, error) {
+	public := env.URL("public_url")
+	p := &portal{
+		functions: gateway.OpenFace(env), login: identity.OpenLogin(env, root+"/login/callback", root+"/"),
+		sessions: store.OpenSessions(env), machine: clock.System, crossed: http.NewCrossOriginProtection(),
+		region: env.String("region", "26"),
+	}
 	edge := web.Public(env, Name)
+	issuer := env.URL("oidc_issuer")
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
-	return edge.With(web.Route{Method: "GET", Pattern: "/", Do: show}), nil
+	at, err := url.Parse(public)
+	if err != nil {
+		return nil, err
+	}
+	p.secure = at.Scheme == "https"
+	if err := p.crossed.AddTrustedOrigin(at.Scheme + "://" + at.Host); err != nil {
+		return nil, err
+	}
+	if p.pages, err = openPages(issuer); err != nil {
+		return nil, err
+	}
+	edge.Page, edge.English = p.fault, english
+	return edge.With(
+		open("/", p.visit(p.home)),
+		open("/assets/{name}", p.asset),
+		open("/worker.js", p.worker),
+		open("/offline", p.visit(p.offline)),
+		open("/login", p.begin),
+		open("/login/callback", p.finish),
+		open("/confirm", p.visit(p.howToConfirm)),
+		form("/language", p.language),
+		form("/logout", p.posted(p.logout)),
+
+		open("/consents", p.citizen(p.consents)),
+		form("/consents", p.posted(p.changeConsent)),
+		open("/consents/receipts/{id}", p.citizen(p.receipt)),
+
+		open("/requests", p.citizen(p.requests)),
+		open("/requests/new", p.citizen(p.newRequest)),
+		form("/requests", p.posted(p.submit)),
+		open("/requests/{id}", p.citizen(p.request)),
+
+		open("/card", p.citizen(p.card)),
+		open("/documents", p.citizen(p.documents)),
+		form("/documents", p.posted(p.render)),
+		open("/documents/{id}", p.citizen(p.document)),
+		open("/documents/{id}/file", p.citizen(p.file)),
+		form("/documents/{id}/send", p.posted(p.send)),
+
+		open("/notices", p.citizen(p.notices)),
+		form("/notices", p.posted(p.prefer)),
+		open("/access", p.citizen(p.accesses)),
+	), nil
 }
 
-func show(*web.Call) (web.Answer, error) {
-	return web.Answer{Status: http.StatusOK, Body: web.Bytes(start), Header: http.Header{
-		"Content-Type":            {"text/html; charset=utf-8"},
-		"Content-Security-Policy": {"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
-		"Cache-Control":           {"public, max-age=60"},
-	}}, nil
+func open(pattern string, do func(*web.Call) (web.Answer, error)) web.Route {
+	return web.Route{Method: http.MethodGet, Pattern: pattern, Do: do}
+}
+
+func form(pattern string, do func(*web.Call) (web.Answer, error)) web.Route {
+	return web.Route{Method: http.MethodPost, Pattern: pattern, Do: do}
 }

@@ -46,7 +46,7 @@ type Verifier struct {
 	machine          clock.Clock
 
 	mu       sync.Mutex
-	verifier *oidc.IDTokenVerifier
+	provider *oidc.Provider
 	failure  error // of the last discovery
 	failedAt time.Time
 }
@@ -66,9 +66,11 @@ var claimNames = map[string]string{
 
 // Open reads the settings oidc_issuer, oidc_audience, oidc_claims and the
 // secret polis-index-key, of which account ids are made.
-func Open(env *config.Env) *Verifier {
+func Open(env *config.Env) *Verifier { return open(env, env.Key("polis-index-key")) }
+
+func open(env *config.Env, index [32]byte) *Verifier {
 	v := &Verifier{
-		issuer: env.URL("oidc_issuer"), audience: env.Required("oidc_audience"), index: env.Key("polis-index-key"),
+		issuer: env.URL("oidc_issuer"), audience: env.Required("oidc_audience"), index: index,
 		claims: map[string]string{}, client: &http.Client{Timeout: 1500 * time.Millisecond}, machine: clock.System,
 	}
 	for ours, theirs := range claimNames {
@@ -90,45 +92,60 @@ func Open(env *config.Env) *Verifier {
 // Verify tells whose token it is. ErrToken if it is not accepted; Unavailable
 // while the issuer does not answer.
 func (v *Verifier) Verify(ctx context.Context, bearer string) (access.Caller, error) {
-	verifier, err := v.discover(ctx)
-	if err != nil {
-		return access.Caller{}, fault.Unreachable("login", err)
+	caller, _, err := v.verify(ctx, bearer)
+	return caller, err
+}
+
+// verify tells also what the token itself says: its subject and its end.
+func (v *Verifier) verify(ctx context.Context, bearer string) (access.Caller, *oidc.IDToken, error) {
+	refused := func(err error) (access.Caller, *oidc.IDToken, error) {
+		return access.Caller{}, nil, ErrToken.Because(err)
 	}
+	provider, err := v.discover(ctx)
+	if err != nil {
+		return access.Caller{}, nil, fault.Unreachable("login", err)
+	}
+	verifier := provider.Verifier(&oidc.Config{
+		ClientID:             v.audience,
+		SupportedSigningAlgs: algorithms,
+		SkipExpiryCheck:      true, // checked here, with the skew
+		Now:                  v.machine,
+	})
 	token, err := verifier.Verify(oidc.ClientContext(ctx, v.client), bearer)
 	if err != nil {
 		if unreachable(err) {
-			return access.Caller{}, fault.Unreachable("login", err)
+			return access.Caller{}, nil, fault.Unreachable("login", err)
 		}
-		return access.Caller{}, ErrToken.Because(err)
+		return refused(err)
 	}
 	if now := v.machine(); now.After(token.Expiry.Add(skew)) {
-		return access.Caller{}, ErrToken.Because(errors.New("expired"))
+		return refused(errors.New("expired"))
 	} else if token.IssuedAt.After(now.Add(skew)) {
-		return access.Caller{}, ErrToken.Because(errors.New("issued in the future"))
+		return refused(errors.New("issued in the future"))
 	}
 	raw := map[string]json.RawMessage{}
 	if err := token.Claims(&raw); err != nil {
-		return access.Caller{}, ErrToken.Because(err)
+		return refused(err)
 	}
 	var notBefore float64
 	if b, ok := raw["nbf"]; ok {
 		if err := json.Unmarshal(b, &notBefore); err != nil || time.Unix(int64(notBefore), 0).After(v.machine().Add(skew)) {
-			return access.Caller{}, ErrToken.Because(errors.New("not valid yet"))
+			return refused(errors.New("not valid yet"))
 		}
 	}
 	caller, err := v.caller(raw)
 	if err != nil {
-		return access.Caller{}, ErrToken.Because(err)
+		return refused(err)
 	}
 	caller.Account = ident.Home(ident.Account, v.index, token.Issuer, token.Subject)
-	return caller, nil
+	return caller, token, nil
 }
 
-func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) {
+func (v *Verifier) discover(ctx context.Context) (*oidc.Provider, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.verifier != nil {
-		return v.verifier, nil
+	if v.provider != nil {
+		return v.provider, nil
 	}
 	if v.failure != nil && v.machine().Sub(v.failedAt) < pauseAfterFailure {
 		return nil, v.failure
@@ -140,13 +157,8 @@ func (v *Verifier) discover(ctx context.Context) (*oidc.IDTokenVerifier, error) 
 		v.failedAt = v.machine()
 		return nil, err
 	}
-	v.verifier = provider.Verifier(&oidc.Config{
-		ClientID:             v.audience,
-		SupportedSigningAlgs: algorithms,
-		SkipExpiryCheck:      true, // checked here, with the skew
-		Now:                  v.machine,
-	})
-	return v.verifier, nil
+	v.provider = provider
+	return provider, nil
 }
 
 // unreachable tells an issuer that does not answer from a token that is wrong;

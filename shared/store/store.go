@@ -38,12 +38,21 @@ type Store struct {
 // document) into digests; Master wraps the data keys.
 type Keys struct{ Index, Master [32]byte }
 
-// Open connects by the settings redis_url (redis:// or rediss://, one server),
-// or redis_addrs (comma-separated) with redis_master (Sentinel) or as a
-// Cluster, and the secrets polis-index-key, polis-master-key, redis-password.
-// It does not wait for the server.
+// Open connects by the settings of connect and the secrets polis-index-key and
+// polis-master-key. It does not wait for the server.
 func Open(env *config.Env) *Store {
 	keys := Keys{Index: env.Key("polis-index-key"), Master: env.Key("polis-master-key")}
+	rdb := connect(env)
+	if env.Err() != nil {
+		return nil
+	}
+	return New(rdb, keys)
+}
+
+// connect reads the settings redis_url (redis:// or rediss://, one server), or
+// redis_addrs (comma-separated) with redis_master (Sentinel) or as a Cluster,
+// and the secret redis-password. Nil where they are wrong.
+func connect(env *config.Env) redis.UniversalClient {
 	opt := &redis.UniversalOptions{
 		Password:      env.Secret("redis-password"),
 		DialTimeout:   time.Second,
@@ -73,7 +82,7 @@ func Open(env *config.Env) *Store {
 	if env.Err() != nil {
 		return nil
 	}
-	return New(redis.NewUniversalClient(opt), keys)
+	return redis.NewUniversalClient(opt)
 }
 
 // New makes a store over a client.

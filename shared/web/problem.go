@@ -89,6 +89,14 @@ func (e *Edge) refuse(call *Call, header http.Header, err error) handler.Respons
 	if errors.As(err, &n) {
 		header.Set("Allow", n.allow)
 	}
+	if e.Page != nil {
+		page := e.Page(call, f)
+		for name, values := range page.Header {
+			header[name] = values
+		}
+		raw, _ := page.Body.(Bytes)
+		return handler.Response{StatusCode: page.Status, Header: header, Body: raw}
+	}
 	header.Set("Content-Type", "application/problem+json; charset=utf-8")
 	body, err := marshal(p)
 	if err != nil {

@@ -62,6 +62,12 @@ type Edge struct {
 	Machine  clock.Clock
 	Log      *slog.Logger
 	Routes   []Route
+
+	// Where people read the answers in a browser: how a fault is shown to them,
+	// and in which language. Nil: a problem document, and the language that
+	// Accept-Language prefers.
+	Page    func(*Call, *fault.Error) Answer
+	English func(http.Header) bool
 }
 
 // Open makes the edge of a function from its settings.
@@ -109,6 +115,14 @@ type Call struct {
 // Segment is the part of the path that stood for a name in braces.
 func (c *Call) Segment(name string) string { return c.segments[name] }
 
+// Value tells the caller's language to what is called on the caller's behalf.
+func (c *Call) Value(key any) any {
+	if key == (fault.EnglishKey{}) {
+		return c.english
+	}
+	return c.Context.Value(key)
+}
+
 // Text chooses the caller's language.
 func (c *Call) Text(t fault.Text) string {
 	if c.english && t.EN != "" {
@@ -124,7 +138,7 @@ func (e *Edge) Handle(req handler.Request) (handler.Response, error) {
 	ctx := req.Context()
 	call := &Call{
 		Context: ctx, ID: server.CallID(ctx), Header: req.Header, Body: req.Body, Path: server.Path(ctx),
-		english: server.PrefersEnglish(req.Header.Get("Accept-Language")),
+		english: e.english(req.Header),
 	}
 	route, err := e.match(req.Method, call)
 	var answer Answer
@@ -134,6 +148,13 @@ func (e *Edge) Handle(req handler.Request) (handler.Response, error) {
 	res := e.respond(call, answer, err)
 	e.log(req.Method, route, call, res.StatusCode, e.Machine().Sub(began), err)
 	return res, nil
+}
+
+func (e *Edge) english(h http.Header) bool {
+	if e.English != nil {
+		return e.English(h)
+	}
+	return server.PrefersEnglish(h.Get("Accept-Language"))
 }
 
 func (e *Edge) run(route Route, call *Call, req handler.Request) (Answer, error) {

@@ -1,0 +1,123 @@
+package function
+
+import (
+	"time"
+
+	"polis/shared/application"
+	"polis/shared/calendar"
+	"polis/shared/consent"
+	"polis/shared/directory"
+	"polis/shared/person"
+	"polis/shared/policy"
+)
+
+// What the functions answer, as far as it is shown. The shapes are those of the
+// public face (openapi.yaml).
+
+type consentAnswer struct {
+	Operator consent.Operator
+	Name     string `json:"operator_name"`
+	Person   string
+	Status   consent.Status
+	Since    time.Time
+	Receipt  string
+	Reason   string
+}
+
+type consentList struct{ Items, History []consentAnswer }
+
+type receiptAnswer struct {
+	Consent consentAnswer
+	Version string `json:"terms_version"`
+	Subject string
+	Purpose string
+	Data    string
+	Actions string
+	Term    string
+
+	Withdrawal string
+}
+
+type applicationAnswer struct {
+	ID, Number string
+	Kind       application.Kind
+	Person     string
+	Region     string
+	ENP        person.ENP
+	Status     application.Status
+	Text       string
+	Submitted  time.Time
+	Due        time.Time
+	Overdue    bool
+	NextTry    time.Time `json:"next_try"`
+	Reasons    []struct{ Field, Code, Detail string }
+	Results    map[string]application.Result
+	Help       *struct {
+		Fund     *directory.Fund
+		Insurers []directory.Insurer
+		Offer    application.Kind
+	}
+	Timeline []struct {
+		At     time.Time
+		Status application.Status
+		Detail string
+	}
+}
+
+// Ended reports whether nobody moves any more.
+func (a applicationAnswer) Ended() bool {
+	return a.Status == application.Granted || a.Status == application.Refused
+}
+
+type applicationList struct {
+	Items []applicationAnswer
+	Next  string
+}
+
+type cardAnswer struct {
+	Person     string
+	ENP        person.ENP
+	Grouped    string `json:"enp_grouped"`
+	Name       person.Name
+	Sex        person.Sex
+	Birth      calendar.Date `json:"birth_date"`
+	Status     policy.Shown
+	Text       string
+	ValidFrom  calendar.Date `json:"valid_from"`
+	ValidUntil calendar.Date `json:"valid_until"`
+	RegionName string        `json:"region_name"`
+	Insurer    struct {
+		directory.Contact
+		Since calendar.Date
+	}
+	Clinic   *policy.Clinic
+	Warnings []string
+	AsOf     time.Time `json:"as_of"`
+}
+
+type relative struct {
+	Person string
+	Name   person.Name
+	Birth  calendar.Date `json:"birth_date"`
+}
+
+type documentAnswer struct {
+	ID, Number, Person string
+	Bytes              int
+	Created            time.Time
+}
+
+type noticeAnswer struct {
+	ID, Kind, Application, Number string
+	At                            time.Time
+	Text                          string
+	Deliveries                    []struct {
+		Channel, State, Reason string
+		At                     time.Time
+	}
+}
+
+type accessAnswer struct {
+	At        time.Time
+	Text, Who string
+}

@@ -1,0 +1,208 @@
+package function
+
+import (
+	"net/http"
+	"net/url"
+	"sync"
+
+	"polis/shared/application"
+	"polis/shared/consent"
+	"polis/shared/fault"
+	"polis/shared/web"
+)
+
+// member is one person of the family as the cabinet of the visitor has them.
+type member struct {
+	relative
+	Consents []consentAnswer    // those needed, given or not
+	Latest   *applicationAnswer // newest application to show the policy or for a first one
+	Card     *cardAnswer        // nil: not loaded
+	Fault    *fault.Error       // why the card cannot be read now
+}
+
+// step is what a member's part of a page is about: who moves next.
+type step string
+
+const (
+	giveConsent step = "consent" // the visitor: consents are missing
+	ask         step = "ask"     // the visitor: nothing was asked for yet
+	wait        step = "wait"    // the service
+	answer      step = "answer"  // the visitor: the application needs something, or was refused
+	look        step = "look"    // nobody: the card is here
+	later       step = "later"   // the service does not answer at the moment
+)
+
+// Next is a rule: a card goes before all, then what hinders it.
+func (m member) Next() step {
+	switch {
+	case len(m.Missing()) > 0:
+		return giveConsent
+	case m.Card != nil:
+		return look
+	case m.Fault != nil:
+		return later
+	case m.Latest == nil || m.Latest.Status == application.Granted:
+		return ask // granted, but revoked since: there is no card of it any more
+	case m.Latest.Status == application.NeedsPerson || m.Latest.Status == application.Refused:
+		return answer
+	}
+	return wait
+}
+
+// Missing are the consents still to give.
+func (m member) Missing() []consentAnswer {
+	var missing []consentAnswer
+	for _, c := range m.Consents {
+		if c.Status != consent.Granted {
+			missing = append(missing, c)
+		}
+	}
+	return missing
+}
+
+func (m member) Self() bool { return m.Person == consent.Self }
+
+// Wording of one of the member's consents.
+func (m member) Wording(c consentAnswer) consent.Wording { return consent.Terms(c.Operator) }
+
+// overview is the visitor's family with all that their pages need at first.
+type overview struct {
+	Members  []member
+	Consents consentList
+	// The register does not answer, so that children may be missing.
+	Incomplete *fault.Error
+}
+
+// family asks several functions at once. What only concerns children does not
+// keep the visitor from their own.
+func (v *visit) family() (overview, error) {
+	var o overview
+	var relatives struct{ Items []relative }
+	var applications applicationList
+	var errs [3]error
+	var calls sync.WaitGroup
+	calls.Go(func() { errs[0] = v.ask(http.MethodGet, "/consent-toggle", nil, &o.Consents) })
+	calls.Go(func() { errs[1] = v.ask(http.MethodGet, "/policy-request?limit=50", nil, &applications) })
+	calls.Go(func() { errs[2] = v.ask(http.MethodGet, "/policy-card/family", nil, &relatives) })
+	calls.Wait()
+	if errs[0] != nil {
+		return o, errs[0]
+	}
+	if errs[1] != nil {
+		return o, errs[1]
+	}
+	switch {
+	case fault.HasKind(errs[2], fault.Unavailable):
+		o.Incomplete = fault.From(errs[2])
+		relatives.Items = []relative{{Person: consent.Self, Name: v.Who.Name}}
+	case errs[2] != nil:
+		return o, errs[2]
+	}
+	o.Members = make([]member, len(relatives.Items))
+	for i, r := range relatives.Items {
+		m := &o.Members[i]
+		m.relative, m.Consents = r, needed(o.Consents, r.Person)
+		for k, a := range applications.Items {
+			if a.Person == r.Person {
+				m.Latest = &applications.Items[k]
+				break
+			}
+		}
+		if len(m.Missing()) > 0 {
+			continue
+		}
+		calls.Go(func() {
+			card, err := v.cardOf(m.Person)
+			switch {
+			case err == nil:
+				m.Card = &card
+			case !fault.HasKind(err, fault.NotFound) && !fault.HasKind(err, fault.Forbidden):
+				m.Fault = fault.From(err)
+			}
+		})
+	}
+	calls.Wait()
+	return o, nil
+}
+
+// needed lists the consents that a person's policy needs, given or not.
+func needed(have consentList, who string) []consentAnswer {
+	var all []consentAnswer
+	for _, op := range consent.Needed(who) {
+		c := consentAnswer{Operator: op, Person: who, Status: consent.None}
+		for _, h := range have.Items {
+			if h.Operator == op && h.Person == who {
+				c = h
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+func (v *visit) cardOf(who string) (card cardAnswer, err error) {
+	err = v.ask(http.MethodGet, "/policy-card?"+url.Values{"person": {who}}.Encode(), nil, &card)
+	return card, err
+}
+
+// name finds what a member of the family is called; "" where it is not known.
+func (o overview) name(who string) string {
+	for _, m := range o.Members {
+		if m.Person == who {
+			return m.Name.Full()
+		}
+	}
+	return ""
+}
+
+var homeTitle = fault.Text{RU: "Мой полис", EN: "My policy"}
+
+// home shows what needs the visitor now, first.
+func (p *portal) home(v *visit) (web.Answer, error) {
+	switch {
+	case v.Who == nil:
+		return v.show("welcome", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, nil)
+	case !v.Who.Confirmed:
+		return v.to("/confirm")
+	case v.Who.Role != "citizen":
+		return v.show("staff", fault.Text{RU: "Рабочее место", EN: "Workplace"}, nil)
+	}
+	o, err := v.family()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return v.show("home", homeTitle, o)
+}
+
+func (p *portal) howToConfirm(v *visit) (web.Answer, error) {
+	return v.show("confirm", fault.Text{RU: "Подтвердите учётную запись", EN: "Confirm your account"}, nil)
+}
+
+func (p *portal) offline(v *visit) (web.Answer, error) {
+	return v.show("offline", fault.Text{RU: "Нет связи", EN: "No connection"}, nil)
+}
+
+// card shows one person's policy, large.
+func (p *portal) card(v *visit) (web.Answer, error) {
+	o, err := v.family()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	who := v.Query.Get("person")
+	if who == "" {
+		who = consent.Self
+	}
+	for _, m := range o.Members {
+		if m.Person == who && m.Card != nil {
+			return v.show("card", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, m)
+		}
+		if m.Person == who {
+			return v.to("/#" + who) // what hinders it stands there
+		}
+	}
+	return web.Answer{}, errNobody
+}
+
+var errNobody = fault.New(fault.NotFound, "person_not_found",
+	"Этого человека нет среди вас и ваших детей до 18 лет.",
+	"This person is neither you nor a child of yours under 18.")

@@ -1,0 +1,273 @@
+package function
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"polis/shared/access"
+	"polis/shared/fault"
+	"polis/shared/gateway"
+	"polis/shared/identity"
+	"polis/shared/person"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// visit is one request of a browser.
+type visit struct {
+	*web.Call
+	*portal
+	Who  *visitor // nil: nobody has logged in
+	Form url.Values
+}
+
+// visitor is what a session remembers of who logged in.
+type visitor struct {
+	Account   string // of the portal's own making
+	Token     string
+	IDToken   string
+	Name      person.Name
+	Role      access.Role
+	Confirmed bool
+	Email     string
+}
+
+// How long a browser is remembered without a request, and how long the way
+// through the login may take.
+const (
+	idle    = 30 * time.Minute
+	attempt = 15 * time.Minute
+)
+
+// held is what is remembered of a browser on its way through the login.
+type held struct {
+	identity.Attempt
+	To string // the page that it wanted
+}
+
+var errCrossed = fault.New(fault.Forbidden, "cross_origin",
+	"Запрос пришёл с другого сайта и не выполнен. Откройте страницу здесь и повторите.",
+	"The request came from another site and was not carried out. Open the page here and try again.")
+
+// visit serves a page that anybody may see.
+func (p *portal) visit(do func(*visit) (web.Answer, error)) func(*web.Call) (web.Answer, error) {
+	return func(c *web.Call) (web.Answer, error) {
+		v := &visit{Call: c, portal: p}
+		if err := v.remember(); err != nil {
+			return web.Answer{}, err
+		}
+		answer, err := do(v)
+		if v.Who != nil && fault.HasKind(err, fault.Unauthenticated) {
+			// The functions no longer take the token: so the session is over.
+			v.Who = nil
+			return v.toLogin()
+		}
+		return answer, err
+	}
+}
+
+// remember finds out who it is.
+func (v *visit) remember() error {
+	found, ok, err := v.sessions.Read(v, cookie(v.Header, v.sessionCookie()), idle, v.machine())
+	if err != nil || !ok {
+		return err
+	}
+	v.Who = &visitor{}
+	return json.Unmarshal(found.Content, v.Who)
+}
+
+// citizen serves a page of somebody who has logged in with a confirmed account;
+// anybody else is led there.
+func (p *portal) citizen(do func(*visit) (web.Answer, error)) func(*web.Call) (web.Answer, error) {
+	return p.visit(func(v *visit) (web.Answer, error) {
+		switch {
+		case v.Who == nil:
+			return v.toLogin()
+		case v.Who.Role != access.Citizen:
+			return web.Answer{}, access.ErrNotAllowed
+		case !v.Who.Confirmed:
+			return v.to("/confirm")
+		}
+		return do(v)
+	})
+}
+
+// posted takes a form of somebody who has logged in, from the portal's own
+// pages alone.
+func (p *portal) posted(do func(*visit) (web.Answer, error)) func(*web.Call) (web.Answer, error) {
+	return p.visit(func(v *visit) (web.Answer, error) {
+		if err := v.read(); err != nil {
+			return web.Answer{}, err
+		}
+		if v.Who == nil {
+			return v.toLogin()
+		}
+		return do(v)
+	})
+}
+
+// read reads a form that came from the portal's own pages.
+func (v *visit) read() (err error) {
+	request := &http.Request{Method: http.MethodPost, Header: v.Header, URL: &url.URL{Path: v.Path}}
+	if err := v.crossed.Check(request); err != nil {
+		return errCrossed.Because(err)
+	}
+	if v.Form, err = url.ParseQuery(string(v.Body)); err != nil {
+		return fault.New(fault.Malformed, "malformed_form", "Форма не читается.", "The form is not readable.").Because(err)
+	}
+	return nil
+}
+
+// ask calls a function in the visitor's name and reads its answer into out.
+func (v *visit) ask(method, target string, body, out any) error {
+	answer, err := v.functions.Ask(v, gateway.Asked{
+		Method: method, Target: target, Body: body, Key: v.Form.Get("key"), Token: v.Who.Token, English: fault.English(v), CallID: v.ID,
+	})
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(answer.Body, out)
+}
+
+// to sends the browser to another page of the portal, which it gets by GET.
+func (v *visit) to(path string) (web.Answer, error) { return seeOther(root + path), nil }
+
+func seeOther(address string) web.Answer {
+	return web.Answer{Status: http.StatusSeeOther, Body: web.Bytes(nil), Header: http.Header{"Location": {address}}}
+}
+
+// toLogin sends the browser to the login, and to where it is now afterwards. A
+// form is not sent again by itself: its page is shown.
+func (v *visit) toLogin() (web.Answer, error) {
+	to := v.Path
+	if v.Form == nil && len(v.Query) > 0 {
+		to += "?" + v.Query.Encode()
+	}
+	answer, err := v.to("/login?" + url.Values{"to": {to}}.Encode())
+	answer.Header.Add("Set-Cookie", v.set(v.sessionCookie(), "", 0))
+	return answer, err
+}
+
+// begin sends the browser to the state login.
+func (p *portal) begin(c *web.Call) (web.Answer, error) {
+	address, a, err := p.login.Begin(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	token, err := p.sessions.Hold(c, held{a, c.Query.Get("to")}, attempt)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	answer := seeOther(address)
+	answer.Header.Add("Set-Cookie", p.set(p.attemptCookie(), token, attempt))
+	return answer, nil
+}
+
+// finish makes a new session, whatever the browser held before, and leads to
+// the page that was wanted. That is a path below root: no query can lead to
+// another site.
+func (p *portal) finish(c *web.Call) (web.Answer, error) {
+	var began held
+	found, err := p.sessions.Take(c, cookie(c.Header, p.attemptCookie()), &began)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if !found {
+		return web.Answer{}, identity.ErrLogin
+	}
+	who, err := p.login.Finish(c, began.Attempt, c.Query)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	content, err := json.Marshal(visitor{
+		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
+		Name: who.Person.Name, Role: who.Role, Confirmed: who.Confirmed, Email: who.Email,
+	})
+	if err != nil {
+		return web.Answer{}, err
+	}
+	token, err := p.sessions.Begin(c, store.Session{Account: who.Account, Content: content}, idle, who.Until)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	answer := seeOther(root + local(began.To))
+	answer.Header.Add("Set-Cookie", p.set(p.sessionCookie(), token, 0))
+	answer.Header.Add("Set-Cookie", p.set(p.attemptCookie(), "", 0))
+	return answer, nil
+}
+
+// local is a path below root, "/" for anything else. A backslash is a slash to
+// browsers.
+func local(path string) string {
+	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "\\\r\n") || strings.HasPrefix(path, "/login") || strings.Contains(path, "..") {
+		return "/"
+	}
+	return path
+}
+
+// logout ends every session of the account, here and at the issuer.
+func (p *portal) logout(v *visit) (web.Answer, error) {
+	if err := p.sessions.End(v, v.Who.Account); err != nil {
+		return web.Answer{}, err
+	}
+	answer := seeOther(p.login.End(v, v.Who.IDToken))
+	answer.Header.Add("Set-Cookie", p.set(p.sessionCookie(), "", 0))
+	return answer, nil
+}
+
+// language chooses one, for those logged in and those not.
+func (p *portal) language(c *web.Call) (web.Answer, error) {
+	v := &visit{Call: c, portal: p}
+	if err := v.read(); err != nil {
+		return web.Answer{}, err
+	}
+	chosen := "ru"
+	if v.Form.Get("language") == "en" {
+		chosen = "en"
+	}
+	answer := seeOther(root + local(v.Form.Get("to")))
+	answer.Header.Add("Set-Cookie", p.set(languageCookie, chosen, 365*24*time.Hour))
+	return answer, nil
+}
+
+// english: Russian comes first, English is a choice.
+func english(h http.Header) bool { return cookie(h, languageCookie) == "en" }
+
+// The cookies. A browser keeps the prefix's promise: such a cookie came by
+// https from this site.
+const languageCookie = "polis-language"
+
+func (p *portal) sessionCookie() string { return p.prefix() + "polis-session" }
+func (p *portal) attemptCookie() string { return p.prefix() + "polis-login" }
+
+func (p *portal) prefix() string {
+	if p.secure {
+		return "__Secure-"
+	}
+	return ""
+}
+
+func cookie(h http.Header, name string) string {
+	c, err := (&http.Request{Header: h}).Cookie(name)
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// set writes a cookie for the portal's pages alone; an empty value takes it
+// away, and without an age it ends with the browser. Lax lets it come along
+// from the login's site back to here.
+func (p *portal) set(name, value string, age time.Duration) string {
+	c := http.Cookie{
+		Name: name, Value: value, Path: root, MaxAge: int(age.Seconds()),
+		HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode,
+	}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	return c.String()
+}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -193,28 +194,24 @@ func (f *flow) login(w http.ResponseWriter, r *http.Request) {
 	redirect(w, r, f.client.RedirectURI, url.Values{"code": {code}})
 }
 
-// grant keeps g for the one who brings the code, and forgets those that nobody
-// brought in time.
+// grant keeps g for the one who brings the code.
 func (f *flow) grant(g grant) (code string) {
 	code = rand.Text()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for code, old := range f.grants {
-		if g.at.Sub(old.at) >= codeLifetime {
-			delete(f.grants, code)
-		}
-	}
 	f.grants[code] = g
 	return code
 }
 
-// redeem gives a code's grant once, whatever comes of it.
+// redeem gives a code's grant once, whatever comes of it. Those that nobody
+// brought in time are forgotten.
 func (f *flow) redeem(code string) (grant, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	maps.DeleteFunc(f.grants, func(_ string, g grant) bool { return time.Since(g.at) >= codeLifetime })
 	g, ok := f.grants[code]
 	delete(f.grants, code)
-	return g, ok && time.Since(g.at) < codeLifetime
+	return g, ok
 }
 
 // token exchanges a code. It is called by the client, not by a browser.

@@ -289,7 +289,7 @@ func newLogin(t *testing.T) login {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := &http.Server{Handler: i.Handler()}
+	served := &http.Server{Handler: i.Handler(issuer.Client{})}
 	var serving sync.WaitGroup
 	serving.Go(func() { served.Serve(listener) }) // ends with Shutdown
 	t.Cleanup(func() {

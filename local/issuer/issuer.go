@@ -1,5 +1,6 @@
 // Package issuer is an OpenID Connect issuer for test persons. It vouches for
-// anybody that it is asked to: it must never be reachable from another machine.
+// anybody that it is asked to, and its login page asks for no password: it must
+// never be reachable from another machine.
 package issuer
 
 import (
@@ -22,7 +23,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Audience of every token.
+// Audience of the tokens that the functions take.
 const Audience = "polis"
 
 // Lifetime of a token by the machine's clock.
@@ -70,13 +71,17 @@ type Flaw struct {
 
 // Token vouches for the claims, which need "sub".
 func (i *Issuer) Token(claims map[string]any, flaw Flaw) (string, error) {
+	return i.sign(claims, orElse(flaw.Audience, Audience), flaw)
+}
+
+func (i *Issuer) sign(claims map[string]any, audience string, flaw Flaw) (string, error) {
 	issued := time.Now()
 	if flaw.Expired {
 		issued = issued.Add(-2 * Lifetime)
 	}
 	claims = maps.Clone(claims)
 	claims["iss"] = orElse(flaw.Issuer, i.url)
-	claims["aud"] = orElse(flaw.Audience, Audience)
+	claims["aud"] = audience
 	claims["iat"] = issued.Unix()
 	claims["exp"] = issued.Add(Lifetime).Unix()
 	payload, err := json.Marshal(claims)
@@ -101,18 +106,36 @@ func orElse(value, fallback string) string {
 	return fallback
 }
 
-// Handler serves discovery and the key below the path of the issuer's url.
-func (i *Issuer) Handler() http.Handler {
+// Handler serves discovery, the key, and the client's logins below the path of
+// the issuer's url.
+func (i *Issuer) Handler(client Client) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", answer(map[string]any{
 		"issuer":                                i.url,
+		"authorization_endpoint":                i.url + "/authorize",
+		"token_endpoint":                        i.url + "/token",
+		"end_session_endpoint":                  i.url + "/logout",
 		"jwks_uri":                              i.url + "/keys",
+		"scopes_supported":                      []string{"openid"},
 		"response_types_supported":              []string{"code"},
+		"response_modes_supported":              []string{"query"},
+		"grant_types_supported":                 []string{"authorization_code"},
+		"code_challenge_methods_supported":      []string{"S256"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_basic", "client_secret_post"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{string(jose.ES256)},
+		"claims_supported":                      []string{"iss", "sub", "aud", "iat", "exp", "nonce", "auth_time", "at_hash"},
+		"request_uri_parameter_supported":       false,
+		"ui_locales_supported":                  []string{"ru"},
 	}))
 	mux.HandleFunc("GET /keys", answer(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{i.key.Public()}}))
-	return mux
+	f := &flow{issuer: i, client: client, grants: map[string]grant{}}
+	mux.HandleFunc("GET /authorize", f.asked(f.showLogin))
+	mux.HandleFunc("POST /authorize", f.asked(f.login))
+	mux.HandleFunc("POST /token", f.token)
+	mux.HandleFunc("GET /logout", f.logout)
+	// No other site may press the buttons of the login page.
+	return http.NewCrossOriginProtection().Handler(mux)
 }
 
 func answer(document any) http.HandlerFunc {

@@ -25,7 +25,7 @@ func TestTokensAreTakenOrRefusedByAStrangersVerifier(t *testing.T) {
 		return i
 	}
 	ours := open()
-	mux.Handle("/oidc/", http.StripPrefix("/oidc", ours.Handler()))
+	mux.Handle("/oidc/", http.StripPrefix("/oidc", ours.Handler(issuer.Client{})))
 	ctx := context.Background()
 	provider, err := oidc.NewProvider(ctx, server.URL+"/oidc")
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 type Persona struct {
 	Name  string // by which token and the login page know the persona
 	Case  string // what it stands for
+	About string // the same in Russian, for the login page
 	Human Human
 
 	Confirmed bool     // account confirmed in person
@@ -93,6 +94,7 @@ var sonOfBoth = Child{
 var all = []Persona{
 	{
 		Name: "insured", Case: "confirmed, in the register, insured in region 26, no consent yet",
+		About: "Застрахован в Ставропольском крае, согласий ещё не давал",
 		Human: Human{
 			Subject: "1000541201", Family: "Ковалёв", Given: "Андрей", Patronymic: "Сергеевич", Male: true, Birth: "1985-03-12",
 			SNILS: "112-233-445 95", Citizenship: "RUS", Document: passport("4512", "123456"),
@@ -103,6 +105,7 @@ var all = []Persona{
 	},
 	{
 		Name: "unconfirmed", Case: "simplified account, in the register",
+		About: "Упрощённая учётная запись: личность не подтверждена",
 		Human: Human{
 			Subject: "1000541202", Family: "Лисицына", Given: "Вера", Patronymic: "Олеговна", Birth: "1992-07-04",
 			SNILS: "118-402-735 36", Citizenship: "RUS", Document: passport("0712", "480216"),
@@ -113,6 +116,7 @@ var all = []Persona{
 	},
 	{
 		Name: "mother", Case: "confirmed, parent of one child whose insurer is the fund",
+		About: "Мать ребёнка, которого страхует территориальный фонд",
 		Human: Human{
 			Subject: "1000541203", Family: "Гончарова", Given: "Елена", Patronymic: "Дмитриевна", Birth: "1990-05-23",
 			SNILS: "124-615-908 48", Citizenship: "RUS", Document: passport("0715", "302871"),
@@ -123,6 +127,7 @@ var all = []Persona{
 	},
 	{
 		Name: "father", Case: "confirmed, parent of the same child",
+		About: "Отец того же ребёнка",
 		Human: Human{
 			Subject: "1000541204", Family: "Гончаров", Given: "Игорь", Patronymic: "Валерьевич", Male: true, Birth: "1988-11-30",
 			SNILS: "131-770-462 42", Citizenship: "RUS", Document: passport("0709", "655013"),
@@ -133,6 +138,7 @@ var all = []Persona{
 	},
 	{
 		Name: "newcomer", Case: "confirmed, not in the register",
+		About: "В регистре застрахованных её ещё нет",
 		Human: Human{
 			Subject: "1000541205", Family: "Берёзкина", Given: "Анна", Patronymic: "Павловна", Birth: "1996-02-17",
 			SNILS: "145-208-396 52", Citizenship: "RUS", Document: passport("0716", "917340"),
@@ -142,6 +148,7 @@ var all = []Persona{
 	},
 	{
 		Name: "migrant", Case: "confirmed, citizen of Armenia (EAEU) working on a contract, not in the register",
+		About: "Гражданин Армении (ЕАЭС), работает по трудовому договору, полиса ещё нет",
 		Human: Human{
 			Subject: "1000541206", Family: "Саркисян", Given: "Арам", Male: true, Birth: "1991-08-08",
 			SNILS: "176-549-023 99", Citizenship: "ARM", Document: Document{9, "AU", "0562913"},
@@ -151,6 +158,7 @@ var all = []Persona{
 	},
 	{
 		Name: "serviceman", Case: "confirmed, policy suspended for military service",
+		About: "Полис приостановлен на время военной службы",
 		Human: Human{
 			Subject: "1000541207", Family: "Дорохов", Given: "Максим", Patronymic: "Ильич", Male: true, Birth: "2003-04-15",
 			SNILS: "152-963-417 79", Citizenship: "RUS", Document: passport("0723", "118562"),
@@ -161,6 +169,7 @@ var all = []Persona{
 	},
 	{
 		Name: "staff", Case: "reviewer of the insurer of insured (26002)",
+		About: "Рассматривает заявления в страховой компании, где застрахован Ковалёв (26002)",
 		Human: Human{
 			Subject: "1000541211", Family: "Мельникова", Given: "Ольга", Patronymic: "Юрьевна", Birth: "1983-06-21",
 			SNILS: "103-918-264 42", Citizenship: "RUS", Email: "melnikova@example.org",
@@ -169,6 +178,7 @@ var all = []Persona{
 	},
 	{
 		Name: "rival", Case: "reviewer of another insurer (26005)",
+		About: "Рассматривает заявления в другой страховой компании (26005)",
 		Human: Human{
 			Subject: "1000541212", Family: "Тарасов", Given: "Виктор", Patronymic: "Львович", Male: true, Birth: "1979-01-09",
 			SNILS: "107-425-839 50", Citizenship: "RUS", Email: "tarasov@example.org",
@@ -177,6 +187,7 @@ var all = []Persona{
 	},
 	{
 		Name: "fund", Case: "reviewer of the territorial fund",
+		About: "Рассматривает заявления в территориальном фонде",
 		Human: Human{
 			Subject: "1000541213", Family: "Назарова", Given: "Ирина", Patronymic: "Борисовна", Birth: "1976-10-28",
 			SNILS: "101-683-957 47", Citizenship: "RUS", Email: "nazarova@example.org",
@@ -185,26 +196,31 @@ var all = []Persona{
 	},
 	{
 		Name: "clinic", Case: "registration desk of a clinic (260001)",
+		About:     "Регистратура поликлиники (260001)",
 		Human:     Human{Subject: "1000541221"},
 		Confirmed: true, Roles: []string{"clinic"}, Unit: Unit{Clinic: "260001"},
 	},
 	{
 		Name: "zags", Case: "civil registry, reports births, names and deaths",
+		About:     "ЗАГС: сообщает о рождении, перемене имени и смерти",
 		Human:     Human{Subject: "1000541222"},
 		Confirmed: true, Roles: []string{"source"}, Unit: Unit{Source: "zags"},
 	},
 	{
 		Name: "commissariat", Case: "military commissariat, reports service",
+		About:     "Военкомат: сообщает о военной службе",
 		Human:     Human{Subject: "1000541223"},
 		Confirmed: true, Roles: []string{"source"}, Unit: Unit{Source: "commissariat"},
 	},
 	{
 		Name: "operator", Case: "runs this installation: imports, queues, dead letters",
+		About:     "Оператор: загружает регистр, следит за очередями и недоставленным",
 		Human:     Human{Subject: "1000541224"},
 		Confirmed: true, Roles: []string{"operator"},
 	},
 	{
 		Name: "auditor", Case: "reads and verifies the audit trail",
+		About:     "Аудитор: читает и проверяет журнал доступа",
 		Human:     Human{Subject: "1000541225"},
 		Confirmed: true, Roles: []string{"auditor"},
 	},

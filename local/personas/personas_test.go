@@ -73,6 +73,9 @@ func TestThePersonasThatOthersRelyOnAreThere(t *testing.T) {
 	var names []string
 	for _, p := range personas.All() {
 		names = append(names, p.Name)
+		if p.Case == "" || p.About == "" {
+			t.Errorf("%s: nobody is told what it stands for", p.Name)
+		}
 	}
 	want := []string{"insured", "unconfirmed", "mother", "father", "newcomer", "migrant", "serviceman",
 		"staff", "rival", "fund", "clinic", "zags", "commissariat", "operator", "auditor"}

@@ -22,7 +22,7 @@ const controlHeader = "X-Polis-Local"
 // handler routes by hand: a ServeMux would redirect the "//" and ".." that a
 // function may have to see.
 func (i *Instance) handler(g *gateway) http.Handler {
-	login := http.StripPrefix("/oidc", i.issuer.Handler())
+	login := http.StripPrefix("/oidc", i.issuer.Handler(i.client))
 	system, inbox := i.system(), i.inbox.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch path := r.URL.Path; {
@@ -31,7 +31,7 @@ func (i *Instance) handler(g *gateway) http.Handler {
 		case strings.HasPrefix(path, "/async-function/"):
 			g.callLater(w, r)
 		case strings.HasPrefix(path, "/oidc/"):
-			login.ServeHTTP(w, r)
+			forThisMachine(login, w, r)
 		case strings.HasPrefix(path, "/system/"):
 			forThisMachine(system, w, r)
 		case path == "/inbox" || strings.HasPrefix(path, "/inbox/"):

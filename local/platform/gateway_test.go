@@ -483,6 +483,27 @@ func TestCommandsAreTakenFromThisMachinesShellOnly(t *testing.T) {
 	}
 }
 
+func TestTheLoginIsForThisMachineOnly(t *testing.T) {
+	b := newBench(t, nil)
+	for host, want := range map[string]int{"": http.StatusOK, "localhost:8080": http.StatusOK, "evil.example": http.StatusForbidden} {
+		for _, path := range []string{"/oidc/.well-known/openid-configuration", "/oidc/keys", "/oidc/logout"} {
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Host = host
+			response, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.StatusCode != want {
+				t.Errorf("%s under the name %q: %d, want %d", path, host, response.StatusCode, want)
+			}
+		}
+	}
+}
+
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	over := time.After(30 * time.Second)

@@ -94,6 +94,7 @@ type Instance struct {
 	redisURL  string // without the password
 	s3        stores.S3
 	issuer    *issuer.Issuer
+	client    issuer.Client // the portal, at the login
 	inbox     *inbox.Inbox
 	lawClock  LawClock
 	stores    map[string]*process  // that were started here
@@ -233,6 +234,9 @@ func (i *Instance) listen(context.Context) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	portal := i.base + "/function/portal/"
+	i.client = issuer.Client{ID: "polis-portal", RedirectURI: portal + "login/callback", LogoutURI: portal}
+	i.client.Secret, _ = i.secrets.get("portal-client-secret")
 	smsToken, _ := i.secrets.get("sms-token")
 	if i.inbox, err = inbox.Open(smsToken); err != nil {
 		return errors.Join(err, listener.Close())
@@ -434,21 +438,22 @@ func (i *Instance) launch(d types.FunctionDeployment, instance string) (launch, 
 		settings = map[string]string{}
 	}
 	maps.Copy(settings, map[string]string{
-		"listen_host":   host,
-		"port":          port,
-		"metrics_port":  "0",
-		"lock_path":     filepath.Join(i.ownDir(instance), "lock"),
-		"secret_dir":    secretDir,
-		"redis_url":     i.redisURL,
-		"s3_endpoint":   scheme + "://" + i.s3.Endpoint,
-		"s3_bucket":     Bucket,
-		"oidc_issuer":   i.base + "/oidc",
-		"oidc_audience": issuer.Audience,
-		"gateway_url":   i.base,
-		"public_url":    i.base,
-		"smtp_url":      "smtp://" + i.inbox.SMTPAddr(),
-		"smtp_tls":      "none",
-		"sms_url":       i.base + "/inbox/sms",
+		"listen_host":    host,
+		"port":           port,
+		"metrics_port":   "0",
+		"lock_path":      filepath.Join(i.ownDir(instance), "lock"),
+		"secret_dir":     secretDir,
+		"redis_url":      i.redisURL,
+		"s3_endpoint":    scheme + "://" + i.s3.Endpoint,
+		"s3_bucket":      Bucket,
+		"oidc_issuer":    i.base + "/oidc",
+		"oidc_audience":  issuer.Audience,
+		"oidc_client_id": i.client.ID,
+		"gateway_url":    i.base,
+		"public_url":     i.base,
+		"smtp_url":       "smtp://" + i.inbox.SMTPAddr(),
+		"smtp_tls":       "none",
+		"sms_url":        i.base + "/inbox/sms",
 	})
 	env := inherited()
 	for key, value := range settings {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/smtp"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -92,6 +93,7 @@ func (p probeFunction) Handle(req handler.Request) (handler.Response, error) {
 		PID: os.Getpid(), Law: p.env.Law(), Secrets: mounted,
 		Env: map[string]string{"own": os.Getenv("own"), "redis_url": os.Getenv("redis_url"), "listen_host": os.Getenv("listen_host"), "LEAK": os.Getenv("LEAK"),
 			"smtp_url": os.Getenv("smtp_url"), "sms_url": os.Getenv("sms_url"),
+			"oidc_issuer": os.Getenv("oidc_issuer"), "oidc_client_id": os.Getenv("oidc_client_id"), "public_url": os.Getenv("public_url"),
 		},
 	})
 	return handler.Response{Body: body}, err
@@ -230,6 +232,30 @@ func testInstance(t *testing.T, i *Instance) {
 		}
 		if _, page := send(t, http.MethodGet, i.BaseURL()+"/inbox", ""); !strings.Contains(page, "maria@example.org") {
 			t.Errorf("the page is\n%s", page)
+		}
+	})
+
+	t.Run("the portal is known to the login by its settings and its secret", func(t *testing.T) {
+		env := ask(t, i).Env
+		login, portal := env["oidc_issuer"], env["public_url"]+"/function/portal/"
+		asked := url.Values{
+			"client_id": {env["oidc_client_id"]}, "redirect_uri": {portal + "login/callback"}, "response_type": {"code"}, "scope": {"openid"},
+			"state": {"s"}, "nonce": {"n"}, "code_challenge": {strings.Repeat("a", 43)}, "code_challenge_method": {"S256"},
+		}
+		if response, page := send(t, http.MethodGet, login+"/authorize?"+asked.Encode(), ""); response.StatusCode != http.StatusOK || !strings.Contains(page, "Ковалёв") {
+			t.Errorf("%d\n%s", response.StatusCode, page)
+		}
+		secret, _ := i.secrets.get("portal-client-secret")
+		exchange := url.Values{
+			"grant_type": {"authorization_code"}, "code": {"unknown"}, "code_verifier": {"v"}, "redirect_uri": asked["redirect_uri"],
+			"client_id": asked["client_id"], "client_secret": {secret},
+		}
+		if response, body := send(t, http.MethodPost, login+"/token", exchange.Encode(), "Content-Type", "application/x-www-form-urlencoded"); !strings.Contains(body, "invalid_grant") {
+			t.Errorf("%d %s", response.StatusCode, body)
+		}
+		away := url.Values{"client_id": asked["client_id"], "post_logout_redirect_uri": {portal}}
+		if response, _ := send(t, http.MethodGet, login+"/logout?"+away.Encode(), ""); response.Header.Get("Location") != portal {
+			t.Errorf("logging out: %d to %q", response.StatusCode, response.Header.Get("Location"))
 		}
 	})
 

@@ -24,15 +24,17 @@ type secrets struct {
 
 // The secrets that an instance makes for itself and keeps.
 var secretMakers = map[string]func() string{
-	"polis-master-key": randomKey,
-	"polis-index-key":  randomKey,
-	"polis-call-key":   randomKey,
-	"audit-key":        randomKey,
-	"redis-password":   rand.Text,
-	"s3-access-key":    rand.Text,
-	"s3-secret-key":    rand.Text,
-	"sms-token":        rand.Text,
-	"smtp-password":    rand.Text,
+	"polis-master-key":     randomKey,
+	"polis-index-key":      randomKey,
+	"polis-call-key":       randomKey,
+	"audit-key":            randomKey,
+	"portal-session-key":   randomKey,
+	"portal-client-secret": rand.Text,
+	"redis-password":       rand.Text,
+	"s3-access-key":        rand.Text,
+	"s3-secret-key":        rand.Text,
+	"sms-token":            rand.Text,
+	"smtp-password":        rand.Text,
 }
 
 func randomKey() string {

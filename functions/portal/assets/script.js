@@ -1,0 +1,58 @@
+// What makes the pages quicker to use. Each works without it.
+'use strict';
+
+// A form is sent once, however often its button is pressed.
+addEventListener('submit', e => {
+  const form = e.target;
+  if (!form.matches('[data-once]')) return;
+  if (form.dataset.sent) { e.preventDefault(); return; }
+  form.dataset.sent = '1';
+  for (const b of form.querySelectorAll('button')) b.setAttribute('aria-disabled', 'true');
+});
+
+// A page that the back button brings back may send its forms again.
+addEventListener('pageshow', e => {
+  if (!e.persisted) return;
+  for (const form of document.querySelectorAll('[data-sent]')) {
+    delete form.dataset.sent;
+    for (const b of form.querySelectorAll('button')) b.removeAttribute('aria-disabled');
+  }
+});
+
+// The progress of an application, while somebody looks at it.
+async function follow() {
+  const quick = 700, slow = 10000, patience = 10 * 60 * 1000, began = Date.now();
+  let live;
+  while ((live = document.querySelector('#live[data-live]'))) {
+    await new Promise(done => setTimeout(done, Date.now() - began < patience ? quick : slow));
+    if (document.hidden) continue;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: 'text/html' }, redirect: 'manual' });
+      if (answer.type === 'opaqueredirect') { location.reload(); return; }
+      if (!answer.ok) continue;
+      const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('live');
+      if (!fresh) { location.reload(); return; }
+      if (fresh.textContent !== live.textContent) live.replaceWith(fresh);
+    } catch { /* no network for the moment: the next try will tell */ }
+  }
+}
+follow();
+
+// The number is copied without its spaces.
+for (const b of document.querySelectorAll('[data-copy]')) {
+  if (!navigator.clipboard) break;
+  b.hidden = false;
+  b.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(b.dataset.copy);
+    const was = b.textContent;
+    b.textContent = document.documentElement.lang === 'en' ? 'Copied' : 'Скопировано';
+    b.setAttribute('aria-live', 'polite');
+    setTimeout(() => { b.textContent = was; }, 2000);
+  });
+}
+
+// After a refused form, what is wrong is read first.
+document.getElementById('refusal')?.focus();
+
+const root = document.body.dataset.root;
+navigator.serviceWorker?.register(root + '/worker.js', { scope: root + '/' }).catch(() => {});

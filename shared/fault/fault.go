@@ -4,6 +4,7 @@
 package fault
 
 import (
+	"context"
 	"errors"
 	"time"
 )
@@ -30,6 +31,17 @@ const (
 // Text is one message in the two languages of the service. Both are shown to
 // people: plain, without internals, without personal data.
 type Text struct{ RU, EN string }
+
+// EnglishKey finds in the context of a call whether its caller prefers English,
+// a bool.
+type EnglishKey struct{}
+
+// English reports whether the caller of a call prefers English to Russian.
+// Outside of a call nobody does.
+func English(ctx context.Context) bool {
+	english, _ := ctx.Value(EnglishKey{}).(bool)
+	return english
+}
 
 // Field names one wrong field of the request by its JSON path.
 type Field struct {

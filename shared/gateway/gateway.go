@@ -47,8 +47,9 @@ func Open(env *config.Env, function string) *Client {
 
 // Call posts a signed request to another function ("/insured-registry/find")
 // and reads its answer into out. A problem document of the function comes back
-// as its fault. No answer, or a 5xx, is Unavailable under the called function's
-// name: it says nothing about what was asked.
+// as its fault, in the language of the caller for whom ctx is. No answer, or a
+// 5xx, is Unavailable under the called function's name: it says nothing about
+// what was asked.
 func (c *Client) Call(ctx context.Context, callID, target string, in, out any) error {
 	name, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "/")
 	part := strings.ReplaceAll(name, "-", "_")
@@ -68,16 +69,37 @@ func (c *Client) Call(ctx context.Context, callID, target string, in, out any) e
 	if res.StatusCode < 300 {
 		return json.Unmarshal(answer, out)
 	}
-	var problem struct{ Code, Detail string }
-	if res.StatusCode >= 500 || json.Unmarshal(answer, &problem) != nil || problem.Code == "" {
-		return fault.Unreachable(part, fmt.Errorf("%s answered %d", target, res.StatusCode))
-	}
-	for kind, status := range fault.Statuses {
-		if status == res.StatusCode {
-			return fault.New(kind, problem.Code, problem.Detail, problem.Detail)
-		}
+	if refusal, ok := refusalOf(res, answer); ok && refusal.Kind != fault.Internal && refusal.Kind != fault.Unavailable {
+		return refusal
 	}
 	return fault.Unreachable(part, fmt.Errorf("%s answered %d", target, res.StatusCode))
+}
+
+// refusalOf reads a problem document (RFC 9457) back into the fault that it
+// tells of. Its texts are in one language, which is the caller's.
+func refusalOf(res *http.Response, document []byte) (*fault.Error, bool) {
+	var problem struct {
+		Code, Detail, From, Suggest string
+		Errors                      []struct{ Field, Code, Detail string }
+	}
+	if json.Unmarshal(document, &problem) != nil || problem.Code == "" {
+		return nil, false
+	}
+	for kind, status := range fault.Statuses {
+		if status != res.StatusCode {
+			continue
+		}
+		f := fault.New(kind, problem.Code, problem.Detail, problem.Detail)
+		f.From, f.Suggest = problem.From, problem.Suggest
+		for _, e := range problem.Errors {
+			f.Fields = append(f.Fields, fault.Field{Field: e.Field, Code: e.Code, Detail: fault.Text{RU: e.Detail, EN: e.Detail}})
+		}
+		if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil && seconds > 0 {
+			f.RetryAfter = time.Duration(seconds) * time.Second
+		}
+		return f, true
+	}
+	return nil, false
 }
 
 // Kick hands an event to the platform's queue without waiting for it. A call
@@ -129,6 +151,9 @@ func (c *Client) post(ctx context.Context, route, callID, target string, body []
 	signed := access.Signed{Function: c.function, CallID: callID, Time: now, Target: target, Body: body}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Call-Id", callID)
+	if fault.English(ctx) {
+		req.Header.Set("Accept-Language", "en")
+	}
 	req.Header.Set(access.HeaderFunction, c.function)
 	req.Header.Set(access.HeaderTime, strconv.FormatInt(now.Unix(), 10))
 	req.Header.Set(access.HeaderSignature, signed.Sign(c.key[:]))

@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strconv"
 	"testing"
 	"time"
@@ -84,6 +86,46 @@ func TestAFunctionsRefusalIsItsOwnAndSilenceIsNone(t *testing.T) {
 	})
 	if err := c.Call(t.Context(), "call-1", "/insured-registry/find", struct{}{}, &struct{}{}); !fault.HasKind(err, fault.Unavailable) {
 		t.Errorf("no answer at all: %v", err)
+	}
+}
+
+func TestARefusalComesBackWholeAndInTheCallersLanguage(t *testing.T) {
+	both := func(text string) fault.Text { return fault.Text{RU: text, EN: text} }
+	for rule, tc := range map[string]struct {
+		status int
+		header string // Retry-After
+		body   string
+		want   fault.Error
+	}{
+		"each wrong field": {422, "", `{"code":"invalid_fields","detail":"Check","errors":[{"field":"a.b","code":"required","detail":"Give it"},{"field":"c","code":"too_long","detail":"Shorter"}]}`,
+			fault.Error{Kind: fault.Invalid, Code: "invalid_fields", Detail: both("Check"), Fields: []fault.Field{
+				{Field: "a.b", Code: "required", Detail: both("Give it")}, {Field: "c", Code: "too_long", Detail: both("Shorter")}}}},
+		"from when it is allowed, and what is now": {409, "", `{"code":"too_early","detail":"Wait","from":"2027-01-01","suggest":"move"}`,
+			fault.Error{Kind: fault.Conflict, Code: "too_early", Detail: both("Wait"), From: "2027-01-01", Suggest: "move"}},
+		"when to try again": {429, "7", `{"code":"overloaded","detail":"Later"}`,
+			fault.Error{Kind: fault.TooMany, Code: "overloaded", Detail: both("Later"), RetryAfter: 7 * time.Second}},
+		"a wait that is no number": {429, "soon", `{"code":"overloaded","detail":"Later"}`,
+			fault.Error{Kind: fault.TooMany, Code: "overloaded", Detail: both("Later")}},
+	} {
+		for _, english := range []bool{false, true} {
+			c := client(t, func(w http.ResponseWriter, r *http.Request) {
+				want := ""
+				if english {
+					want = "en"
+				}
+				if got := r.Header.Get("Accept-Language"); got != want {
+					t.Errorf("%s: asked in %q", rule, got)
+				}
+				w.Header().Set("Retry-After", tc.header)
+				w.WriteHeader(tc.status)
+				io.WriteString(w, tc.body)
+			})
+			ctx := context.WithoutCancel(context.WithValue(t.Context(), fault.EnglishKey{}, english))
+			var got *fault.Error
+			if err := c.Call(ctx, "call-1", "/insured-registry/find", struct{}{}, &struct{}{}); !errors.As(err, &got) || !reflect.DeepEqual(*got, tc.want) {
+				t.Errorf("%s: %+v", rule, err)
+			}
+		}
 	}
 }
 

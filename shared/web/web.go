@@ -109,6 +109,14 @@ type Call struct {
 // Segment is the part of the path that stood for a name in braces.
 func (c *Call) Segment(name string) string { return c.segments[name] }
 
+// Value tells the caller's language to what is called on the caller's behalf.
+func (c *Call) Value(key any) any {
+	if key == (fault.EnglishKey{}) {
+		return c.english
+	}
+	return c.Context.Value(key)
+}
+
 // Text chooses the caller's language.
 func (c *Call) Text(t fault.Text) string {
 	if c.english && t.EN != "" {

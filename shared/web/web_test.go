@@ -224,6 +224,24 @@ func TestRussianIsSpokenUnlessEnglishIsPreferred(t *testing.T) {
 	}
 }
 
+func TestWhatIsCalledOnTheCallersBehalfLearnsTheLanguage(t *testing.T) {
+	for accept, want := range map[string]bool{"": false, "ru": false, "en": true} {
+		e := edge(io.Discard, Route{Method: "GET", Pattern: "/", Do: func(c *Call) (Answer, error) {
+			longer := context.WithoutCancel(c)
+			if fault.English(c) != want || fault.English(longer) != want || server.CallID(longer) != "call-1" {
+				t.Errorf("%q: English %v", accept, fault.English(c))
+			}
+			return OK(nil)
+		}})
+		if res, p := call(t, e, "GET", "/", "", "", "Accept-Language", accept); res.StatusCode != 200 {
+			t.Errorf("%d %s", res.StatusCode, p.Code)
+		}
+	}
+	if fault.English(t.Context()) {
+		t.Error("outside of a call")
+	}
+}
+
 func TestInternalsStayInTheLogAndPersonalDataOutOfIt(t *testing.T) {
 	var log strings.Builder
 	e := edge(&log, Route{Method: "POST", Pattern: "/{id}", Do: func(*Call) (Answer, error) {

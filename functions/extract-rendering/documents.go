@@ -1,12 +1,14 @@
 package function
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
+	"errors"
 	"net/http"
 	"time"
 
+	"polis/shared/access"
 	"polis/shared/cabinet"
 	"polis/shared/objects"
 	"polis/shared/store"
@@ -45,9 +47,9 @@ func (r *rendering) answer(c *web.Call, e cabinet.Extract, as func(any) (web.Ans
 	return as(d)
 }
 
-func (r *rendering) account(c *web.Call) (cabinet.Account, error) {
-	doc := store.Account(c.Caller.Account)
-	v, err := r.store.View(c, c.Grant, c.Caller.Account, doc.Ref)
+func (r *rendering) account(c *web.Call, grant access.Grant, home string) (cabinet.Account, error) {
+	doc := store.Account(home)
+	v, err := r.store.View(c, grant, home, doc.Ref)
 	if err != nil {
 		return cabinet.Account{}, err
 	}
@@ -55,13 +57,18 @@ func (r *rendering) account(c *web.Call) (cabinet.Account, error) {
 	return account, err
 }
 
-// find gives a ready document whose person's consents still stand.
+// find gives a ready document of the caller's.
 func (r *rendering) find(c *web.Call) (cabinet.Extract, error) {
-	account, err := r.account(c)
+	account, err := r.account(c, c.Grant, c.Caller.Account)
 	if err != nil {
 		return cabinet.Extract{}, err
 	}
-	e, ok := account.Find(c.Segment("id"))
+	return r.ready(account, c.Segment("id"))
+}
+
+// ready is a document whose person's consents still stand.
+func (r *rendering) ready(account cabinet.Account, id string) (cabinet.Extract, error) {
+	e, ok := account.Find(id)
 	if !ok || !e.Current(r.law()) {
 		return cabinet.Extract{}, objects.ErrNotFound
 	}
@@ -70,7 +77,7 @@ func (r *rendering) find(c *web.Call) (cabinet.Extract, error) {
 
 // list shows the ready documents, newest first.
 func (r *rendering) list(c *web.Call) (web.Answer, error) {
-	account, err := r.account(c)
+	account, err := r.account(c, c.Grant, c.Caller.Account)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -88,18 +95,27 @@ func (r *rendering) download(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	pdf, err := r.objects.Get(c, r.object(c.Caller.Account, e.ID))
+	pdf, err := r.bytes(c, c.Caller.Account, e)
 	if err != nil {
 		return web.Answer{}, err
-	}
-	if sum := sha256.Sum256(pdf); hex.EncodeToString(sum[:]) != e.SHA256 {
-		return web.Answer{}, fmt.Errorf("stored document differs from its digest")
 	}
 	return web.Answer{Status: http.StatusOK, Body: web.Bytes(pdf), Header: http.Header{
 		"Content-Type":        {mediaType},
 		"Content-Disposition": {`attachment; filename="` + fileName(e) + `"`},
 		"Etag":                {`"` + e.SHA256 + `"`},
 	}}, nil
+}
+
+// bytes of a document of an account, as they were made.
+func (r *rendering) bytes(ctx context.Context, home string, e cabinet.Extract) ([]byte, error) {
+	pdf, err := r.objects.Get(ctx, r.object(home, e.ID))
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(pdf); hex.EncodeToString(sum[:]) != e.SHA256 {
+		return nil, errors.New("stored document differs from its digest")
+	}
+	return pdf, nil
 }
 
 func (r *rendering) link(c *web.Call) (web.Answer, error) {

@@ -1,6 +1,6 @@
 // Package function is extract-rendering: the extract from the register as PDF,
 // made once for the same data, kept in the object store, downloaded here or by
-// a short-lived link.
+// a short-lived link, or sent to its owner by e-mail.
 package function
 
 import (
@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"time"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
@@ -40,35 +41,43 @@ const (
 )
 
 type rendering struct {
-	store    *store.Store
-	objects  *objects.Store
-	renderer *extract.Renderer
-	register *gateway.Client
-	law      clock.Clock
-	machine  clock.Clock
-	public   string
-	issuer   string
+	store     *store.Store
+	objects   *objects.Store
+	renderer  *extract.Renderer
+	functions *gateway.Client
+	law       clock.Clock
+	machine   clock.Clock
+	public    string
+	host      string // of public: the right side of the message ids
+	issuer    string
 }
 
 // New makes the function from its settings.
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	r := &rendering{
-		store: store.Open(env), objects: objects.Open(env), register: gateway.Open(env, Name), law: env.Law, machine: clock.System,
+		store: store.Open(env), objects: objects.Open(env), functions: gateway.Open(env, Name), law: env.Law, machine: clock.System,
 		public: env.URL("public_url"), issuer: env.String("issuer_name", "Полис"),
 	}
 	edge := web.Open(env, Name)
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
-	var err error
+	public, err := url.Parse(r.public)
+	if err != nil {
+		return nil, err
+	}
+	r.host = public.Hostname()
 	if r.renderer, err = extract.New(); err != nil {
 		return nil, err
 	}
+	r.store.OnCommit(func(e store.Event) { r.functions.Kick(e.Topic, e) })
 	return edge.With(
 		web.Route{Method: "POST", Pattern: "/", Action: access.RenderExtract, Do: r.make},
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadExtract, Do: r.list},
 		web.Route{Method: "GET", Pattern: "/{id}", Action: access.ReadExtract, Do: r.download},
 		web.Route{Method: "GET", Pattern: "/{id}/link", Action: access.ReadExtract, Do: r.link},
+		web.Route{Method: "POST", Pattern: "/{id}/send", Action: access.SendExtract, Do: r.send},
+		web.Route{Method: "POST", Pattern: "/attachment", Action: access.AttachExtract, Do: r.attach},
 		web.Route{Method: "POST", Pattern: "/settle", Action: access.EraseExtract, Do: r.settle},
 	), nil
 }
@@ -128,7 +137,7 @@ func (r *rendering) make(c *web.Call) (web.Answer, error) {
 		if errors.Is(err, consent.ErrRequired) && q.Person != consent.Self {
 			// Whether a child exists is told to its representatives only.
 			var f policy.Finding
-			if err := r.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: c.Caller.Person, Child: q.Person}, &f); err != nil {
+			if err := r.functions.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: c.Caller.Person, Child: q.Person}, &f); err != nil {
 				return web.Answer{}, err
 			}
 		}

@@ -85,8 +85,8 @@ func TestNewNamesEverythingMissingAtOnce(t *testing.T) {
 
 func TestEachRouteIsForOneRole(t *testing.T) {
 	b := bench(t)
-	b.OnlyFor(access.Citizen, name, "POST /", "GET /", "GET /x", "GET /x/link")
-	b.OnlyFor(access.Function, name, "POST /settle")
+	b.OnlyFor(access.Citizen, name, "POST /", "GET /", "GET /x", "GET /x/link", "POST /x/send")
+	b.OnlyFor(access.Function, name, "POST /settle", "POST /attachment")
 }
 
 func TestEveryWrongFieldIsNamed(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"polis/shared/access"
 	"polis/shared/cabinet"
+	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/notice"
 	"polis/shared/store"
@@ -18,8 +19,6 @@ import (
 type channel interface {
 	Send(context.Context, notice.Message) notice.Outcome
 }
-
-const deliverTopic = Name + "/deliver"
 
 const (
 	firstWait   = 5 * time.Second // between two tries of one delivery, then twice as long each time
@@ -77,12 +76,7 @@ func (n *notices) make(c *web.Call) (web.Answer, error) {
 			}
 		}
 		made := compose(account.Contacts.Language, by...)
-		tx.Append(store.Notices(e.Home), made.ID)
-		for _, on := range by {
-			// A mail server in trouble holds up no SMS.
-			tx.Emit(store.Event{Topic: deliverTopic, Home: e.Home, Subject: made.ID + "/" + string(on), Lane: string(on)}, 0)
-		}
-		return none, store.Put(tx, doc, made)
+		return none, store.PutNotice(tx, e.Home, made)
 	})
 	if err != nil && !errors.Is(err, store.ErrHandled) {
 		return web.Answer{}, err
@@ -134,7 +128,7 @@ func (n *notices) deliver(c *web.Call) (web.Answer, error) {
 	if try.Delivery.State == notice.Sending {
 		// A caller who goes away does not undo what the mail server has.
 		ctx := context.WithoutCancel(c)
-		if err := n.record(ctx, grant, e, try, n.send(ctx, try)); err != nil && !errors.Is(err, store.ErrHandled) {
+		if err := n.record(ctx, grant, e, try, n.send(ctx, c.ID, e.Home, try)); err != nil && !errors.Is(err, store.ErrHandled) {
 			return web.Answer{}, err
 		}
 	}
@@ -174,7 +168,7 @@ func (n *notices) take(ctx context.Context, grant access.Grant, e store.Event) (
 			}
 		}
 		switch d, err = d.Take(now, now.Add(lease), at, n.tries); {
-		case err != nil: // erased, or sent
+		case err != nil: // erased, sent, or dropped
 			tx.Acknowledge(e)
 			return try{}, nil
 		case d.State == notice.Dead:
@@ -189,7 +183,7 @@ func (n *notices) take(ctx context.Context, grant access.Grant, e store.Event) (
 	})
 }
 
-func (n *notices) send(ctx context.Context, t try) notice.Outcome {
+func (n *notices) send(ctx context.Context, callID, home string, t try) notice.Outcome {
 	by := n.channels[t.Delivery.Channel]
 	switch {
 	case by == nil:
@@ -199,7 +193,19 @@ func (n *notices) send(ctx context.Context, t try) notice.Outcome {
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
-	return by.Send(ctx, t.Notice.Message(t.Delivery, t.To, n.public+"/function/portal"))
+	m := t.Notice.Message(t.Delivery, t.To, n.public+"/function/portal")
+	if t.Notice.Document != "" {
+		// Asked for anew by each try, right before the letter goes: a consent
+		// that was revoked since keeps the document here.
+		in := notice.Enclosure{Account: home, Document: t.Notice.Document}
+		switch err := n.functions.Call(ctx, callID, "/extract-rendering/attachment", in, &m.File); {
+		case errors.Is(err, consent.ErrRequired), fault.From(err).Code == "document_not_found":
+			return notice.Outcome{Result: notice.Gone, Reason: notice.ReasonGone}
+		case err != nil:
+			return notice.Outcome{Result: notice.Later, Reason: fault.From(err).Code}
+		}
+	}
+	return by.Send(ctx, m)
 }
 
 // record keeps trying while the lease lasts: an outcome that is not recorded is
@@ -221,7 +227,7 @@ func (n *notices) record(ctx context.Context, grant access.Grant, e store.Event,
 				return none, err
 			}
 			switch d.State {
-			case notice.Sent:
+			case notice.Sent, notice.Dropped:
 				tx.Acknowledge(e)
 			case notice.Dead:
 				tx.Bury(e, d.Reason)

@@ -19,6 +19,7 @@ type view struct {
 	ID          string         `json:"id"`
 	Kind        notice.Kind    `json:"kind"`
 	Application string         `json:"application,omitempty"`
+	Document    string         `json:"document,omitempty"`
 	Number      string         `json:"number,omitempty"`
 	At          time.Time      `json:"at"`
 	Text        string         `json:"text"`
@@ -35,7 +36,7 @@ type viewDelivery struct {
 
 func show(c *web.Call, n notice.Notice) view {
 	v := view{
-		ID: n.ID, Kind: n.Kind, Application: n.Application, Number: n.Number, At: n.At, Text: c.Text(n.Text()),
+		ID: n.ID, Kind: n.Kind, Application: n.Application, Document: n.Document, Number: n.Number, At: n.At, Text: c.Text(n.Text()),
 		Deliveries: []viewDelivery{},
 	}
 	for _, d := range n.Deliveries {

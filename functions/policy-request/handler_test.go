@@ -643,7 +643,11 @@ func TestAChildsPolicyIsShownToItsRepresentativeWhileItIsAChild(t *testing.T) {
 	b.Call("GET", policycard.Name, "/family", mother, nil).Expect(200, "").JSON(&family)
 	child := family.Items[1].Person
 	body := `{"kind":"lookup","person":"` + child + `"}`
-	b.Call("POST", name, "/", b.Token(anna.Claims()), body).Expect(404, "person_not_found")
+	for language, detail := range map[string]string{"ru": "Такого человека среди ваших детей в регистре нет.", "en": "The register has no such person among your children."} {
+		if res := b.Call("POST", name, "/", b.Token(anna.Claims()), body, "Accept-Language", language).Expect(404, "person_not_found"); res.Detail != detail {
+			t.Errorf("another is told %q", res.Detail)
+		}
+	}
 	b.Call("POST", name, "/", mother, body).Expect(403, "consent_required")
 	b.Consent(mother, child)
 

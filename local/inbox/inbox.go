@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"html/template"
+	"mime"
 	"net/http"
 	"slices"
 	"sync"
@@ -27,6 +28,16 @@ type Message struct {
 	Text    string    `json:"text"`
 	ID      string    `json:"message_id"` // Message-ID without its brackets; id of an SMS
 	At      time.Time `json:"at"`         // by the machine's clock
+	Files   []File    `json:"files,omitempty"`
+}
+
+// File that a letter carries.
+type File struct {
+	Name    string `json:"name"`
+	Type    string `json:"type"` // of media, as the letter says
+	Bytes   int    `json:"bytes"`
+	Href    string `json:"href"` // where the content is, below the base address
+	Content []byte `json:"-"`
 }
 
 // Inbox keeps the newest thousand messages in memory.
@@ -78,8 +89,11 @@ func (b *Inbox) clear() {
 	b.messages = nil
 }
 
-// Handler serves the page at /inbox, its API at /inbox/api, and the SMS
-// provider at /inbox/sms.
+// filesPath is where files are, each under the digest of its content.
+const filesPath = "/inbox/files/"
+
+// Handler serves the page at /inbox, its API at /inbox/api, the files of letters
+// at /inbox/files, and the SMS provider at /inbox/sms.
 func (b *Inbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /inbox", b.page)
@@ -88,6 +102,7 @@ func (b *Inbox) Handler() http.Handler {
 		b.clear()
 		w.WriteHeader(http.StatusNoContent)
 	})
+	mux.HandleFunc("GET "+filesPath+"{digest}", b.download)
 	mux.HandleFunc("POST /inbox/sms", b.takeSMS)
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -112,6 +127,26 @@ func (b *Inbox) list(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	json.NewEncoder(w).Encode(map[string]any{"items": append([]Message{}, b.Messages()...)}) // as above
+}
+
+// download is a file to save. A browser never opens it here, whatever it is:
+// this is the address of the portal too.
+func (b *Inbox) download(w http.ResponseWriter, r *http.Request) {
+	for _, m := range b.Messages() {
+		for _, f := range m.Files {
+			if f.Href != r.URL.Path {
+				continue
+			}
+			h := w.Header()
+			h.Set("Content-Type", "application/octet-stream")
+			h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": f.Name}))
+			h.Set("X-Content-Type-Options", "nosniff")
+			h.Set("Cache-Control", "no-store")
+			w.Write(f.Content) // fails only when the client is gone
+			return
+		}
+	}
+	http.NotFound(w, r)
 }
 
 // takeSMS is what a provider's API is like: POST {"to", "text", "id"} under a

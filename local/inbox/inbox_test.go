@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func TestALetterArrivesAsItWasWritten(t *testing.T) {
 	at := got[0].At
 	got[0].At = time.Time{}
 	want := Message{Channel: "email", To: "maria@example.org", Subject: "Заявление подано — ждём", Text: text, ID: "1.email@polis.example.org"}
-	if got[0] != want || at.Before(began) || at.After(time.Now()) {
+	if !reflect.DeepEqual(got[0], want) || at.Before(began) || at.After(time.Now()) {
 		t.Errorf("%+v at %v", got[0], at)
 	}
 }
@@ -120,6 +121,67 @@ plain
 	}
 	if got := b.Messages(); len(got) != 1 || got[0].Subject != "Полис" || strings.TrimSpace(got[0].Text) != "plain" || got[0].ID != "2@x" {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestTheFilesOfALetterAreListedAndSaved(t *testing.T) {
+	b := open(t)
+	letter := strings.ReplaceAll(`Subject: s
+Message-ID: <3@x>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary=cut
+
+--cut
+Content-Type: text/plain; charset=utf-8
+
+plain
+--cut
+Content-Type: application/pdf
+Content-Disposition: attachment; filename="polis.pdf"
+Content-Transfer-Encoding: base64
+
+JVBERg==
+--cut
+Content-Type: text/html
+Content-Disposition: attachment; filename*=utf-8''%D1%84.html
+
+<b>
+--cut--
+`, "\n", "\r\n")
+	if err := post(t, b, letter, patience, "maria@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Items []struct {
+			Text  string
+			Files []struct {
+				Name, Type, Href string
+				Bytes            int
+			}
+		}
+	}
+	if err := json.Unmarshal(ask(b, http.MethodGet, "/inbox/api", "").Body.Bytes(), &list); err != nil || len(list.Items) != 1 || list.Items[0].Text != "plain" {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	files, page := list.Items[0].Files, ask(b, http.MethodGet, "/inbox", "").Body.String()
+	for i, want := range []struct{ name, kind, content, disposition string }{
+		{"polis.pdf", "application/pdf", "%PDF", "attachment; filename=polis.pdf"},
+		{"ф.html", "text/html", "<b>", "attachment; filename*=utf-8''%D1%84.html"},
+	} {
+		if len(files) != 2 || files[i].Name != want.name || files[i].Type != want.kind || files[i].Bytes != len(want.content) {
+			t.Fatalf("%+v", files)
+		}
+		if !strings.Contains(page, fmt.Sprintf(`<a href="%s">%s</a>, %d`, files[i].Href, want.name, len(want.content))) {
+			t.Errorf("the page does not show %s:\n%s", want.name, page)
+		}
+		saved := ask(b, http.MethodGet, files[i].Href, "")
+		if h := saved.Header(); saved.Body.String() != want.content || h.Get("Content-Disposition") != want.disposition || h.Get("Content-Type") != "application/octet-stream" {
+			t.Errorf("%q, %v", saved.Body, h)
+		}
+	}
+	ask(b, http.MethodDelete, "/inbox/api", "")
+	if w := ask(b, http.MethodGet, files[0].Href, ""); w.Code != http.StatusNotFound {
+		t.Errorf("after all was cleared: %d", w.Code)
 	}
 }
 

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -169,7 +170,7 @@ func (l *letter) Data(r io.Reader) error {
 	return nil
 }
 
-// read takes the subject, the id and the plain text out of a letter.
+// read takes the subject, the id, the plain text and the files out of a letter.
 func read(r io.Reader) (Message, error) {
 	reader, err := mail.CreateReader(r)
 	if err != nil && !message.IsUnknownCharset(err) {
@@ -190,15 +191,20 @@ func read(r io.Reader) (Message, error) {
 		if err != nil && !message.IsUnknownCharset(err) {
 			return m, err
 		}
-		if header, ok := part.Header.(*mail.InlineHeader); !ok || m.Text != "" {
-			continue
-		} else if kind, _, err := header.ContentType(); err != nil || kind != "text/plain" {
-			continue
-		}
-		text, err := io.ReadAll(part.Body)
+		content, err := io.ReadAll(part.Body)
 		if err != nil {
 			return m, err
 		}
-		m.Text = strings.ReplaceAll(string(text), "\r\n", "\n")
+		switch header := part.Header.(type) {
+		case *mail.InlineHeader:
+			if kind, _, err := header.ContentType(); err == nil && kind == "text/plain" && m.Text == "" {
+				m.Text = strings.ReplaceAll(string(content), "\r\n", "\n")
+			}
+		case *mail.AttachmentHeader:
+			f := File{Bytes: len(content), Href: fmt.Sprintf("%s%x", filesPath, sha256.Sum256(content)), Content: content}
+			f.Name, _ = header.Filename() // one that cannot be read is none
+			f.Type, _, _ = header.ContentType()
+			m.Files = append(m.Files, f)
+		}
 	}
 }

@@ -50,6 +50,8 @@ const (
 	ReadCard         Action = "card.read"
 	RenderExtract    Action = "extracts.render"
 	ReadExtract      Action = "extracts.read"
+	SendExtract      Action = "extracts.send"
+	AttachExtract    Action = "extracts.attach"
 	EraseExtract     Action = "extracts.erase"
 	LookUpInsured    Action = "register.look_up"
 	RecordInsured    Action = "register.put_on_record"
@@ -80,6 +82,8 @@ var rules = map[Action]rule{
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},
 	ReadExtract:      {roles: []Role{Citizen}, confirmed: true},
+	SendExtract:      {roles: []Role{Citizen}, confirmed: true},
+	AttachExtract:    {roles: []Role{Function}},
 	EraseExtract:     {roles: []Role{Function}},
 	LookUpInsured:    {roles: []Role{Function}},
 	RecordInsured:    {roles: []Role{Function}},

@@ -11,7 +11,7 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 	// Typed by hand, not read from the rules.
 	allowed := map[Action][]Role{
 		ReadConsents: {Citizen}, ChangeConsents: {Citizen}, Apply: {Citizen}, ReadApplications: {Citizen},
-		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen},
+		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen}, SendExtract: {Citizen}, AttachExtract: {Function},
 		ReadNotices: {Citizen}, ChangeNotices: {Citizen}, DeliverNotice: {Function},
 		WorkApplication: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},
 		RecordBirth: {Source}, ImportInsured: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},

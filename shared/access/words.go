@@ -12,6 +12,8 @@ var words = map[Action]fault.Text{
 	ReadCard:         {RU: "Просмотр карточки полиса", EN: "The policy card was read"},
 	RenderExtract:    {RU: "Создание выписки", EN: "An extract was made"},
 	ReadExtract:      {RU: "Просмотр выписок", EN: "Extracts were read"},
+	SendExtract:      {RU: "Запрос выписки на почту", EN: "An extract was asked for by e-mail"},
+	AttachExtract:    {RU: "Вложение выписки в письмо", EN: "An extract was attached to a letter"},
 	EraseExtract:     {RU: "Удаление выписки", EN: "An extract was erased"},
 	LookUpInsured:    {RU: "Поиск сведений в регистре", EN: "The register was asked"},
 	RecordInsured:    {RU: "Внесение в регистр", EN: "Put on record in the register"},

@@ -99,8 +99,9 @@ type Extract struct {
 	Lease   time.Time    `json:"lease,omitzero"` // machine clock
 	Bytes   int          `json:"bytes,omitempty"`
 	SHA256  string       `json:"sha256,omitempty"`
-	Created time.Time    `json:"created"`        // law clock
-	Until   time.Time    `json:"until,omitzero"` // law clock: a child's, until the child is 18
+	Created time.Time    `json:"created"`          // law clock
+	Until   time.Time    `json:"until,omitzero"`   // law clock: a child's, until the child is 18
+	Mailed  string       `json:"mailed,omitempty"` // the notice that carries it by e-mail, the latest
 }
 
 // Current reports whether the extract may still be seen by the account.

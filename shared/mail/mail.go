@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/mail"
 	"net/url"
@@ -228,14 +229,48 @@ func (s *Sender) compose(m notice.Message) (io.Reader, error) {
 	h.SetMessageID(m.ID)
 	h.SetDate(s.machine())
 	h.Set("Auto-Submitted", "auto-generated") // RFC 3834: no machine answers it
-	h.SetContentType("text/plain", map[string]string{"charset": "utf-8"})
 	var b bytes.Buffer
+	if m.File != nil {
+		return &b, enclose(&b, h, m)
+	}
+	h.SetContentType(plain, utf8)
 	w, err := letter.CreateSingleInlineWriter(&b, h)
+	return &b, fill(w, err, []byte(m.Text))
+}
+
+const plain = "text/plain"
+
+var utf8 = map[string]string{"charset": "utf-8"}
+
+// enclose writes a message of two parts, the text and the file (RFC 2046, 5.1.3).
+func enclose(b *bytes.Buffer, h letter.Header, m notice.Message) error {
+	w, err := letter.CreateWriter(b, h)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if _, err := io.WriteString(w, m.Text); err != nil {
-		return nil, err
+	var text letter.InlineHeader
+	text.SetContentType(plain, utf8)
+	part, err := w.CreateSingleInline(text)
+	if err := fill(part, err, []byte(m.Text)); err != nil {
+		return err
 	}
-	return &b, w.Close()
+	var file letter.AttachmentHeader
+	file.SetContentType(m.File.Type, nil)
+	file.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": m.File.Name}))
+	part, err = w.CreateAttachment(file)
+	if err := fill(part, err, m.File.Content); err != nil {
+		return err
+	}
+	return w.Close()
+}
+
+// fill writes the whole of a part that was just made.
+func fill(w io.WriteCloser, made error, content []byte) error {
+	if made != nil {
+		return made
+	}
+	if _, err := w.Write(content); err != nil {
+		return err
+	}
+	return w.Close()
 }

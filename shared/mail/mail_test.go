@@ -1,9 +1,12 @@
 package mail
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"io"
 	"mime"
+	"mime/multipart"
 	"mime/quotedprintable"
 	"net"
 	"net/mail"
@@ -95,6 +98,57 @@ func TestAMessageArrivesAsItWasWritten(t *testing.T) {
 		text, err := io.ReadAll(body)
 		if err != nil || strings.ReplaceAll(string(text), "\r\n", "\n") != message.Text {
 			t.Errorf("%s: %q, %v", rule, text, err)
+		}
+	}
+}
+
+func TestAFileArrivesByteForByteUnderItsName(t *testing.T) {
+	every := make([]byte, 100_000) // of each value, without a line break for long
+	for i := range every {
+		every[i] = byte(i * 7 / 256 * i)
+	}
+	for rule, file := range map[string]notice.File{
+		"a document":        {Name: "polis-20260310-D3F5-H7K9.pdf", Type: "application/pdf", Content: []byte("%PDF-1.4\n.\n%%EOF\n")},
+		"bytes of any kind": {Name: "выписка \"1\".pdf", Type: "application/pdf", Content: every},
+		"a sly name":        {Name: "a.pdf\r\nBcc: x@example.org", Type: "application/pdf", Content: []byte("x")},
+	} {
+		server := mailtest.New(t, false)
+		m := message
+		m.File = &file
+		if got := send(t, sender(t, server), m, patience); got != accepted {
+			t.Fatalf("%s: %+v", rule, got)
+		}
+		got := server.Inbox()[0]
+		if id, bcc := got.Header.Get("Message-Id"), got.Header.Get("Bcc"); id != "<"+message.ID+">" || bcc != "" {
+			t.Errorf("%s: %s, %q", rule, id, bcc)
+		}
+		for line := range strings.Lines(got.Body) {
+			if len(line) > 1000 { // RFC 5321, 4.5.3.1.6
+				t.Errorf("%s: a line of %d bytes", rule, len(line))
+			}
+		}
+		kind, params, err := mime.ParseMediaType(got.Header.Get("Content-Type"))
+		if err != nil || kind != "multipart/mixed" {
+			t.Fatalf("%s: %s, %v", rule, kind, err)
+		}
+		parts := multipart.NewReader(strings.NewReader(got.Body), params["boundary"])
+		var text, content []byte
+		var attached *multipart.Part
+		if part, err := parts.NextPart(); err == nil { // which decodes quoted-printable
+			text, _ = io.ReadAll(part)
+		}
+		if attached, err = parts.NextPart(); err == nil && attached.Header.Get("Content-Transfer-Encoding") == "base64" {
+			content, err = io.ReadAll(base64.NewDecoder(base64.StdEncoding, attached))
+		}
+		if err != nil || strings.ReplaceAll(string(text), "\r\n", "\n") != message.Text {
+			t.Fatalf("%s: %q, %v", rule, text, err)
+		}
+		disposition, named, err := mime.ParseMediaType(attached.Header.Get("Content-Disposition"))
+		if err != nil || disposition != "attachment" || named["filename"] != file.Name || attached.Header.Get("Content-Type") != file.Type || !bytes.Equal(content, file.Content) {
+			t.Errorf("%s: %v, %d bytes of %d", rule, attached.Header, len(content), len(file.Content))
+		}
+		if _, err := parts.NextPart(); err != io.EOF {
+			t.Errorf("%s: a third part, %v", rule, err)
 		}
 	}
 }

@@ -13,16 +13,34 @@ type Kind string
 // KindBirth is told to the representatives of a child that was put on record.
 const KindBirth Kind = "birth.recorded"
 
+// KindMailing is told of a document that the person asked for by e-mail.
+const KindMailing Kind = "extract.mailing"
+
 // KindOf is the kind of the notice of an application's step.
 func KindOf(s application.Status) Kind { return Kind("application." + string(s)) }
 
 // Message as a channel sends it. It names the application by its number and
-// says no more of the person: mail and SMS are read by others too.
+// says no more of the person: mail and SMS are read by others too. Only a letter
+// that the person asked for carries a file.
 type Message struct {
 	ID      string // of every try, "<left>@<right>" without the brackets
 	To      string // e-mail address, or number in the form +79161234567
 	Subject string // e-mail only
 	Text    string
+	File    *File // e-mail only
+}
+
+// File that a letter carries.
+type File struct {
+	Name    string `json:"name"`
+	Type    string `json:"type"` // of media, "application/pdf"
+	Content []byte `json:"content"`
+}
+
+// Enclosure names the document that a letter is to carry.
+type Enclosure struct {
+	Account  string `json:"account"`
+	Document string `json:"document"`
 }
 
 // told is what happened and what there is to do. The first sentence is also the
@@ -70,17 +88,67 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 	},
 }
 
-var footer = fault.Text{
-	RU: "Письмо отправлено автоматически, отвечать на него не нужно. Отключить письма и СМС можно в личном кабинете.",
-	EN: "This message was sent automatically, please do not answer it. E-mail and SMS can be turned off in your account.",
+// mailed is what the history says of a document asked for by e-mail: there, the
+// delivery itself is what happened.
+var mailed = map[State]fault.Text{
+	Queued: {
+		RU: "Отправляем выписку {number} на почту. Делать ничего не нужно.",
+		EN: "Extract {number} is being sent to your e-mail. There is nothing to do."},
+	Sent: {
+		RU: "Выписка {number} отправлена на почту. Она во вложении к письму.",
+		EN: "Extract {number} was sent to your e-mail. It is attached to the letter."},
+	Dead: {
+		RU: "Выписку {number} не удалось отправить на почту. Скачайте её в личном кабинете.",
+		EN: "Extract {number} could not be sent to your e-mail. Download it in your account."},
+	Dropped: {
+		RU: "Выписка {number} не отправлена на почту: в личном кабинете её больше нет. Она удаляется, когда отозвано согласие.",
+		EN: "Extract {number} was not sent to your e-mail: your account does not have it any more. It is erased when a consent is revoked."},
 }
+
+// mailedPerhaps is said where the mail server did not answer in the end.
+var mailedPerhaps = fault.Text{
+	RU: "Выписка {number}, возможно, отправлена на почту: почтовый сервер этого не подтвердил. Проверьте почту и, если письма нет, запросите выписку ещё раз.",
+	EN: "Extract {number} may have been sent to your e-mail: the mail server did not confirm it. Look at your e-mail, and if there is no letter, ask for the extract again.",
+}
+
+// letter is what is written to the person who asked for a document.
+var letter = struct{ subject, text fault.Text }{
+	subject: fault.Text{RU: "Выписка {number}", EN: "Extract {number}"},
+	text: fault.Text{
+		RU: "Выписка {number} — во вложении к этому письму. Её запросили в личном кабинете. В ней ваши личные данные: не пересылайте письмо тем, кому она не нужна.",
+		EN: "Extract {number} is attached to this letter. It was asked for in your account. It holds your personal data: do not forward the letter to anybody who does not need it."},
+}
+
+var (
+	automatic = fault.Text{
+		RU: "Письмо отправлено автоматически, отвечать на него не нужно.",
+		EN: "This message was sent automatically, please do not answer it."}
+	optional = fault.Text{
+		RU: " Отключить письма и СМС можно в личном кабинете.",
+		EN: " E-mail and SMS can be turned off in your account."}
+)
 
 // Text is what the notice says, in one line.
 func (n Notice) Text() fault.Text {
+	if n.Kind == KindMailing {
+		text := n.mailed()
+		return fault.Text{RU: n.fill(text.RU), EN: n.fill(text.EN)}
+	}
 	words := told[n.Kind]
 	return fault.Text{
 		RU: n.fill(words.happened.RU) + ". " + n.fill(words.todo.RU),
 		EN: n.fill(words.happened.EN) + ". " + n.fill(words.todo.EN),
+	}
+}
+
+func (n Notice) mailed() fault.Text {
+	switch d, _ := n.Delivery(Email); {
+	case d.State == Sending:
+		return mailed[Queued]
+	case d.State == Dead && d.Reason == ReasonUnknown:
+		return mailedPerhaps
+	default:
+		return mailed[d.State]
 	}
 }
 
@@ -98,11 +166,16 @@ func (n Notice) Message(d Delivery, to, link string) Message {
 		return n.fill(t.RU)
 	}
 	m := Message{ID: d.MessageID, To: to}
+	if n.Kind == KindMailing {
+		m.Subject = in(letter.subject)
+		m.Text = in(letter.text) + "\n\n" + link + "\n\n" + in(automatic) + "\n"
+		return m
+	}
 	if d.Channel == SMS {
 		m.Text = in(words.sms)
 		return m
 	}
 	m.Subject = in(words.happened)
-	m.Text = in(n.Text()) + "\n\n" + link + "\n\n" + in(footer) + "\n"
+	m.Text = in(n.Text()) + "\n\n" + link + "\n\n" + in(automatic) + in(optional) + "\n"
 	return m
 }

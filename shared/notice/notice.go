@@ -40,12 +40,14 @@ func (p Preferences) Want(c Channel) bool {
 	return c == Email && p.Email || c == SMS && p.SMS
 }
 
-// Notice of one entry of an application's timeline, or of a child's birth.
+// Notice of one entry of an application's timeline, of a child's birth, or of a
+// document that the person asked for by e-mail.
 type Notice struct {
 	ID          string     `json:"id"` // derived from what it is of: that makes one notice
 	Kind        Kind       `json:"kind"`
 	Application string     `json:"application,omitempty"`
-	Number      string     `json:"number,omitempty"` // of the application, for people
+	Document    string     `json:"document,omitempty"` // that the letter carries
+	Number      string     `json:"number,omitempty"`   // of the application or the document, for people
 	Language    string     `json:"language"`
 	At          time.Time  `json:"at"` // law clock: when it happened
 	Deliveries  []Delivery `json:"deliveries,omitempty"`
@@ -107,6 +109,24 @@ func Birth(account, subject, language, host string, now time.Time, channels ...C
 	return made.queued(language, host, now, channels), true
 }
 
+// Mailing is the notice of a document that the person asked for by e-mail at
+// now, with the letter queued that carries it. It still needs the document's
+// number.
+func Mailing(account, document, language, host string, now time.Time) Notice {
+	made := Notice{ID: ident.Of(now, account, document), Kind: KindMailing, Document: document, At: now}
+	return made.queued(language, host, now, []Channel{Email})
+}
+
+// mailingPause is how long a click after the first asks for the same letter.
+const mailingPause = time.Minute
+
+// Answers reports whether the mailing also answers one who asks for the document
+// at now: while it is under way, and shortly after it was asked for.
+func (n Notice) Answers(now time.Time) bool {
+	d, _ := n.Delivery(Email)
+	return d.State == Queued || d.State == Sending || now.Before(n.At.Add(mailingPause))
+}
+
 // Delivery by a channel.
 func (n Notice) Delivery(c Channel) (Delivery, bool) {
 	i := slices.IndexFunc(n.Deliveries, func(d Delivery) bool { return d.Channel == c })
@@ -135,18 +155,20 @@ const (
 	Sending State = "sending" // a process holds the lease until it runs out
 	Sent    State = "sent"    // accepted by the mail server or the provider
 	Dead    State = "dead"    // given up, with its reason; only an operator queues it again
+	Dropped State = "dropped" // not sent, because what it was to carry is gone
 )
 
 // States in the order of a life.
-var States = []State{Queued, Sending, Sent, Dead}
+var States = []State{Queued, Sending, Sent, Dead, Dropped}
 
 // moves is every legal move; what is absent is refused. Sending follows itself
 // when the lease of a process that died has run out.
 var moves = map[State][]State{
 	Queued:  {Sending},
-	Sending: {Sending, Queued, Sent, Dead},
+	Sending: {Sending, Queued, Sent, Dead, Dropped},
 	Sent:    {},
 	Dead:    {Queued},
+	Dropped: {},
 }
 
 // May reports whether the move is legal.
@@ -202,6 +224,8 @@ func (d Delivery) Settle(o Outcome, at time.Time, maxTries int) (Delivery, error
 	switch {
 	case o.Result == Accepted:
 		to = Sent
+	case o.Result == Gone:
+		to = Dropped
 	case o.Result == Later && d.Tries < maxTries:
 		to = Queued
 	}
@@ -231,6 +255,7 @@ const (
 	Refused                    // it never will: an operator has to look
 	Later                      // it has not, and may take it at another time
 	Unknown                    // it may have it: the answer did not come
+	Gone                       // nothing was sent: what the message was to carry is gone
 )
 
 // Outcome of one try. Reason is a code without personal data, as it goes to
@@ -247,4 +272,5 @@ const (
 	ReasonUnreachable = "unreachable"
 	ReasonTimeout     = "timeout"
 	ReasonOff         = "channel_off" // it has no settings any more
+	ReasonGone        = "document_gone"
 )

@@ -20,11 +20,12 @@ const maxTries = 3
 
 // what may follow what, typed by hand: rows from, columns to.
 var golden = map[State]string{
-	//       queued sending sent dead
-	Queued:  ".x..",
-	Sending: "xxxx",
-	Sent:    "....",
-	Dead:    "x...",
+	//       queued sending sent dead dropped
+	Queued:  ".x...",
+	Sending: "xxxxx",
+	Sent:    ".....",
+	Dead:    "x....",
+	Dropped: ".....",
 }
 
 func TestOnlyTheMovesOfTheTableAreLegal(t *testing.T) {
@@ -55,6 +56,7 @@ func TestATryEndsByItsOutcome(t *testing.T) {
 		"what can wait is tried again":                  {maxTries - 1, Outcome{Later, "smtp_451"}, Queued},
 		"but not for ever":                              {maxTries, Outcome{Later, "smtp_451"}, Dead},
 		"the last try may succeed":                      {maxTries, Outcome{Result: Accepted}, Sent},
+		"what has nothing to carry any more is dropped": {maxTries, Outcome{Gone, ReasonGone}, Dropped},
 		"an adapter that says nothing sent nothing out": {1, Outcome{}, Dead},
 	} {
 		d := Delivery{State: Sending, Tries: tc.tries, Lease: noon, MessageID: "m"}
@@ -85,7 +87,7 @@ func TestADeliveryIsTakenByOneProcessUntilItsLeaseRunsOut(t *testing.T) {
 	if last, err := second.Take(second.Lease, noon, noon, maxTries); err != nil || last.State != Dead || last.Reason != ReasonUnknown {
 		t.Errorf("after too many processes died: %+v, %v", last, err)
 	}
-	for _, ended := range []State{Sent, Dead} {
+	for _, ended := range []State{Sent, Dead, Dropped} {
 		if _, err := (Delivery{State: ended}).Take(noon, until, noon, maxTries); !errors.Is(err, ErrMove) {
 			t.Errorf("%s is taken: %v", ended, err)
 		}
@@ -200,6 +202,54 @@ func TestAMessageSaysWhatHappenedAndNothingOfThePerson(t *testing.T) {
 					t.Errorf("%s: %q, %s", where, m.Subject, m.Text)
 				}
 			}
+		}
+	}
+}
+
+func TestOneMailingAnswersWhoAsksWhileItIsUnderWayOrClicksTwice(t *testing.T) {
+	soon, later := noon.Add(59*time.Second), noon.Add(time.Minute)
+	for state, late := range map[State]bool{Queued: true, Sending: true, Sent: false, Dead: false, Dropped: false} {
+		made := Mailing("account", "document", "ru", "h", noon)
+		made.Deliveries[0].State = state
+		if !made.Answers(soon) || made.Answers(later) != late {
+			t.Errorf("%s: %v, %v", state, made.Answers(soon), made.Answers(later))
+		}
+	}
+	if Mailing("a", "d", "ru", "h", noon).ID == Mailing("a", "d", "ru", "h", later).ID {
+		t.Error("two letters have one id")
+	}
+}
+
+func TestALetterWithADocumentSaysWhereItCameFromAndTheHistoryWhatBecameOfIt(t *testing.T) {
+	const number, link = "20260310-D3F5-H7K9", "https://polis.example.org/function/portal"
+	for language, want := range map[string]struct{ subject, text string }{
+		"ru": {"Выписка " + number, "Выписка " + number + " — во вложении к этому письму."},
+		"en": {"Extract " + number, "Extract " + number + " is attached to this letter."},
+	} {
+		made := Mailing("account", "document", language, "polis.example.org", noon)
+		made.Number = number
+		m := made.Message(made.Deliveries[0], "maria@example.org", link)
+		if m.Subject != want.subject || !strings.HasPrefix(m.Text, want.text) || !strings.Contains(m.Text, link) || m.ID != made.Deliveries[0].MessageID {
+			t.Errorf("%+v", m)
+		}
+		// Preferences do not stop what was asked for.
+		if rest := strings.ReplaceAll(m.Subject+m.Text, number, ""); digits.MatchString(rest) || strings.Contains(rest, "Отключить") || strings.Contains(rest, "turned off") {
+			t.Errorf("%s", rest)
+		}
+	}
+	for _, tc := range []struct {
+		state  State
+		reason string
+		ru, en string
+	}{
+		{Queued, "smtp_451", "Отправляем", "is being sent"}, {Sending, "", "Отправляем", "is being sent"}, {Sent, "", "отправлена на почту.", "was sent"},
+		{Dead, "smtp_550", "не удалось", "could not"}, {Dead, ReasonUnknown, "возможно", "may have been"}, {Dropped, ReasonGone, "не отправлена", "was not sent"},
+	} {
+		made := Mailing("account", "document", "ru", "h", noon)
+		made.Number = number
+		made.Deliveries[0].State, made.Deliveries[0].Reason = tc.state, tc.reason
+		if text := made.Text(); !strings.Contains(text.RU, tc.ru) || !strings.Contains(text.EN, tc.en) || !strings.Contains(text.RU, number) || !strings.Contains(text.EN, number) {
+			t.Errorf("%s %s: %+v", tc.state, tc.reason, text)
 		}
 	}
 }

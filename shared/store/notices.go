@@ -27,12 +27,27 @@ func Preferences(account string) Doc[notice.Preferences] {
 	return document[notice.Preferences]("preferences", account, "", account)
 }
 
-// Topics of notify: events of which notices are made, and accounts to remember
-// by the SNILS of their person.
+// Topics of notify: events of which notices are made, accounts to remember by
+// the SNILS of their person, and deliveries to make.
 const (
 	noticeTopic       = "notify/events"
 	introductionTopic = "notify/introductions"
+	deliveryTopic     = "notify/deliver"
 )
+
+// PutNotice adds a notice to the account's history, with an event for each of
+// its deliveries. The notice must have been among the reads.
+func PutNotice(tx *Tx, account string, made notice.Notice) error {
+	tx.Append(Notices(account), made.ID)
+	for _, d := range made.Deliveries {
+		lane := string(d.Channel) // a mail server in trouble holds up no SMS
+		if made.Document != "" {
+			lane = made.ID // nor a document that is long in coming other letters
+		}
+		tx.Emit(Event{Topic: deliveryTopic, Home: account, Subject: made.ID + "/" + string(d.Channel), Lane: lane}, 0)
+	}
+	return Put(tx, Notice(account, made.ID), made)
+}
 
 // Meet notes in an account how its person is reached now. An account that is
 // met for the first time is introduced to notify, so that it is found when

@@ -15,7 +15,11 @@
 // complained on its console or broke its content security policy.
 //
 // All tests share one Chromium; each Open has cookies, cache and storage of its
-// own. TestMain has to call Close.
+// own. TestMain has to call Close. After a test that was killed Chromium is gone,
+// but its folder chromedp-runner... stays among the temporary files.
+//
+// A page that is dark by night needs a background of its own, as axe-core takes
+// the bare screen for white.
 package browser
 
 import (
@@ -37,7 +41,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// patience is how long anything may take.
+// patience is how long anything may take; shorter in tests of what fails.
 var patience = 10 * time.Second
 
 // Screen is what a page is shown on.

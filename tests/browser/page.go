@@ -177,7 +177,7 @@ func (p *Page) Press(names ...string) {
 		bare, shift := strings.CutPrefix(name, "Shift+")
 		key, known := keys[bare]
 		if !known && len([]rune(bare)) != 1 {
-			p.t.Fatalf("no key %q", name)
+			p.fatal("no key %q", name)
 		}
 		if !known {
 			key = bare

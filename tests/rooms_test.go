@@ -37,13 +37,13 @@ var (
 )
 
 type goPackage struct {
-	ImportPath, Dir  string
-	Imports, GoFiles []string
+	ImportPath, Dir               string
+	Imports, TestImports, GoFiles []string
 }
 
 func packages(t *testing.T, pattern string) []goPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", pattern)
+	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,TestImports,GoFiles", pattern)
 	cmd.Dir = ".."
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -131,6 +131,25 @@ func TestFunctionsKnowTheSharedRoomsAndNoOtherFunction(t *testing.T) {
 	}
 	if len(all) < 7 {
 		t.Fatalf("only %d functions seen", len(all))
+	}
+}
+
+func TestOnlyTheBrowserOfTheTestsKnowsChromium(t *testing.T) {
+	seen := false
+	for _, p := range packages(t, "./tests/...") {
+		isBrowser := p.ImportPath == "polis/tests/browser"
+		for _, imported := range slices.Concat(p.Imports, p.TestImports) {
+			if ok := standard(imported) || strings.HasPrefix(imported, "github.com/chromedp/"); isBrowser && !ok {
+				t.Errorf("%s knows pages, not %s", p.ImportPath, imported)
+			}
+			if !isBrowser && strings.HasPrefix(imported, "github.com/chromedp/") {
+				t.Errorf("%s may not know %s", p.ImportPath, imported)
+			}
+		}
+		seen = seen || isBrowser
+	}
+	if !seen {
+		t.Fatal("no browser seen")
 	}
 }
 

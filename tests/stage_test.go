@@ -24,12 +24,15 @@ import (
 	"polis/local/issuer"
 	"polis/local/personas"
 	"polis/local/platform"
+	"polis/tests/browser"
 	"polis/tests/servers"
 )
 
 func TestMain(m *testing.M) {
 	platform.RunChild(functions.All)
-	os.Exit(m.Run())
+	code := m.Run()
+	browser.Close()
+	os.Exit(code)
 }
 
 // morning is when every story begins, by the law clock: a working day.

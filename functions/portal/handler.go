@@ -6,9 +6,11 @@ package function
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
+	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/config"
 	"polis/shared/gateway"
@@ -32,6 +34,7 @@ type portal struct {
 	secure    bool   // cookies for https alone
 	host      string // of the public address
 	region    string // where most of an installation's people live
+	zone      *time.Location
 	crossed   *http.CrossOriginProtection
 }
 
@@ -45,6 +48,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		region: env.String("region", "26"),
 	}
 	edge := web.Public(env, Name)
+	var known bool
+	if p.zone, known = calendar.Zone(p.region); !known {
+		env.Fault("region", "%q is no region", p.region)
+	}
 	issuer := env.URL("oidc_issuer")
 	if err := env.Err(); err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,7 +29,11 @@ func OpenFace(env *config.Env) *Face {
 	return &Face{
 		base: env.URL("gateway_url"),
 		// A rendering may be waited for; a page may not be waited for long.
-		http: &http.Client{Transport: transport, Timeout: env.Duration("face_timeout", 12*time.Second)},
+		http: &http.Client{
+			Transport: transport, Timeout: env.Duration("face_timeout", 12*time.Second),
+			// No function sends its callers elsewhere.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
 	}
 }
 
@@ -87,7 +92,10 @@ func (f *Face) Ask(ctx context.Context, a Asked) (Answered, error) {
 		return Answered{}, fault.Unreachable(part, err)
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	if err == nil && len(answer) > maxAnswer {
+		err = errors.New("the answer is too long")
+	}
 	if err != nil {
 		return Answered{}, fault.Unreachable(part, err)
 	}

@@ -161,7 +161,7 @@ var homeTitle = fault.Text{RU: "Мой полис", EN: "My policy"}
 func (p *portal) home(v *visit) (web.Answer, error) {
 	switch {
 	case v.Who == nil:
-		return v.show("welcome", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, nil)
+		return v.show("welcome", fault.Text{RU: "Цифровой полис", EN: "Digital policy"}, nil)
 	case !v.Who.Confirmed:
 		return v.to("/confirm")
 	case v.Who.Role != "citizen":

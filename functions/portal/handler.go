@@ -6,9 +6,11 @@ package function
 import (
 	"net/http"
 	"net/url"
+	"time"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
+	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/config"
 	"polis/shared/gateway"
@@ -31,6 +33,7 @@ type portal struct {
 	pages     *pages
 	secure    bool   // cookies for https alone
 	region    string // where most of an installation's people live
+	zone      *time.Location
 	crossed   *http.CrossOriginProtection
 }
 
@@ -42,6 +45,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		functions: gateway.OpenFace(env), login: identity.OpenLogin(env, root+"/login/callback", root+"/"),
 		sessions: store.OpenSessions(env), machine: clock.System, crossed: http.NewCrossOriginProtection(),
 		region: env.String("region", "26"),
+	}
+	var ok bool
+	if p.zone, ok = calendar.Zone(p.region); !ok {
+		env.Fault("region", "%q is not a region", p.region)
 	}
 	edge := web.Public(env, Name)
 	issuer := env.URL("oidc_issuer")

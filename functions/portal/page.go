@@ -127,6 +127,7 @@ type page struct {
 	Key     string       // of this form's one effect, however often it is sent
 	Data    any
 	version string
+	zone    *time.Location // of times that come without one
 }
 
 // show renders a page. A title is a pair of texts.
@@ -150,7 +151,7 @@ func (v *visit) again(err error, name string, title fault.Text, data any) (web.A
 }
 
 func (v *visit) render200(name string, p *page) (web.Answer, error) {
-	p.English, p.Who, p.version, p.Key = fault.English(v), v.Who, v.pages.version, ident.Secret()
+	p.English, p.Who, p.version, p.zone, p.Key = fault.English(v), v.Who, v.pages.version, v.zone, ident.Secret()
 	if p.Typed.Get("key") != "" && p.Fault != nil && p.Fault.Kind == fault.Unavailable {
 		p.Key = p.Typed.Get("key") // it may have happened: so it stays the same
 	}
@@ -274,7 +275,7 @@ var months = [...][2]string{
 // Day is a date in words, which no line break tears apart. It takes a
 // time.Time, in its own zone, or the text of a date or a time (RFC 3339).
 func (p *page) Day(at any) (string, error) {
-	t, err := timeOf(at)
+	t, err := p.timeOf(at)
 	if err != nil || t.IsZero() {
 		return "", err
 	}
@@ -291,19 +292,24 @@ func (p *page) Moment(at any) (string, error) {
 	if err != nil || day == "" {
 		return "", err
 	}
-	t, err := timeOf(at)
+	t, err := p.timeOf(at)
 	return day + p.T(", в\u00a0", " at\u00a0") + t.Format("15:04"), err
 }
 
 // Machine is a time as programs read it.
 func (p *page) Machine(at any) (string, error) {
-	t, err := timeOf(at)
+	t, err := p.timeOf(at)
 	return t.Format(time.RFC3339), err
 }
 
-func timeOf(at any) (time.Time, error) {
+// timeOf leaves a time in the zone that it came with: a term counts in its
+// region's. What is only an instant is read by the clock on the wall.
+func (p *page) timeOf(at any) (time.Time, error) {
 	switch at := at.(type) {
 	case time.Time:
+		if _, offset := at.Zone(); offset == 0 && !at.IsZero() {
+			at = at.In(p.zone)
+		}
 		return at, nil
 	case calendar.Date:
 		if at.IsZero() {
@@ -317,7 +323,11 @@ func timeOf(at any) (time.Time, error) {
 		if t, err := time.Parse(time.DateOnly, at); err == nil {
 			return t, nil
 		}
-		return time.Parse(time.RFC3339, at)
+		t, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			return t, err
+		}
+		return p.timeOf(t)
 	}
 	return time.Time{}, fmt.Errorf("%T is no time", at)
 }

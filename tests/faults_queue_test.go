@@ -383,7 +383,7 @@ func (s *stage) comesRight(t *testing.T, limit time.Duration, citizens []*citize
 			f := s.observe(t, citizens)
 			f.NotifyKilled = kills["notify"]
 			if left = f.findings(); len(left) == 0 {
-				t.Logf("nothing was left after %v: %d messages, %d documents, %d entries of audit",
+				t.Logf("it took %v until nothing was left: %d messages, %d documents, %d entries of audit",
 					quiet.Round(time.Millisecond), len(f.Inbox), len(f.Documents), len(f.Audit))
 				return f
 			}
@@ -455,8 +455,8 @@ func TestNothingIsLostOnAQueueThatLosesCalls(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	over := make(chan error, 3)
-	made := func() (n int) {
-		for _, c := range enrolled {
+	made := func(of []*citizen) (n int) {
+		for _, c := range of {
 			if c.made.Load() {
 				n++
 			}
@@ -469,10 +469,11 @@ func TestNothingIsLostOnAQueueThatLosesCalls(t *testing.T) {
 		go func() { over <- untilOver(ctx, leaving, (*citizen).takesAndRevokes) }()
 		go func() { over <- untilOver(ctx, staying, (*citizen).takesExtract) }()
 		together(t, jobs)
-		inTime(t, time.Minute, "most extracts are made", func() bool { return made() > len(enrolled)/2 })
+		inTime(t, time.Minute, "most extracts are made", func() bool { return made(enrolled) > len(enrolled)/2 })
 	})
 	ended, law := time.Now(), s.Now()
-	t.Logf("killed: %v; %d extracts made meanwhile", kills, made())
+	t.Logf("killed: %v; extracts made meanwhile: %d, of which %d by people who revoked since, and %d while they revoked",
+		kills, made(enrolled), made(leaving), made(hasty))
 	for range cap(over) {
 		select {
 		case err := <-over:

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"sync"
 
+	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/consent"
 	"polis/shared/fault"
@@ -162,10 +163,10 @@ func (p *portal) home(v *visit) (web.Answer, error) {
 	switch {
 	case v.Who == nil:
 		return v.show("welcome", fault.Text{RU: "Цифровой полис", EN: "Digital policy"}, nil)
+	case v.Who.Role != access.Citizen:
+		return v.show("staff", fault.Text{RU: "Страницы для граждан", EN: "Pages for citizens"}, nil)
 	case !v.Who.Confirmed:
 		return v.to("/confirm")
-	case v.Who.Role != "citizen":
-		return v.show("staff", fault.Text{RU: "Рабочее место", EN: "Workplace"}, nil)
 	}
 	o, err := v.family()
 	if err != nil {

@@ -286,8 +286,11 @@ func (p *page) Day(at any) (string, error) {
 	return fmt.Sprintf("%d\u00a0%s\u00a0%d\u00a0г.", t.Day(), month[0], t.Year()), nil
 }
 
-// Moment is a day and the time of it.
+// Moment is a day and the time of it, if it has one.
 func (p *page) Moment(at any) (string, error) {
+	if text, ok := at.(string); ok && len(text) == len(time.DateOnly) {
+		return p.Day(at)
+	}
 	day, err := p.Day(at)
 	if err != nil || day == "" {
 		return "", err

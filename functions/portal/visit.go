@@ -102,6 +102,9 @@ func (p *portal) posted(do func(*visit) (web.Answer, error)) func(*web.Call) (we
 		if err := v.read(); err != nil {
 			return web.Answer{}, err
 		}
+		if v.Who == nil && v.Path == "/logout" {
+			return v.to("/")
+		}
 		if v.Who == nil {
 			return v.toLogin()
 		}
@@ -140,11 +143,14 @@ func seeOther(address string) web.Answer {
 }
 
 // toLogin sends the browser to the login, and to where it is now afterwards. A
-// form is not sent again by itself: its page is shown.
+// form is not sent again by itself: the page that it stands on is shown.
 func (v *visit) toLogin() (web.Answer, error) {
 	to := v.Path
-	if v.Form == nil && len(v.Query) > 0 {
+	switch {
+	case v.Form == nil && len(v.Query) > 0:
 		to += "?" + v.Query.Encode()
+	case v.Form != nil:
+		to = strings.TrimSuffix(to, "/send")
 	}
 	answer, err := v.to("/login?" + url.Values{"to": {to}}.Encode())
 	answer.Header.Add("Set-Cookie", v.set(v.sessionCookie(), "", 0))
@@ -202,7 +208,8 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 // local is a path below root, "/" for anything else. A backslash is a slash to
 // browsers.
 func local(path string) string {
-	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "\\\r\n") || strings.HasPrefix(path, "/login") || strings.Contains(path, "..") {
+	const longestPath = 500
+	if !strings.HasPrefix(path, "/") || len(path) > longestPath || strings.ContainsAny(path, "\\\r\n") || strings.HasPrefix(path, "/login") || strings.Contains(path, "..") {
 		return "/"
 	}
 	return path

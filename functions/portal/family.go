@@ -175,6 +175,14 @@ func (p *portal) home(v *visit) (web.Answer, error) {
 	return v.show("home", homeTitle, o)
 }
 
+// me shows what the login says of the visitor.
+func (p *portal) me(v *visit) (web.Answer, error) {
+	if v.Who == nil {
+		return v.toLogin()
+	}
+	return v.show("me", fault.Text{RU: "Кто вошёл", EN: "Who is logged in"}, nil)
+}
+
 func (p *portal) howToConfirm(v *visit) (web.Answer, error) {
 	return v.show("confirm", fault.Text{RU: "Подтвердите учётную запись", EN: "Confirm your account"}, nil)
 }

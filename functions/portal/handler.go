@@ -75,6 +75,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		open("/login", p.begin),
 		open("/login/callback", p.finish),
 		open("/confirm", p.visit(p.howToConfirm)),
+		open("/me", p.visit(p.me)),
 		form("/language", p.language),
 		form("/logout", p.posted(p.logout)),
 

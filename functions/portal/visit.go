@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"polis/shared/access"
+	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/identity"
@@ -32,7 +33,9 @@ type visitor struct {
 	Name      person.Name
 	Role      access.Role
 	Confirmed bool
+	Birth     calendar.Date
 	Email     string
+	Phone     string
 }
 
 // How long a browser is remembered without a request, and how long the way
@@ -190,7 +193,8 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	}
 	content, err := json.Marshal(visitor{
 		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
-		Name: who.Person.Name, Role: who.Role, Confirmed: who.Confirmed, Email: who.Email,
+		Name: who.Person.Name, Role: who.Role, Confirmed: who.Confirmed,
+		Birth: who.Person.Birth, Email: who.Email, Phone: who.Phone,
 	})
 	if err != nil {
 		return web.Answer{}, err

@@ -2,64 +2,539 @@ package tests
 
 import (
 	"bytes"
+	"net/http"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"polis/local/personas"
 	"polis/tests/browser"
 )
 
+// way is how a person uses the portal.
+type way struct {
+	screen   browser.Screen
+	script   bool
+	keyboard bool // and nothing else
+}
+
+func (w way) String() string {
+	name := "phone"
+	if !w.screen.Mobile {
+		name = "desktop"
+	}
+	if w.keyboard {
+		name += " by keyboard"
+	}
+	if !w.script {
+		name += " without JavaScript"
+	}
+	return name
+}
+
+// ways are each screen with JavaScript and without, and each of these by
+// keyboard alone.
+var ways = []way{
+	{browser.Phone, true, false}, {browser.Phone, false, false}, {browser.Desktop, true, true}, {browser.Desktop, false, true},
+}
+
 // visit is a person with a browser at the portal.
 type visit struct {
 	*browser.Page
 	*stage
+	t      *testing.T
+	way    way
+	clicks *int // so far
 }
 
-// everyway runs a story on a phone and on a desktop, with JavaScript and
-// without.
-func everyway(t *testing.T, story func(t *testing.T, v visit)) {
-	for _, way := range []struct {
-		name   string
-		screen browser.Screen
-		script bool
-	}{
-		{"phone", browser.Phone, true}, {"phone without JavaScript", browser.Phone, false},
-		{"desktop", browser.Desktop, true}, {"desktop without JavaScript", browser.Desktop, false},
-	} {
-		t.Run(way.name, func(t *testing.T) {
+func (s *stage) visit(t *testing.T, w way) visit {
+	t.Helper()
+	return visit{browser.Open(t, w.screen, browser.Options{JavaScript: w.script}), s, t, w, new(int)}
+}
+
+// everyway plays a story in each way, one after the other on one stage, whose
+// clock goes on.
+func (s *stage) everyway(t *testing.T, story func(v visit)) {
+	for _, w := range ways {
+		t.Run(w.String(), func(t *testing.T) { story(s.visit(t, w)) })
+	}
+}
+
+// tab is a second one of the same person.
+func (v visit) tab() visit {
+	v.Page = v.NewTab()
+	return v
+}
+
+// portal is a page's address.
+func (s *stage) portal(path string) string { return s.BaseURL() + "/function/portal" + path }
+
+func (v visit) opens(path string) { v.t.Helper(); v.Go(v.portal(path)) }
+
+// does what a link, a button or a summary is for.
+func (v visit) does(name string) { v.t.Helper(); v.uses(name, "Enter") }
+
+// ticks a checkbox or a radio button.
+func (v visit) ticks(name string) { v.t.Helper(); v.uses(name, "Space") }
+
+func (v visit) uses(name, key string) {
+	v.t.Helper()
+	*v.clicks++
+	if v.way.keyboard {
+		v.TabTo(name)
+		v.Press(key)
+	} else {
+		v.Click(name)
+	}
+}
+
+// writes into a field.
+func (v visit) writes(label, text string) {
+	v.t.Helper()
+	if !v.way.keyboard {
+		v.Type(label, text)
+		return
+	}
+	v.TabTo(label)
+	for _, r := range text {
+		v.Press(string(r))
+	}
+}
+
+// logsIn comes from the first page, and chooses a test person there.
+func (v visit) logsIn(person string) {
+	v.t.Helper()
+	v.opens("/")
+	v.does("Войти")
+	v.chooses(person)
+}
+
+// chooses who one is, at the login.
+func (v visit) chooses(person string) {
+	v.t.Helper()
+	p, ok := personas.Find(person)
+	if !ok {
+		v.t.Fatalf("there is no %s", person)
+	}
+	v.does(strings.TrimSpace(p.Human.FullName() + " " + p.About))
+	*v.clicks = 0
+}
+
+const (
+	consentTo = "Согласие на обработку данных — "
+	ffoms     = "Федеральный фонд ОМС"
+	mincifry  = "Минцифры России"
+	agree     = "Дать согласие и показать полис"
+)
+
+// agrees to all for oneself and asks for the policy.
+func (v visit) agrees() {
+	v.t.Helper()
+	v.ticks(consentTo + ffoms)
+	v.ticks(consentTo + mincifry)
+	v.does(agree)
+}
+
+// forgets brings a persona back to where they have given no consent and may.
+func (s *stage) forgets(t *testing.T, persona string) {
+	t.Helper()
+	who := s.as(t, persona)
+	for _, c := range read[list[consentView]](who.get("/consent-toggle").is(http.StatusOK)).Items {
+		if c.Status == "granted" {
+			who.revokes(c.Operator, c.Person)
+		}
+	}
+	s.later(t, 11*time.Minute)
+}
+
+func TestInTheBrowserFromLoginToThePDF(t *testing.T) {
+	s := newStage(t)
+	s.everyway(t, func(v visit) {
+		insured := s.as(v.t, "insured")
+		v.logsIn("insured")
+		v.agrees()
+		v.Has("Открыть полис")
+		v.does("Открыть полис")
+		v.Has("2656 4108 3700 0318")
+		v.Has("Городская поликлиника № 1")
+		v.does("Получить выписку")
+		v.Has("Выписка готова")
+		if *v.clicks++; *v.clicks > 7 { // with the one that saves it
+			v.t.Errorf("%d clicks from the login to the PDF", *v.clicks)
+		}
+		name, content := v.Download("Скачать PDF")
+		made := insured.documents()
+		if len(made) != 1 || !strings.HasSuffix(name, ".pdf") {
+			v.t.Fatalf("%s of %+v", name, made)
+		}
+		if given := insured.get("/extract-rendering/" + made[0].ID).is(http.StatusOK).body; !bytes.Equal(content, given) {
+			v.t.Errorf("%d bytes were saved instead of %d", len(content), len(given))
+		}
+
+		before := len(s.mailed(human(v.t, "insured").Email))
+		v.does("Отправить мне на почту")
+		v.Has("Отправляем на kovalev@example.org")
+		inTime(v.t, 2*patience, "the letter", func() bool { return len(s.mailed(human(v.t, "insured").Email)) > before })
+		letter := s.mailed(human(v.t, "insured").Email)[before]
+		if len(letter.Files) != 1 || !strings.HasPrefix(letter.Subject, "Выписка ") {
+			v.t.Errorf("came: %+v", letter)
+		}
+		v.opens("/notices")
+		v.Has("Почта: отправлено")
+		s.forgets(v.t, "insured")
+	})
+}
+
+func TestInTheBrowserASimplifiedAccountIsToldHowToConfirmIt(t *testing.T) {
+	s := newStage(t)
+	s.everyway(t, func(v visit) {
+		v.logsIn("unconfirmed")
+		for _, path := range []string{
+			"/", "/card", "/consents", "/consents/receipts/x", "/requests", "/requests/new?kind=link", "/requests/x",
+			"/documents", "/documents/x", "/documents/x/file", "/notices", "/access",
+		} {
+			v.opens(path)
+			if v.Has("Подтвердите учётную запись"); v.URL() != s.portal("/confirm") {
+				v.t.Errorf("%s leads to %s", path, v.URL())
+			}
+		}
+		for _, how := range []string{"В приложении банка", "В центре обслуживания", "Электронной подписью", "Экстренную помощь оказывают и без полиса"} {
+			v.Has(how)
+		}
+		v.HasNot("Заявления")
+		v.does("Выйти и войти снова")
+		v.does("Войти")
+		v.Has("Это тестовый вход")
+	})
+}
+
+func TestInTheBrowserANewcomerIsSearchedForAndThenGetsAPolicy(t *testing.T) {
+	for _, w := range []way{ways[0], ways[3]} {
+		t.Run(w.String(), func(t *testing.T) {
 			s := newStage(t)
-			story(t, visit{browser.Open(t, way.screen, browser.Options{JavaScript: way.script}), s})
+			v := s.visit(t, w)
+			newcomer := s.as(t, "newcomer")
+			v.logsIn("newcomer")
+			v.agrees()
+			v.Has("Пока не нашли, ищем дальше")
+			s.later(t, 5*24*time.Hour+time.Hour)
+			help := newcomer.becomes(newcomer.applications()[0].ID, "refused").Help
+			v.Has("К кому обратиться")
+			v.Has(help.Fund.Phone)
+			v.opens("/")
+			v.does("Что делать")
+			v.does("Получить полис впервые")
+			v.ticks(help.Insurers[0].Name)
+			v.does("Подать заявление")
+			v.Has("Полис оформлен")
+			enp := newcomer.applications()[0].ENP
+			grouped := enp[:4] + " " + enp[4:8] + " " + enp[8:12] + " " + enp[12:]
+			v.Has(grouped)
+			v.does("Показать полис") // where the consents stand, which are given
+			v.Has("Согласия даны")
+			v.does("Показать полис")
+			v.Has("Открыть полис")
+			v.does("Открыть полис")
+			v.Has(grouped)
+			v.Has(help.Insurers[0].Name)
 		})
 	}
 }
 
-// portal is a page's address.
-func (v visit) portal(path string) string { return v.BaseURL() + "/function/portal" + path }
+func TestInTheBrowserAMotherSeesHerCardAndHerChildsEachUnderItsOwnConsent(t *testing.T) {
+	s := newStage(t)
+	s.everyway(t, func(v visit) {
+		const own, childs = "2654 9008 7600 0452", "2690 0897 4700 0598"
+		v.logsIn("mother")
+		v.HasNot(own)
+		v.HasNot(childs)
+		v.ticks("Согласие на обработку данных ребёнка (Семён) — " + ffoms)
+		v.does(agree + ": Семён")
+		v.Has("Открыть полис")
+		v.opens("/")
+		v.Has(childs)
+		v.HasNot(own)
+		v.agrees()
+		v.Has("Открыть полис")
+		v.opens("/")
+		v.Has(childs)
+		v.Has(own)
+		v.does("Открыть полис: Семён")
+		v.Has("Страхует территориальный фонд")
+		v.HasNot(own)
 
-// logIn comes from the first page, and chooses a test person there.
-func (v visit) logIn(person string) {
-	v.Go(v.portal("/"))
-	v.Click("Войти")
-	who, ok := personas.Find(person)
-	if !ok {
-		panic("there is no " + person)
-	}
-	v.Click(who.Human.FullName() + "…")
+		s.as(v.t, "mother").revokes("ffoms", s.as(v.t, "mother").child())
+		v.opens("/")
+		v.Has(own)
+		v.HasNot(childs)
+		v.Has("Вы отозвали согласие")
+		s.forgets(v.t, "mother")
+	})
 }
 
-func TestInTheBrowserFromLoginToThePDF(t *testing.T) {
-	everyway(t, func(t *testing.T, v visit) {
-		v.logIn("insured")
-		v.Click("Согласие на обработку данных — Федеральный фонд ОМС")
-		v.Click("Согласие на обработку данных — Минцифры России")
-		v.Click("Дать согласие и показать полис")
+func TestInTheBrowserAConsentRevokedElsewhereIsSaidAndOfferedAgain(t *testing.T) {
+	s := newStage(t)
+	s.everyway(t, func(v visit) {
+		insured := s.as(v.t, "insured")
+		v.logsIn("insured")
+		v.agrees()
 		v.Has("Открыть полис")
-		v.Click("Открыть полис")
-		v.Has("2656 4108 3700 0318")
-		v.Screenshot("card")
-		v.Click("Получить выписку")
-		name, content := v.Download("Скачать PDF")
-		if !bytes.HasPrefix(content, []byte("%PDF-")) {
-			t.Errorf("%s is no PDF", name)
+		v.does("Открыть полис")
+		other := v.tab()
+		other.opens("/consents")
+		other.does("Отозвать: " + mincifry)
+		other.writes("Почему вы отзываете согласие", "Больше не нужно")
+		other.does("Отозвать согласие")
+		other.Has("Отозвано")
+
+		v.does("Получить выписку")
+		v.Has("нужно согласие на получение данных")
+		if v.Status() != http.StatusForbidden {
+			v.t.Errorf("status %d", v.Status())
 		}
+		v.does("К согласиям")
+		v.Has("Вы отозвали согласие")
+		v.Has(agree)
+		v.opens("/card")
+		v.Has(agree)
+		v.HasNot("2656 4108 3700 0318")
+		if left := insured.documents(); len(left) > 0 {
+			v.t.Errorf("documents: %+v", left)
+		}
+		eventually(v.t, "nothing is left", func() bool { return len(s.objects(v.t)) == 0 && len(s.keys(v.t, "card")) == 0 })
+
+		v.ticks(consentTo + mincifry)
+		v.does(agree)
+		v.Has("Можно будет") // when it is waited for
+		s.forgets(v.t, "insured")
+		v.opens("/consents")
+		v.does("Дать согласие: " + mincifry)
+		v.Has("Действует")
+		s.forgets(v.t, "insured")
 	})
+}
+
+func TestInTheBrowserADoubleClickHasOneEffect(t *testing.T) {
+	s := newStage(t)
+	for _, w := range ways[:2] {
+		t.Run(w.String(), func(t *testing.T) {
+			v := s.visit(t, w)
+			insured := s.as(t, "insured")
+			history := func() int {
+				return len(read[struct{ History []consentView }](insured.get("/consent-toggle").is(http.StatusOK)).History)
+			}
+			one := func(what string, before, after int) {
+				t.Helper()
+				if after != before+1 {
+					t.Errorf("%s: %d instead of one", what, after-before)
+				}
+			}
+			v.logsIn("insured")
+			consents, asked := history(), len(insured.applications())
+			v.ticks(consentTo + ffoms)
+			v.ticks(consentTo + mincifry)
+			v.ClickTwice(agree)
+			v.Has("Открыть полис")
+			one("consents", consents+1, history())
+			one("lookups", asked, len(insured.applications()))
+
+			v.Click("Открыть полис")
+			asked = len(insured.applications())
+			v.ClickTwice("Обновить сведения")
+			v.Has("Открыть полис")
+			one("refreshs", asked, len(insured.applications()))
+
+			v.Click("Открыть полис")
+			v.ClickTwice("Получить выписку")
+			v.Has("Выписка готова")
+			one("extracts", 0, len(insured.documents()))
+
+			sent := len(s.mailed(human(t, "insured").Email))
+			v.ClickTwice("Отправить мне на почту")
+			v.Has("Отправляем на")
+			inTime(t, 2*patience, "the letter", func() bool { return len(s.mailed(human(t, "insured").Email)) > sent })
+			letters := func() int {
+				return len(slices.DeleteFunc(read[list[noticeView]](insured.get("/notify").is(http.StatusOK)).Items, func(n noticeView) bool { return n.Kind != "extract" }))
+			}
+			if n := letters(); n != len(s.mailed(human(t, "insured").Email)) {
+				t.Errorf("%d notices of letters", n)
+			}
+			one("letters", sent, len(s.mailed(human(t, "insured").Email)))
+
+			v.opens("/notices")
+			v.Click("По СМС", "checkbox")
+			v.ClickTwice("Сохранить")
+			v.Has("Сохранено.")
+			v.Click("По СМС", "checkbox")
+			v.Click("Сохранить")
+
+			asked = len(insured.applications())
+			v.opens("/requests/new?kind=link")
+			v.Type("Номер полиса", "2656410837000318")
+			v.ClickTwice("Найти")
+			v.Has("Что происходило")
+			one("links", asked, len(insured.applications()))
+			asked++
+			v.opens("/requests/new?kind=register")
+			v.ClickTwice("Подать заявление")
+			v.Has("Что происходило")
+			one("first policies", asked, len(insured.applications()))
+
+			consents = history()
+			v.opens("/consents")
+			v.Click("Отозвать: " + mincifry)
+			v.Type("Почему вы отзываете согласие", "Больше не нужно")
+			v.ClickTwice("Отозвать согласие")
+			v.Has("Отозвано")
+			one("revocations", consents, history())
+			s.forgets(t, "insured")
+			consents = history()
+			v.opens("/consents")
+			v.ClickTwice("Дать согласие: " + mincifry)
+			v.Has("Действует")
+			one("consents again", consents, history())
+
+			v.ClickTwice("English")
+			v.Has("Log out")
+			v.ClickTwice("Log out")
+			v.Has("Your OMS policy, on your phone")
+			s.forgets(t, "insured")
+		})
+	}
+}
+
+func TestInTheBrowserALogoutEndsAllAndShowsNothingBehindTheBackButton(t *testing.T) {
+	s := newStage(t)
+	insured := s.as(t, "insured")
+	insured.consents()
+	insured.loads(fields{})
+	for _, w := range ways[:2] {
+		t.Run(w.String(), func(t *testing.T) {
+			v, elsewhere := s.visit(t, w), s.visit(t, ways[3])
+			elsewhere.logsIn("insured")
+			v.logsIn("insured")
+			v.Click("Открыть полис")
+			v.Has("2656 4108 3700 0318")
+			v.Click("Выйти")
+			v.Has("Войти")
+			for range 2 {
+				v.Back()
+				v.HasNot("2656 4108 3700 0318")
+				v.HasNot("Андрей")
+			}
+			elsewhere.opens("/card")
+			elsewhere.HasNot("2656 4108 3700 0318")
+			elsewhere.Has("Это тестовый вход")
+			for _, c := range v.Cookies() {
+				if strings.Contains(c.Name, "session") {
+					t.Errorf("still held: %s", c.Name)
+				}
+			}
+		})
+	}
+}
+
+func TestInTheBrowserARefusedFormKeepsWhatWasTypedAndSaysWhatIsWrong(t *testing.T) {
+	s := newStage(t)
+	s.everyway(t, func(v visit) {
+		v.logsIn("insured")
+		v.ticks(consentTo + ffoms)
+		v.does(agree)
+		v.Has("Без этого согласия показать полис нельзя.")
+		v.saysFirst("Проверьте выделенные поля")
+		if !v.Checked(consentTo+ffoms) || v.Checked(consentTo+mincifry) || v.Status() != http.StatusUnprocessableEntity {
+			v.t.Errorf("the ticks are not as they were, status %d", v.Status())
+		}
+		v.does("Без этого согласия показать полис нельзя.")
+		v.Press("Tab", "Shift+Tab")
+		if at := v.Focused(); at != consentTo+mincifry {
+			v.t.Errorf("the fault leads to %q", at)
+		}
+
+		v.opens("/requests/new?kind=link")
+		v.writes("Номер полиса", "2656 4108 3700 0319")
+		v.does("Найти")
+		v.Has("Проверьте номер полиса: в нём ошибка.")
+		v.saysFirst("Проверьте выделенные поля")
+		if typed := v.Value("Номер полиса"); typed != "2656 4108 3700 0319" {
+			v.t.Errorf("of what was typed %q is left", typed)
+		}
+
+		s.as(v.t, "insured").consents()
+		v.opens("/consents")
+		v.does("Отозвать: " + mincifry)
+		v.writes("Почему вы отзываете согласие", "   ")
+		v.does("Отозвать согласие")
+		v.Has("Укажите причину отзыва.")
+		v.saysFirst("Проверьте выделенные поля")
+		v.writes("Почему вы отзываете согласие", "Больше не нужно")
+		v.does("Отозвать согласие")
+		v.Has("Больше не нужно")
+		v.Has("Отозвано")
+		s.forgets(v.t, "insured")
+	})
+}
+
+// saysFirst demands that what is wrong with the form has the focus.
+func (v visit) saysFirst(text string) {
+	v.t.Helper()
+	if at := v.Focused(); !strings.Contains(at, text) {
+		v.t.Errorf("the focus is on %q", at)
+	}
+}
+
+func TestInTheBrowserProgressAppearsByItself(t *testing.T) {
+	s := newStage(t)
+	for _, w := range ways[:2] {
+		t.Run(w.String(), func(t *testing.T) {
+			v := s.visit(t, w)
+			insured := s.as(t, "insured")
+			insured.consents()
+			if err := s.Suspend("insured-registry"); err != nil {
+				t.Fatal(err)
+			}
+			id := insured.asks(fields{"kind": "lookup"}).ID
+			insured.becomes(id, "working")
+			v.logsIn("insured")
+			v.does("Следить за заявлением")
+			v.Has("Регистр временно не отвечает")
+			if err := s.Resume("insured-registry"); err != nil {
+				t.Fatal(err)
+			}
+			changed := make(chan time.Time, 1)
+			go func() {
+				for t.Context().Err() == nil {
+					if now, err := insured.send(http.MethodGet, "/policy-request/"+id, nil); err == nil && bytes.Contains(now.body, []byte(`"status":"granted"`)) {
+						changed <- time.Now()
+						return
+					}
+					time.Sleep(5 * time.Millisecond) // between two looks
+				}
+			}()
+			go s.SetClock(t.Context(), s.Now().Add(time.Hour))
+			v.Has("Открыть полис")
+			took := time.Since(<-changed)
+			t.Logf("the page shows the change after %v", took)
+			limit := time.Second
+			if !w.script {
+				limit = 4 * time.Second // three between two refreshs
+			}
+			if took > limit {
+				t.Errorf("the page shows the change after %v", took)
+			}
+			s.forgets(t, "insured")
+		})
+	}
+}
+
+func TestTheFirstPageIsLight(t *testing.T) {
+	s := newStage(t)
+	v := s.visit(t, ways[0])
+	v.opens("/")
+	if bytes := v.Bytes(); bytes > 60_000 {
+		t.Errorf("%d bytes", bytes)
+	} else {
+		t.Logf("%d bytes", bytes)
+	}
 }

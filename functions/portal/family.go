@@ -61,6 +61,18 @@ func (m member) Missing() []consentAnswer {
 	return missing
 }
 
+// Revoked is the consent that was withdrawn last, of those to give again; nil
+// where none was.
+func (m member) Revoked() *consentAnswer {
+	var last *consentAnswer
+	for _, c := range m.Missing() {
+		if c.Status == consent.Revoked && (last == nil || c.Since.After(last.Since)) {
+			last = &c
+		}
+	}
+	return last
+}
+
 func (m member) Self() bool { return m.Person == consent.Self }
 
 // Wording of one of the member's consents.

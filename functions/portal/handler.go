@@ -32,6 +32,7 @@ type portal struct {
 	machine   clock.Clock
 	pages     *pages
 	secure    bool   // cookies for https alone
+	host      string // of the public address
 	region    string // where most of an installation's people live
 	zone      *time.Location
 	crossed   *http.CrossOriginProtection
@@ -59,7 +60,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.secure = at.Scheme == "https"
+	p.secure, p.host = at.Scheme == "https", at.Host
 	if err := p.crossed.AddTrustedOrigin(at.Scheme + "://" + at.Host); err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		open("/confirm", p.visit(p.howToConfirm)),
 		open("/me", p.visit(p.me)),
 		form("/language", p.language),
-		form("/logout", p.posted(p.logout)),
+		form("/logout", p.visit(p.logout)),
 
 		open("/consents", p.citizen(p.consents)),
 		form("/consents", p.posted(p.changeConsent)),

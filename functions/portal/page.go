@@ -155,10 +155,7 @@ func (v *visit) render200(name string, p *page) (web.Answer, error) {
 	if p.Typed.Get("key") != "" && p.Fault != nil && p.Fault.Kind == fault.Unavailable {
 		p.Key = p.Typed.Get("key") // it may have happened: so it stays the same
 	}
-	p.Path = v.Path
-	if v.Form == nil && len(v.Query) > 0 {
-		p.Path += "?" + v.Query.Encode()
-	}
+	p.Path = v.page()
 	if p.Section == "" {
 		p.Section, _, _ = strings.Cut(strings.TrimPrefix(v.Path, "/"), "/")
 	}
@@ -338,13 +335,15 @@ func (p *page) timeOf(at any) (time.Time, error) {
 // Ticked tells whether a consent was ticked in the form that was sent.
 func (p *page) Ticked(operator string) bool { return slices.Contains(p.Typed["grant"], operator) }
 
-// TypedFor is what was typed into one of several forms of a page: the one whose
-// field has that value.
-func (p *page) TypedFor(field, value, name string) string {
-	if p.Typed.Get(field) != value {
-		return ""
+// Sent tells which of several forms of a page was refused: the one with these
+// values, pairs of a field and its value.
+func (p *page) Sent(pairs ...any) bool {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if p.Typed.Get(fmt.Sprint(pairs[i])) != fmt.Sprint(pairs[i+1]) {
+			return false
+		}
 	}
-	return p.Typed.Get(name)
+	return p.Fault != nil
 }
 
 // KindOf names a kind of application.

@@ -48,7 +48,12 @@ var newRequestTitles = map[application.Kind]fault.Text{
 	application.Register: {RU: "Получить полис впервые", EN: "Get a policy for the first time"},
 }
 
-// The region that most of an installation's people live in.
+// RegionName is what the region is called, "" for none.
+func (n newRequestPage) RegionName() string {
+	region, _ := directory.FindRegion(n.Region)
+	return region.Name
+}
+
 func (v *visit) newRequestOf(kind application.Kind, region string) newRequestPage {
 	page := newRequestPage{Kind: kind, Region: region, Regions: directory.Regions()}
 	if region != "" {

@@ -85,39 +85,35 @@ func (v *visit) remember() error {
 // citizen serves a page of somebody who has logged in with a confirmed account;
 // anybody else is led there.
 func (p *portal) citizen(do func(*visit) (web.Answer, error)) func(*web.Call) (web.Answer, error) {
-	return p.visit(func(v *visit) (web.Answer, error) {
-		switch {
-		case v.Who == nil:
-			return v.toLogin()
-		case v.Who.Role != access.Citizen:
-			return web.Answer{}, access.ErrNotAllowed
-		case !v.Who.Confirmed:
-			return v.to("/confirm")
-		}
-		return do(v)
-	})
+	return p.visit(func(v *visit) (web.Answer, error) { return v.asCitizen(do) })
 }
 
-// posted takes a form of somebody who has logged in, from the portal's own
-// pages alone.
+// posted takes a citizen's form, from the portal's own pages alone.
 func (p *portal) posted(do func(*visit) (web.Answer, error)) func(*web.Call) (web.Answer, error) {
 	return p.visit(func(v *visit) (web.Answer, error) {
 		if err := v.read(); err != nil {
 			return web.Answer{}, err
 		}
-		if v.Who == nil && v.Path == "/logout" {
-			return v.to("/")
-		}
-		if v.Who == nil {
-			return v.toLogin()
-		}
-		return do(v)
+		return v.asCitizen(do)
 	})
+}
+
+func (v *visit) asCitizen(do func(*visit) (web.Answer, error)) (web.Answer, error) {
+	switch {
+	case v.Who == nil:
+		return v.toLogin()
+	case v.Who.Role != access.Citizen:
+		return web.Answer{}, access.ErrNotAllowed
+	case !v.Who.Confirmed:
+		return v.to("/confirm")
+	}
+	return do(v)
 }
 
 // read reads a form that came from the portal's own pages.
 func (v *visit) read() (err error) {
-	request := &http.Request{Method: http.MethodPost, Header: v.Header, URL: &url.URL{Path: v.Path}}
+	// Without a host of its own the origin "null" would pass for the same.
+	request := &http.Request{Method: http.MethodPost, Header: v.Header, URL: &url.URL{Path: v.Path}, Host: v.host}
 	if err := v.crossed.Check(request); err != nil {
 		return errCrossed.Because(err)
 	}
@@ -145,17 +141,22 @@ func seeOther(address string) web.Answer {
 	return web.Answer{Status: http.StatusSeeOther, Body: web.Bytes(nil), Header: http.Header{"Location": {address}}}
 }
 
+// page is the address of the page that the browser shows, below root: of a
+// form that was sent, where it stood.
+func (v *visit) page() string {
+	switch {
+	case v.Form != nil:
+		return strings.TrimSuffix(v.Path, "/send")
+	case len(v.Query) > 0:
+		return v.Path + "?" + v.Query.Encode()
+	}
+	return v.Path
+}
+
 // toLogin sends the browser to the login, and to where it is now afterwards. A
 // form is not sent again by itself: the page that it stands on is shown.
 func (v *visit) toLogin() (web.Answer, error) {
-	to := v.Path
-	switch {
-	case v.Form == nil && len(v.Query) > 0:
-		to += "?" + v.Query.Encode()
-	case v.Form != nil:
-		to = strings.TrimSuffix(to, "/send")
-	}
-	answer, err := v.to("/login?" + url.Values{"to": {to}}.Encode())
+	answer, err := v.to("/login?" + url.Values{"to": {v.page()}}.Encode())
 	answer.Header.Add("Set-Cookie", v.set(v.sessionCookie(), "", 0))
 	return answer, err
 }
@@ -221,6 +222,12 @@ func local(path string) string {
 
 // logout ends every session of the account, here and at the issuer.
 func (p *portal) logout(v *visit) (web.Answer, error) {
+	if err := v.read(); err != nil {
+		return web.Answer{}, err
+	}
+	if v.Who == nil {
+		return v.to("/") // it is over already
+	}
 	if err := p.sessions.End(v, v.Who.Account); err != nil {
 		return web.Answer{}, err
 	}

@@ -96,6 +96,9 @@ func (l *Login) Finish(ctx context.Context, a Attempt, query url.Values) (Visito
 	}
 	raw, _ := answer.Extra("id_token").(string)
 	id, err := provider.Verifier(&oidc.Config{ClientID: l.client.ClientID, SupportedSigningAlgs: algorithms}).Verify(ctx, raw)
+	if err != nil && unreachable(err) {
+		return Visitor{}, fault.Unreachable("login", err)
+	}
 	if err != nil {
 		return Visitor{}, ErrLogin.Because(err)
 	}

@@ -55,7 +55,8 @@ type kept struct {
 	Until time.Time
 }
 
-// longest that any session can live, so that a note of its end needs no more.
+// longest that a session can live without a Read, so that a note of its end
+// needs no more.
 const longest = 24 * time.Hour
 
 // Begin makes a session that ends after idle without a Read, and at until in any
@@ -92,14 +93,22 @@ func (s *Sessions) Read(ctx context.Context, token string, idle time.Duration, n
 		return Session{}, false, unreachable(err)
 	}
 	var have kept
-	if err := s.unseal(name, value, &have); err != nil || !now.Before(have.Until) {
+	if err := s.unseal(name, value, &have); err != nil {
 		return Session{}, false, err
 	}
 	epoch, err := s.rdb.Get(ctx, s.epoch(have.Account)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return Session{}, false, unreachable(err)
 	}
-	return have.Session, epoch == have.Epoch, nil
+	if epoch == have.Epoch && now.Before(have.Until) {
+		return have.Session, true, nil
+	}
+	// It has just been kept for another idle, which may be longer than the note
+	// of its end.
+	if err := s.rdb.Del(ctx, name).Err(); err != nil {
+		return Session{}, false, unreachable(err)
+	}
+	return Session{}, false, nil
 }
 
 // End ends every session of an account, on every device.

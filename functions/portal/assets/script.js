@@ -32,7 +32,10 @@ async function follow() {
       if (!answer.ok) continue;
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('live');
       if (!fresh) { location.reload(); return; }
-      if (fresh.textContent !== live.textContent) live.replaceWith(fresh);
+      if (fresh.textContent === live.textContent) continue;
+      // It stays itself, so that a screen reader says what is new in it.
+      live.replaceChildren(...fresh.childNodes);
+      if (!('live' in fresh.dataset)) delete live.dataset.live;
     } catch { /* no network for the moment: the next try will tell */ }
   }
 }
@@ -50,9 +53,6 @@ for (const b of document.querySelectorAll('[data-copy]')) {
     setTimeout(() => { b.textContent = was; }, 2000);
   });
 }
-
-// After a refused form, what is wrong is read first.
-document.getElementById('refusal')?.focus();
 
 const root = document.body.dataset.root;
 navigator.serviceWorker?.register(root + '/worker.js', { scope: root + '/' }).catch(() => {});

@@ -193,7 +193,9 @@ func (p *pages) header() http.Header {
 // fault shows a fault as a page of its own: what happened and what to do.
 func (p *portal) fault(c *web.Call, f *fault.Error) web.Answer {
 	v := &visit{Call: c, portal: p}
-	v.remember() // the menu needs it; whether it can be read is not what failed
+	if f.Kind != fault.Unavailable { // it may be the store that is away, and has been waited for
+		v.remember() // the menu needs it; whether it can be read is not what failed
+	}
 	of := &page{Title: c.Text(fault.Titles[f.Kind]), Fault: f, Data: c.ID}
 	answer, err := v.render200("fault", of)
 	if err != nil {

@@ -52,6 +52,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		env.Fault("region", "%q is not a region", p.region)
 	}
 	edge := web.Public(env, Name)
+	var known bool
+	if p.zone, known = calendar.Zone(p.region); !known {
+		env.Fault("region", "%q is no region", p.region)
+	}
 	issuer := env.URL("oidc_issuer")
 	if err := env.Err(); err != nil {
 		return nil, err

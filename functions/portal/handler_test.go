@@ -11,10 +11,6 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
-	"polis/shared/application"
-	"polis/shared/calendar"
-	"polis/shared/consent"
-	"polis/shared/fault"
 	"polis/shared/functiontest"
 	"polis/shared/ident"
 	"polis/shared/person"
@@ -192,65 +188,4 @@ func TestAStoreThatIsAwayIsNoLogout(t *testing.T) {
 	}
 	b.Redis.SetError("")
 	b.Call("GET", Name, "/me", "", nil, "Cookie", mine).Expect(http.StatusOK, "")
-}
-
-func TestOnlyAPathOfThePortalIsWorthReturningTo(t *testing.T) {
-	for path, want := range map[string]string{
-		"/": "/", "/card?person=self": "/card?person=self", "//evil.example": "//evil.example", // below root it is a path
-		"": "/", "https://evil.example": "/", "@evil.example": "/", `/\evil.example`: "/", "/\r\nSet-Cookie: a=b": "/", "/../consent-toggle": "/",
-		"/login?to=/": "/", "/" + strings.Repeat("a", 600): "/",
-	} {
-		if got := local(path); got != want {
-			t.Errorf("%q: %q", path, got)
-		}
-	}
-}
-
-func TestWhoMovesNext(t *testing.T) {
-	given, none, revoked := consentAnswer{Status: consent.Granted}, consentAnswer{Status: consent.None}, consentAnswer{Status: consent.Revoked}
-	card, away := &cardAnswer{}, fault.Unreachable("store", nil)
-	at := func(s application.Status) *applicationAnswer { return &applicationAnswer{Status: s} }
-	for name, tc := range map[string]struct {
-		m    member
-		want step
-	}{
-		"nothing was given":                       {member{Consents: []consentAnswer{none, none}}, giveConsent},
-		"one is missing":                          {member{Consents: []consentAnswer{given, none}}, giveConsent},
-		"one was revoked, though there is a card": {member{Consents: []consentAnswer{given, revoked}, Card: card}, giveConsent},
-		"nothing was asked":                       {member{Consents: []consentAnswer{given, given}}, ask},
-		"asked":                                   {member{Consents: []consentAnswer{given}, Latest: at(application.Submitted)}, wait},
-		"being worked on":                         {member{Consents: []consentAnswer{given}, Latest: at(application.Working)}, wait},
-		"waits for the person":                    {member{Consents: []consentAnswer{given}, Latest: at(application.NeedsPerson)}, answer},
-		"refused":                                 {member{Consents: []consentAnswer{given}, Latest: at(application.Refused)}, answer},
-		"granted before a revocation":             {member{Consents: []consentAnswer{given}, Latest: at(application.Granted)}, ask},
-		"here":                                    {member{Consents: []consentAnswer{given}, Latest: at(application.Granted), Card: card}, look},
-		"here, and asked again":                   {member{Consents: []consentAnswer{given}, Latest: at(application.Working), Card: card}, look},
-		"not to be read now":                      {member{Consents: []consentAnswer{given}, Latest: at(application.Granted), Fault: away}, later},
-	} {
-		if got := tc.m.Next(); got != tc.want {
-			t.Errorf("%s: %s", name, got)
-		}
-	}
-}
-
-func TestDatesAreWordsThatNoLineBreakTearsApart(t *testing.T) {
-	moscow, _ := calendar.Zone("77")
-	ru, en := &page{zone: moscow}, &page{zone: moscow, English: true}
-	utc := time.Date(2026, time.March, 9, 22, 5, 0, 0, time.UTC)
-	for _, tc := range []struct {
-		of     func(any) (string, error)
-		at     any
-		expect string
-	}{
-		{ru.Day, "2026-03-10", "10 марта 2026 г."}, {en.Day, "2026-03-10", "10 March 2026"},
-		{ru.Day, calendar.On(2026, time.March, 10), "10 марта 2026 г."}, {ru.Day, calendar.Date{}, ""}, {ru.Day, "", ""},
-		{ru.Moment, "2026-03-10", "10 марта 2026 г."}, {ru.Moment, "2026-03-10T09:00:00+03:00", "10 марта 2026 г., в 09:00"},
-		{ru.Moment, utc, "10 марта 2026 г., в 01:05"}, {en.Moment, utc, "10 March 2026 at 01:05"},
-		{ru.Moment, utc.In(time.FixedZone("Kamchatka", 12*60*60)), "10 марта 2026 г., в 10:05"},
-	} {
-		got, err := tc.of(tc.at)
-		if err != nil || strings.ReplaceAll(got, "\u00a0", " ") != tc.expect || strings.Contains(got, "марта 2026") {
-			t.Errorf("%v: %q %v", tc.at, got, err)
-		}
-	}
 }

@@ -271,8 +271,8 @@ var months = [...][2]string{
 	{"июля", "July"}, {"августа", "August"}, {"сентября", "September"}, {"октября", "October"}, {"ноября", "November"}, {"декабря", "December"},
 }
 
-// Day is a date in words, which no line break tears apart. It takes a
-// time.Time, in its own zone, or the text of a date or a time (RFC 3339).
+// Day is a date in words, which no line break tears apart. It takes a date, a
+// time, or the text of either (ISO 8601, RFC 3339).
 func (p *page) Day(at any) (string, error) {
 	t, err := p.timeOf(at)
 	if err != nil || t.IsZero() {
@@ -287,6 +287,9 @@ func (p *page) Day(at any) (string, error) {
 
 // Moment is a day and the time of it, if it has one.
 func (p *page) Moment(at any) (string, error) {
+	if _, ok := at.(calendar.Date); ok {
+		return p.Day(at)
+	}
 	if text, ok := at.(string); ok && len(text) == len(time.DateOnly) {
 		return p.Day(at)
 	}
@@ -317,7 +320,7 @@ func (p *page) timeOf(at any) (time.Time, error) {
 		if at.IsZero() {
 			return time.Time{}, nil
 		}
-		return at.Start(time.UTC), nil
+		return at.Start(p.zone), nil
 	case string:
 		if at == "" {
 			return time.Time{}, nil

@@ -210,14 +210,19 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	return answer, nil
 }
 
-// local is a path below root, "/" for anything else. A backslash is a slash to
-// browsers.
-func local(path string) string {
-	const longestPath = 500
-	if !strings.HasPrefix(path, "/") || len(path) > longestPath || strings.ContainsAny(path, "\\\r\n") || strings.HasPrefix(path, "/login") || strings.Contains(path, "..") {
+// local is an address below root, "/" for anything else and for the login
+// itself. Browsers take a backslash for a slash, leave out tabs, and resolve
+// dots that are escaped.
+func local(address string) string {
+	const longest = 500
+	path, _, _ := strings.Cut(address, "?")
+	plain, err := url.PathUnescape(path)
+	switch {
+	case err != nil || len(address) > longest || !strings.HasPrefix(path, "/") || strings.Contains(plain, "..") || plain == "/login" || strings.HasPrefix(plain, "/login/"),
+		strings.ContainsFunc(address, func(r rune) bool { return r == '\\' || r < ' ' }):
 		return "/"
 	}
-	return path
+	return address
 }
 
 // logout ends every session of the account, here and at the issuer.

@@ -379,6 +379,12 @@ func (p *Page) Cookies() []*http.Cookie {
 	return cookies
 }
 
+// SetCookie plants a cookie for an address, as somebody else may have done.
+func (p *Page) SetCookie(url, name, value, path string) {
+	p.t.Helper()
+	must(p, network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: url, Path: path})
+}
+
 // Offline takes the network away, or gives it back.
 func (p *Page) Offline(off bool) {
 	p.t.Helper()

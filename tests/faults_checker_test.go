@@ -2,8 +2,11 @@ package tests
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"os"
@@ -13,10 +16,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/minio/minio-go/v7"
+
 	"polis/local/inbox"
 	"polis/local/platform"
 	"polis/shared/access"
 	"polis/shared/audit"
+	"polis/shared/cabinet"
+	"polis/shared/consent"
 	"polis/shared/person"
 	"polis/shared/store"
 )
@@ -29,9 +36,10 @@ type facts struct {
 	Notices      []noticeView
 	Inbox        []inbox.Message
 	Records      []record
-	Waiting      []string // outboxes, lines of events and dead letters that are not empty
-	Objects      []string // names of what the object store holds
-	Documents    []string // names of the objects that citizens' documents have
+	Waiting      []string          // outboxes, lines of events and dead letters that are not empty
+	Objects      map[string]string // SHA-256 of what the object store holds, by name
+	Documents    []stored
+	Outlived     []string // accounts that have a copy or documents without consent
 	Audit        []audit.Entry
 	Broken       []audit.Finding // of the audit's verification
 	NotifyKilled int             // how often a process of notify was
@@ -40,8 +48,14 @@ type facts struct {
 // promise is an application that was answered with 202.
 type promise struct {
 	ID   string
-	Call string // of the submission
-	End  string // status that the rules lead to
+	Call string   // of the submission
+	Ends []string // statuses, to one of which the rules lead
+}
+
+// stored is a document of a citizen, whatever its state, and its object.
+type stored struct {
+	Object, SHA256 string
+	Ready          bool
 }
 
 type noticeView struct {
@@ -80,8 +94,8 @@ func (f facts) ends() (all found) {
 		promised[p.ID]++
 		if n := len(listed[p.ID]); n != 1 {
 			all.note("application %s exists %d times", p.ID, n)
-		} else if status := listed[p.ID][0].Status; status != p.End {
-			all.note("application %s is %s instead of %s", p.ID, status, p.End)
+		} else if status := listed[p.ID][0].Status; !slices.Contains(p.Ends, status) {
+			all.note("application %s is %s instead of %s", p.ID, status, strings.Join(p.Ends, " or "))
 		}
 	}
 	for id := range listed {
@@ -157,15 +171,35 @@ func (f facts) copies() (all found) {
 	return all
 }
 
-// leftovers: nothing waits any more, and no object is without its document.
+// leftovers: nothing waits any more, each object is of one ready document and
+// each document has its object, and nothing has outlived its consent.
 func (f facts) leftovers() (all found) {
 	for _, key := range f.Waiting {
 		all.note("%s is not empty", key)
 	}
-	for _, name := range f.Objects {
-		if !slices.Contains(f.Documents, name) {
-			all.note("object %s has no document", name)
+	owners := map[string]int{}
+	for _, d := range f.Documents {
+		switch sum, there := f.Objects[d.Object]; {
+		case !d.Ready:
+			all.note("document of object %s is not ready", d.Object)
+			continue
+		case !there:
+			all.note("document of object %s has no object", d.Object)
+		case sum != d.SHA256:
+			all.note("object %s has other bytes than its document says", d.Object)
 		}
+		owners[d.Object]++
+	}
+	for name := range f.Objects {
+		switch n := owners[name]; {
+		case n == 0:
+			all.note("object %s has no document", name)
+		case n > 1:
+			all.note("object %s has %d documents", name, n)
+		}
+	}
+	for _, home := range f.Outlived {
+		all.note("account %s has a copy without consent", home)
 	}
 	return all
 }
@@ -249,7 +283,11 @@ func (s *stage) observe(t *testing.T, citizens []*citizen) facts {
 	var f facts
 	for _, c := range citizens {
 		for _, a := range c.asked {
-			f.Promised = append(f.Promised, promise{ID: a.id, Call: a.call, End: a.end})
+			ends := []string{a.end}
+			if c.revoked.Load() && a.body["kind"] != "register" {
+				ends = append(ends, "refused") // if it was not decided before
+			}
+			f.Promised = append(f.Promised, promise{ID: a.id, Call: a.call, Ends: ends})
 		}
 		f.Applications = append(f.Applications, c.applications()...)
 		f.Notices = append(f.Notices, read[list[noticeView]](c.get("/notify?limit=100").is(http.StatusOK)).Items...)
@@ -258,7 +296,7 @@ func (s *stage) observe(t *testing.T, citizens []*citizen) facts {
 	for _, kind := range []string{"outbox", "lane", "events", "dead"} {
 		f.Waiting = append(f.Waiting, s.keys(t, kind)...)
 	}
-	f.Objects = s.objects(t)
+	f.Objects = s.sums(t)
 	state := store.New(s.redis, s.storeKeys(t))
 	look := functionMay(t, access.LookUpInsured)
 	for _, key := range s.keys(t, "insured") {
@@ -271,7 +309,8 @@ func (s *stage) observe(t *testing.T, citizens []*citizen) facts {
 	}
 	for _, key := range s.keys(t, "account") {
 		_, home, _ := strings.Cut(key, "}:")
-		view, err := state.View(t.Context(), look.About(home), home, store.Account(home).Ref)
+		copied := store.Card(home, consent.Self)
+		view, err := state.View(t.Context(), look.About(home), home, store.Account(home).Ref, copied.Ref)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,12 +318,42 @@ func (s *stage) observe(t *testing.T, citizens []*citizen) facts {
 		if err != nil {
 			t.Fatal(err)
 		}
+		_, shown, err := store.Get(view, copied)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, e := range account.Extracts {
-			f.Documents = append(f.Documents, state.Digest("object", home, e.ID))
+			f.Documents = append(f.Documents, stored{state.Digest("object", home, e.ID), e.SHA256, e.State == cabinet.Ready})
+			shown = shown || e.Person == consent.Self
+		}
+		if shown && account.Consents.Covers(consent.Self) != nil {
+			f.Outlived = append(f.Outlived, home)
 		}
 	}
 	f.Audit, f.Broken = s.auditExport(t)
 	return f
+}
+
+// sums are the SHA-256 of all that is stored in the bucket, by name.
+func (s *stage) sums(t *testing.T) map[string]string {
+	t.Helper()
+	sums := map[string]string{}
+	for _, name := range s.objects(t) {
+		o, err := s.bucket.GetObject(t.Context(), platform.Bucket, name, minio.GetObjectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.New()
+		_, err = io.Copy(sum, o)
+		o.Close()
+		switch {
+		case err == nil:
+			sums[name] = hex.EncodeToString(sum.Sum(nil))
+		case minio.ToErrorResponse(err).Code != minio.NoSuchKey: // deleted meanwhile
+			t.Fatal(err)
+		}
+	}
+	return sums
 }
 
 // auditExport is the whole audit, sealed first, and what its verification finds.
@@ -326,14 +395,6 @@ func (s *stage) auditExport(t *testing.T) (entries []audit.Entry, broken []audit
 		t.Fatal(err)
 	}
 	return entries, broken
-}
-
-// lawLeap moves the law clock without calling cron.
-func (s *stage) lawLeap(t *testing.T, by time.Duration) {
-	t.Helper()
-	if err := platform.LawClock(filepath.Join(s.data, "law-clock")).Set(s.Now().Add(by)); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // news are the findings that were not there before.

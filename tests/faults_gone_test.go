@@ -197,7 +197,6 @@ func TestWithoutRedisEachFunctionSaysSoAndComesBackByItself(t *testing.T) {
 		{s.as(t, "auditor"), get, "/audit-trail?partition=p000", nil, http.StatusOK},
 		{anyone, post, "/audit-trail?run_for=0s", nil, http.StatusOK},
 	}
-	s.sweeps(t)
 	s.quiet(t)
 	before := s.kept(t)
 	if err := s.Suspend("redis"); err != nil {

@@ -14,6 +14,7 @@ import (
 	"polis/local/platform"
 	"polis/shared/access"
 	"polis/shared/calendar"
+	"polis/shared/consent"
 	"polis/shared/ident"
 	"polis/shared/notice"
 	"polis/shared/person"
@@ -142,6 +143,36 @@ func (v vandal) leavesObject(c *citizen) {
 	v.must(err)
 }
 
+// spoils the object of a citizen's only document, or takes it away.
+func (v vandal) spoils(c *citizen, remove bool) {
+	v.t.Helper()
+	home, _ := v.home(c)
+	documents := c.documents()
+	if len(documents) != 1 {
+		v.t.Fatalf("documents: %+v", documents)
+	}
+	name := v.state.Digest("object", home, documents[0].ID)
+	if remove {
+		v.must(v.bucket.RemoveObject(v.t.Context(), platform.Bucket, name, minio.RemoveObjectOptions{}))
+		return
+	}
+	_, err := v.bucket.PutObject(v.t.Context(), platform.Bucket, name, strings.NewReader("%PDF"), 4, minio.PutObjectOptions{})
+	v.must(err)
+}
+
+// copiesLate puts into a cabinet whose consent was revoked what a lookup without
+// a fence finds.
+func (v vandal) copiesLate(c *citizen) {
+	v.t.Helper()
+	v.must(c.revoke())
+	home, _ := v.home(c)
+	grant, copied := functionMay(v.t, access.WorkApplication).About(home), store.Card(home, consent.Self)
+	_, err := store.Change(v.t.Context(), v.state, grant, home, store.Once{}, []store.Ref{copied.Ref}, func(tx *store.Tx) (none struct{}, err error) {
+		return none, store.Put(tx, copied, policy.Card{})
+	})
+	v.must(err)
+}
+
 // TestTheCheckerFindsEachPlantedBug tampers with a service that is in order:
 // the checker has to name each bug, and nothing else.
 func TestTheCheckerFindsEachPlantedBug(t *testing.T) {
@@ -156,8 +187,8 @@ func TestTheCheckerFindsEachPlantedBug(t *testing.T) {
 			}
 		}
 	}
-	s.sweeps(t)
 	s.comesRight(t, 2*patience, citizens, nil)
+	citizens[0].extract("self")
 
 	v := vandal{stage: s, t: t, keys: s.storeKeys(t)}
 	v.state = store.New(s.redis, v.keys)
@@ -182,6 +213,9 @@ func TestTheCheckerFindsEachPlantedBug(t *testing.T) {
 		{"a second notice", func() { v.tellsTwice(citizens[2]) }, []string{"1 notices as application.working too many"}},
 		{"a second record", func() { v.recordsTwice(citizens[0]) }, []string{"have one SNILS"}},
 		{"a rendering without a fence", func() { v.leavesObject(citizens[0]) }, []string{"has no document"}},
+		{"bytes of something else", func() { v.spoils(citizens[0], false) }, []string{"has other bytes than its document says"}},
+		{"a document without its bytes", func() { v.spoils(citizens[0], true) }, []string{"has no object"}},
+		{"a lookup without a fence", func() { v.copiesLate(citizens[0]) }, []string{"has a copy without consent"}},
 		{"an event that nobody delivers", func() {
 			_, tag := v.home(citizens[0])
 			v.must(s.redis.ZAdd(t.Context(), "dead:"+tag, redis.Z{Score: 1, Member: "id"}).Err())
@@ -219,7 +253,6 @@ func TestTheCheckerTellsCopiesOfAMessageApart(t *testing.T) {
 		}
 		c.asked = c.asked[:1]
 	}
-	s.sweeps(t)
 	s.comesRight(t, 2*patience, citizens, nil)
 	whole := s.observe(t, citizens)
 	mail := slices.IndexFunc(whole.Inbox, func(m inbox.Message) bool { return m.Channel == "email" })

@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,8 +39,10 @@ func faultSeed(t *testing.T) uint64 {
 // citizen is an invented person with what they ask for.
 type citizen struct {
 	visitor
-	number int
-	asked  []*ask
+	number  int
+	asked   []*ask
+	made    atomic.Bool // an extract
+	revoked atomic.Bool // a consent, or is about to be
 }
 
 type ask struct {
@@ -195,6 +199,12 @@ func (c *citizen) submit(a *ask, again bool) error {
 // together runs jobs, eight at a time, and fails the test with their errors.
 func together(t *testing.T, jobs []func() error) {
 	t.Helper()
+	if err := eightAtATime(jobs); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func eightAtATime(jobs []func() error) error {
 	work := make(chan func() error)
 	var workers sync.WaitGroup
 	var mu sync.Mutex
@@ -215,9 +225,7 @@ func together(t *testing.T, jobs []func() error) {
 	}
 	close(work)
 	workers.Wait()
-	if err := errors.Join(failures...); err != nil {
-		t.Fatal(err)
-	}
+	return errors.Join(failures...)
 }
 
 // allConsent gives both consents for each citizen.
@@ -238,8 +246,94 @@ func (s *stage) allConsent(t *testing.T, citizens []*citizen) {
 	together(t, jobs)
 }
 
+// takesExtract asks once for the extract of the citizen's policy, always under
+// one key, and tells whether that is the end of it: it is made, or refused to
+// one who has revoked a consent.
+func (c *citizen) takesExtract() (over bool, err error) {
+	a, err := c.with("Idempotency-Key", "extract").send(http.MethodPost, "/extract-rendering", extractOf("self"))
+	if err != nil || a.status >= http.StatusInternalServerError {
+		return false, err
+	}
+	switch a.status {
+	case http.StatusCreated, http.StatusOK:
+		c.made.Store(true)
+		return true, nil
+	case http.StatusConflict: // the policy is not loaded yet, or was revoked right now
+		return false, nil
+	case http.StatusForbidden:
+		if c.revoked.Load() {
+			return true, nil
+		}
+	}
+	return false, fmt.Errorf("%s answered %d: %s", a.to, a.status, a.body)
+}
+
+// takesAndRevokes is takesExtract by one who wants nothing more once it is made.
+func (c *citizen) takesAndRevokes() (over bool, err error) {
+	if over, err = c.takesExtract(); over && err == nil {
+		err = c.revoke()
+	}
+	return over, err
+}
+
+// takesWhileRevoking waits for the policy, and then asks for its extract and
+// revokes a consent: each citizen at another moment of the rendering.
+func (c *citizen) takesWhileRevoking() (over bool, err error) {
+	if a, err := c.send(http.MethodGet, "/policy-card", nil); err != nil || a.status != http.StatusOK {
+		return false, err
+	}
+	c.revoked.Store(true)
+	revoked := make(chan error, 1)
+	time.AfterFunc(time.Duration(c.number)*time.Millisecond, func() { revoked <- c.revoke() })
+	for over, err = c.takesExtract(); !over && err == nil; over, err = c.takesExtract() {
+		time.Sleep(100 * time.Millisecond) // as insists does
+	}
+	return true, errors.Join(err, <-revoked)
+}
+
+// untilOver has citizens do something, eight at a time, until it is over for
+// each.
+func untilOver(ctx context.Context, citizens []*citizen, try func(*citizen) (over bool, err error)) error {
+	for waiting := citizens; ; {
+		var mu sync.Mutex
+		var still []*citizen
+		var jobs []func() error
+		for _, c := range waiting {
+			jobs = append(jobs, func() error {
+				over, err := try(c)
+				if !over && err == nil {
+					mu.Lock()
+					defer mu.Unlock()
+					still = append(still, c)
+				}
+				return err
+			})
+		}
+		if err := eightAtATime(jobs); err != nil || len(still) == 0 {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("it is not over for %d citizens: %w", len(still), ctx.Err())
+		case <-time.After(500 * time.Millisecond):
+		}
+		waiting = still
+	}
+}
+
+// revoke withdraws a consent.
+func (c *citizen) revoke() error {
+	c.revoked.Store(true)
+	a, err := c.with("Idempotency-Key", "revoke").insists(http.MethodPost, "/consent-toggle",
+		fields{"operator": "ffoms", "person": "self", "action": "revoke", "reason": "Больше не нужно"})
+	if err == nil && a.status != http.StatusOK {
+		err = fmt.Errorf("%s answered %d: %s", a.to, a.status, a.body)
+	}
+	return err
+}
+
 // victims of the random kills.
-var victims = []string{"policy-request", "notify", "insured-registry", "deadline-watch", "audit-trail"}
+var victims = []string{"policy-request", "notify", "insured-registry", "extract-rendering", "deadline-watch", "audit-trail"}
 
 // storm has the queue fail and kills processes at random while work is done,
 // and returns how often each was killed.
@@ -265,35 +359,19 @@ func (s *stage) storm(t *testing.T, seed uint64, work func()) (kills map[string]
 			}
 		}
 	}()
-	work()
-	close(over)
-	<-ended
+	func() {
+		defer func() { close(over); <-ended }()
+		work()
+	}()
 	if err := s.SetQueue(platform.QueueFaults{}); err != nil {
 		t.Fatal(err)
 	}
 	return kills
 }
 
-// sweeps calls deadline-watch as cron does, until the test ends. Cron itself may
-// come only a minute after a run that was killed.
-func (s *stage) sweeps(t *testing.T) {
-	cron := s.anyone(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	var calling sync.WaitGroup
-	calling.Go(func() {
-		for ctx.Err() == nil {
-			cron.send(http.MethodPost, "/deadline-watch?run_for=0s", nil) // the next one does what this one could not
-			select {
-			case <-ctx.Done():
-			case <-time.After(time.Second):
-			}
-		}
-	})
-	t.Cleanup(func() { cancel(); calling.Wait() })
-}
-
-// comesRight waits until nothing is left to find.
-func (s *stage) comesRight(t *testing.T, limit time.Duration, citizens []*citizen, kills map[string]int) {
+// comesRight waits until nothing is left to find. Nobody helps: what was lost is
+// found by cron's runs and by those that processes begin with.
+func (s *stage) comesRight(t *testing.T, limit time.Duration, citizens []*citizen, kills map[string]int) facts {
 	t.Helper()
 	began := time.Now()
 	over := time.After(limit)
@@ -301,32 +379,47 @@ func (s *stage) comesRight(t *testing.T, limit time.Duration, citizens []*citize
 	for {
 		left = append(append(s.keys(t, "outbox"), s.keys(t, "lane")...), s.keys(t, "events")...)
 		if len(left) == 0 {
+			quiet := time.Since(began)
 			f := s.observe(t, citizens)
 			f.NotifyKilled = kills["notify"]
 			if left = f.findings(); len(left) == 0 {
-				t.Logf("all came right after %v: %d messages, %d entries of audit", time.Since(began).Round(time.Millisecond), len(f.Inbox), len(f.Audit))
-				return
+				t.Logf("it took %v until nothing was left: %d messages, %d documents, %d entries of audit",
+					quiet.Round(time.Millisecond), len(f.Inbox), len(f.Documents), len(f.Audit))
+				return f
 			}
 		}
 		select {
 		case <-over:
-			t.Fatalf("%v after the faults there are %d findings:\n%s", limit, len(left), strings.Join(left[:min(len(left), 50)], "\n"))
+			t.Fatalf("after %v there are %d findings:\n%s", limit, len(left), strings.Join(left[:min(len(left), 50)], "\n"))
 		case <-time.After(500 * time.Millisecond):
-			// An application that met a silent register rests by the law clock.
-			s.lawLeap(t, time.Minute)
 		}
 	}
 }
 
+const (
+	lasts    = 20 * time.Second // at least, during which people submit
+	recovery = time.Minute      // within which all comes right after the faults
+)
+
 func TestNothingIsLostOnAQueueThatLosesCalls(t *testing.T) {
 	s := newStage(t)
 	seed := faultSeed(t)
-	var citizens, enrolled []*citizen
+	// All who are on record ask for their extract. Some revoke a consent, when
+	// they have it or while it is made.
+	var citizens, enrolled, staying, leaving, hasty []*citizen
 	for n := range 200 {
 		switch {
 		case n < 100:
-			enrolled = append(enrolled, s.onRecord(t, n))
-			citizens = append(citizens, enrolled[n])
+			c := s.onRecord(t, n)
+			enrolled, citizens = append(enrolled, c), append(citizens, c)
+			switch n % 10 {
+			case 0:
+				hasty = append(hasty, c)
+			case 5:
+				leaving = append(leaving, c)
+			default:
+				staying = append(staying, c)
+			}
 		case n < 150:
 			citizens = append(citizens, s.unknown(t, n))
 		default:
@@ -336,25 +429,68 @@ func TestNothingIsLostOnAQueueThatLosesCalls(t *testing.T) {
 	s.enrol(t, enrolled)
 	s.allConsent(t, citizens)
 
+	// Who is going to revoke submits at the beginning, the others all the time.
 	dice := rand.New(rand.NewPCG(seed, 2))
-	var jobs []func() error
+	var first, jobs []func() error
+	pace := time.NewTicker(lasts / 500)
+	defer pace.Stop()
 	for _, c := range citizens {
 		for _, a := range c.asked {
 			again := dice.IntN(10) == 0
-			jobs = append(jobs, func() error { return c.submit(a, again) })
+			if slices.Contains(hasty, c) || slices.Contains(leaving, c) {
+				first = append(first, func() error { return c.submit(a, again) })
+				continue
+			}
+			jobs = append(jobs, func() error {
+				<-pace.C
+				return c.submit(a, again)
+			})
 		}
 	}
 	dice.Shuffle(len(jobs), func(i, j int) { jobs[i], jobs[j] = jobs[j], jobs[i] })
-	if len(jobs) != 500 {
-		t.Fatalf("%d applications", len(jobs))
+	if len(first)+len(jobs) != 500 {
+		t.Fatalf("%d applications", len(first)+len(jobs))
 	}
 
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	over := make(chan error, 3)
+	made := func(of []*citizen) (n int) {
+		for _, c := range of {
+			if c.made.Load() {
+				n++
+			}
+		}
+		return n
+	}
 	kills := s.storm(t, seed, func() {
-		least := time.After(20 * time.Second)
+		together(t, first)
+		go func() { over <- untilOver(ctx, hasty, (*citizen).takesWhileRevoking) }()
+		go func() { over <- untilOver(ctx, leaving, (*citizen).takesAndRevokes) }()
+		go func() { over <- untilOver(ctx, staying, (*citizen).takesExtract) }()
 		together(t, jobs)
-		<-least // what was submitted is still being worked on
+		inTime(t, time.Minute, "a third of the extracts", func() bool { return made(enrolled) > len(enrolled)/3 })
 	})
-	t.Logf("killed: %v", kills)
-	s.sweeps(t)
-	s.comesRight(t, time.Minute, citizens, kills)
+	ended, law := time.Now(), s.Now()
+	t.Logf("killed: %v; extracts made meanwhile: %d, of which %d by people who revoked since, and %d while they revoked",
+		kills, made(enrolled), made(leaving), made(hasty))
+	for range cap(over) {
+		select {
+		case err := <-over:
+			if err != nil {
+				t.Fatal(err)
+			}
+		case <-time.After(time.Until(ended.Add(recovery))):
+			t.Fatalf("after %v extracts are still asked for", recovery)
+		}
+	}
+	f := s.comesRight(t, time.Until(ended.Add(recovery)), citizens, kills)
+	last := law
+	for _, a := range f.Applications {
+		if at := a.Timeline[len(a.Timeline)-1].At; at.After(last) {
+			last = at
+		}
+	}
+	t.Logf("the last application came to where it ends %v after the faults, all was verified after %v",
+		last.Sub(law), time.Since(ended).Round(time.Second))
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,10 +23,11 @@ import (
 	"polis/tests/servers"
 )
 
-// birth is what ZAGS reports of a child of the mother's.
+// birth is what ZAGS reports of a child of the mother's and the father's.
 func birth(t *testing.T, number, given string) fields {
 	return fields{
-		"kind": "birth", "source_id": "zags-" + number, "region": "26", "mother": human(t, "mother").SNILS,
+		"kind": "birth", "source_id": "zags-" + number, "region": "26",
+		"mother": human(t, "mother").SNILS, "father": human(t, "father").SNILS,
 		"record": fields{"number": number, "date": "2026-03-09"},
 		"child":  fields{"name": fields{"family": "Вымышленников", "given": given}, "sex": "M", "birth_date": "2026-03-01"},
 	}
@@ -32,15 +35,11 @@ func birth(t *testing.T, number, given string) fields {
 
 // born are the records that the register has under the ids. No two of all its
 // records may have the same SNILS or ENP.
-func (s *stage) born(t *testing.T, ids ...string) (records []record) {
+func (s *stage) born(t *testing.T, ids map[string]bool) (records []record) {
 	t.Helper()
-	wanted := map[string]bool{}
-	for _, id := range ids {
-		wanted[id] = true
-	}
 	f := s.observe(t, nil)
 	for _, r := range f.Records {
-		if wanted[r.ID] {
+		if ids[r.ID] {
 			records = append(records, r)
 		}
 	}
@@ -52,15 +51,16 @@ func (s *stage) born(t *testing.T, ids ...string) (records []record) {
 
 func twoRegisters(o *platform.Options) { o.Replicas = map[string]int{"insured-registry": 2} }
 
-func TestABirthDeliveredFiftyTimesIsOneChild(t *testing.T) {
-	s := newStage(t, twoRegisters)
-	before := len(s.keys(t, "insured"))
+// reports delivers births, times altogether, by eight senders at once, and gives
+// the ids of the records that the register answered with.
+func (s *stage) reports(t *testing.T, times int, births ...fields) map[string]bool {
+	t.Helper()
 	zags := s.as(t, "zags")
-	ids := make([]string, 50)
+	ids := make([]string, times)
 	var jobs []func() error
 	for i := range ids {
 		jobs = append(jobs, func() error {
-			a, err := zags.insists(http.MethodPost, "/insured-registry/events", birth(t, "120269260000204100002", "Тимур"))
+			a, err := zags.insists(http.MethodPost, "/insured-registry/events", births[i%len(births)])
 			if err == nil && a.status != http.StatusAccepted {
 				err = fmt.Errorf("answered %d: %s", a.status, a.body)
 			}
@@ -71,41 +71,76 @@ func TestABirthDeliveredFiftyTimesIsOneChild(t *testing.T) {
 		})
 	}
 	together(t, jobs)
+	made := map[string]bool{}
 	for _, id := range ids {
-		if id != ids[0] {
-			t.Errorf("two children: %s and %s", ids[0], id)
+		made[id] = true
+	}
+	return made
+}
+
+// told demands that the parents have as many notices of births, and none of
+// anything else, and that each came once by each channel.
+func (s *stage) told(t *testing.T, births int, parents ...string) {
+	t.Helper()
+	history := func(parent string) []noticeView {
+		return read[list[noticeView]](s.as(t, parent).get("/notify?limit=100").is(http.StatusOK)).Items
+	}
+	inTime(t, time.Minute, "each parent is told", func() bool {
+		return !slices.ContainsFunc(parents, func(parent string) bool { return len(history(parent)) < births })
+	})
+	s.quiet(t)
+	plain := strings.NewReplacer("(", "", ")", "")
+	arrived := map[string]int{}
+	for _, m := range s.Inbox() {
+		id, _, _ := strings.Cut(m.ID, "@")
+		arrived[m.Channel+" to "+m.To+": "+id]++
+	}
+	for _, parent := range parents {
+		all, who := history(parent), human(t, parent)
+		if len(all) != births {
+			t.Errorf("%s has %d notices: %+v", parent, len(all), all)
+		}
+		for _, n := range all {
+			for channel, to := range map[string]string{"email": who.Email, "sms": plain.Replace(who.Mobile)} {
+				message := channel + " to " + to + ": " + n.ID + "." + channel
+				if n.Kind != "birth.recorded" || arrived[message] != 1 {
+					t.Errorf("%s: %s, arrived %d times", n.Kind, message, arrived[message])
+				}
+				delete(arrived, message)
+			}
 		}
 	}
-	if made := s.born(t, ids[0]); len(made) != 1 || len(made[0].ENP) != 16 || len(s.keys(t, "insured")) != before+1 {
-		t.Errorf("the register has %+v", made)
+	if len(arrived) > 0 {
+		t.Errorf("nobody's notices arrived: %v", arrived)
 	}
 }
 
-func TestTwinsAreTwoChildren(t *testing.T) {
+func TestABirthDeliveredFiftyTimesIsOneChildAndOneNoticeToEachParent(t *testing.T) {
 	s := newStage(t, twoRegisters)
 	before := len(s.keys(t, "insured"))
-	zags := s.as(t, "zags")
-	ids := make([]string, 20)
-	var jobs []func() error
-	for i := range ids {
-		// Alike but for their civil records.
-		number := fmt.Sprintf("12026926000020410000%d", 3+i%2)
-		jobs = append(jobs, func() error {
-			a, err := zags.insists(http.MethodPost, "/insured-registry/events", birth(t, number, "Тимур"))
-			if err == nil && a.status != http.StatusAccepted {
-				err = fmt.Errorf("answered %d: %s", a.status, a.body)
-			}
-			if err == nil {
-				ids[i] = read[struct{ ID string }](a).ID
-			}
-			return err
-		})
-	}
-	together(t, jobs)
-	made := s.born(t, ids...)
-	if len(made) != 2 || made[0].ENP == made[1].ENP || ids[0] == ids[1] || len(s.keys(t, "insured")) != before+2 {
+	s.as(t, "mother").consent("ffoms", "self")
+	ids := s.reports(t, 50, birth(t, "120269260000204100002", "Тимур"))
+	made := s.born(t, ids)
+	if len(ids) != 1 || len(made) != 1 || len(made[0].ENP) != 16 || len(s.keys(t, "insured")) != before+1 {
 		t.Errorf("the register has %+v", made)
 	}
+	s.told(t, 1, "mother")
+	s.as(t, "father").consent("ffoms", "self") // who is not known of before
+	s.told(t, 1, "mother", "father")
+}
+
+func TestTwinsAreTwoChildrenAndTwoNoticesToEachParent(t *testing.T) {
+	s := newStage(t, twoRegisters)
+	before := len(s.keys(t, "insured"))
+	s.as(t, "mother").consent("ffoms", "self")
+	s.as(t, "father").consent("ffoms", "self")
+	// Alike but for their civil records.
+	ids := s.reports(t, 20, birth(t, "120269260000204100003", "Тимур"), birth(t, "120269260000204100004", "Тимур"))
+	made := s.born(t, ids)
+	if len(ids) != 2 || len(made) != 2 || made[0].ENP == made[1].ENP || len(s.keys(t, "insured")) != before+2 {
+		t.Errorf("the register has %+v", made)
+	}
+	s.told(t, 2, "mother", "father")
 }
 
 // mortal is a process that dies after so many round trips: nothing of what it

@@ -20,7 +20,7 @@ var (
 	adapters = map[string][]string{
 		"store":    {"github.com/redis/go-redis/"},
 		"objects":  {"github.com/minio/minio-go/"},
-		"identity": {"github.com/coreos/go-oidc/"},
+		"identity": {"github.com/coreos/go-oidc/", "golang.org/x/oauth2"},
 		"gateway":  {},
 		"mail":     {"github.com/emersion/"},
 		"sms":      {},

@@ -82,7 +82,6 @@ func TestAnExtractComesByMailAsItIsDownloadedAndNeverAfterARevocation(t *testing
 		return stands(second.ID, "queued").Deliveries[0].Reason == "smtp_451"
 	})
 	insured.revokes("ffoms", "")
-	s.sweeps(t)
 	if err := s.SetMail(inbox.MailFault{}); err != nil {
 		t.Fatal(err)
 	}

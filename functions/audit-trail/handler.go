@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +43,8 @@ type trail struct {
 // New makes the function from its settings. The secret audit-key, an Ed25519
 // seed of 32 bytes in base64, signs; the setting audit_keys has the public keys
 // that signed before it. Cron calls once a minute, and a run goes on for the
-// setting run_for; without it a run is one pass.
+// setting run_for; without it a run is one pass. A process begins with a run of
+// its own, in place of one that it died in.
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	t := &trail{store: store.Open(env), key: audit.NewKey(env.Key("audit-key")), machine: clock.System, runFor: env.Duration("run_for", 0)}
 	var err error
@@ -64,7 +64,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "GET", Pattern: "/export", Action: access.ReadAudit, Do: t.export},
 		web.Route{Method: "GET", Pattern: "/proof/{entry}", Action: access.ReadAudit, Do: t.proof},
 		web.Route{Method: "GET", Pattern: "/keys", Do: t.publicKeys},
-	), nil
+	).Between(access.SealAudit, t.begin), nil
 }
 
 // run is what a run did.
@@ -75,40 +75,50 @@ type run struct {
 	Failed  int  `json:"failed"` // partitions that could not be sealed
 }
 
-// seal passes over all partitions until the run's time is over. The query
-// run_for=0s asks for a single pass, which need not wait for a run's end.
+// seal makes a run. The query run_for=0s asks for a single pass, which need not
+// wait for a run's end.
 func (t *trail) seal(c *web.Call) (web.Answer, error) {
-	var did run
-	until, lease := t.machine().Add(t.runFor), Name
+	name, until := Name, t.machine().Add(t.runFor)
 	if c.Query.Get("run_for") == "0s" || t.runFor == 0 {
-		until, lease = time.Time{}, Name+" once"
+		name, until = Name+" once", time.Time{}
 	}
-	mine, err := t.store.Lease(c, lease, leaseTime)
-	if err != nil || !mine {
-		return web.Answer{Status: http.StatusOK, Body: did}, err
+	did, err := t.run(c, name, until)
+	if err != nil {
+		return web.Answer{}, err
 	}
-	defer t.store.Release(context.WithoutCancel(c), lease)
-	for did.Ran = true; ; {
-		more, err := t.pass(c, &did)
-		if err != nil {
-			return web.Answer{}, err
+	return web.OK(did)
+}
+
+// begin takes up the run of a process that was killed.
+func (t *trail) begin(c *web.Call) error {
+	_, err := t.run(c, Name, t.machine().Add(t.runFor))
+	return err
+}
+
+// run passes over all partitions until its time is over. Until then it waits for
+// the end of a run before it, and for a store that is away.
+func (t *trail) run(c *web.Call, name string, until time.Time) (did run, err error) {
+	lease := t.store.Lease(name, leaseTime)
+	defer lease.Release(context.WithoutCancel(c))
+	for {
+		var mine, more bool
+		if mine, err = lease.Hold(c); mine {
+			did.Ran = true
+			more, err = t.pass(c, &did)
 		}
-		if !t.machine().Before(until) {
-			return web.OK(did)
-		}
-		pause := between
+		pause := min(between, until.Sub(t.machine()))
 		if more {
 			pause = 0
 		}
 		select {
 		case <-time.After(pause):
 		case <-server.Draining(c):
-			return web.OK(did)
+			return did, err
 		case <-c.Done():
-			return web.OK(did)
+			return did, err
 		}
-		if mine, err := t.store.Renew(c, lease, leaseTime); err != nil || !mine {
-			return web.Answer{Status: http.StatusOK, Body: did}, err
+		if !t.machine().Before(until) {
+			return did, err
 		}
 	}
 }

@@ -2,6 +2,7 @@ package function_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -20,6 +21,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/audit"
 	"polis/shared/functiontest"
+	"polis/shared/server"
 )
 
 const name = audittrail.Name
@@ -485,4 +487,42 @@ func TestALargeAuditIsExportedPageByPage(t *testing.T) {
 	if err != nil || report.Entries != 1+(count-1)/1111*1111 || pages < 5 {
 		t.Errorf("%+v in %d pages, %v", report, pages, err)
 	}
+}
+
+func TestAProcessSealsFromItsBeginningAndTakesUpTheRunOfAnother(t *testing.T) {
+	b := bench(t)
+	begin := func() (end func()) {
+		working, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		worker := b.Run(name, audittrail.New, "run_for", "1m").(server.Worker)
+		go func() {
+			defer close(ended)
+			worker.Work(working)
+		}()
+		return func() { cancel(); <-ended }
+	}
+	proven := func(batches int) {
+		t.Helper()
+		late := time.After(10 * time.Second)
+		for have := 0; have < batches; {
+			select {
+			case <-late:
+				t.Fatalf("%d of %d batches", have, batches)
+			case <-time.After(10 * time.Millisecond):
+			}
+			have = 0
+			for _, key := range b.Redis.Keys() {
+				if strings.HasPrefix(key, "batches:") {
+					have++
+				}
+			}
+		}
+	}
+	accessed(b, functiontest.Maria, "call-1")
+	first := begin()
+	proven(1)
+	defer begin()() // waits for the first
+	first()
+	accessed(b, functiontest.Pavel, "call-2")
+	proven(2)
 }

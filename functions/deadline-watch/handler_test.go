@@ -1,6 +1,7 @@
 package function_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	insuredregistry "polis/functions/insured-registry"
 	policyrequest "polis/functions/policy-request"
 	"polis/shared/functiontest"
+	"polis/shared/server"
 )
 
 const name = deadlinewatch.Name
@@ -190,6 +192,82 @@ func TestOfTwoRunsAtOnceOneRuns(t *testing.T) {
 	if r := sweep(b); !r.Ran {
 		t.Error("the lease was not given back")
 	}
+}
+
+// begin starts the function as a process does, with its own work, and returns
+// what kills it: the work is told, as of a drain, and waited for.
+func begin(t *testing.T, b *functiontest.Bench, runFor string) (end func()) {
+	t.Helper()
+	working, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	worker := b.Run(name, deadlinewatch.New, "run_for", runFor).(server.Worker)
+	go func() {
+		defer close(ended)
+		worker.Work(working)
+	}()
+	return func() { cancel(); <-ended }
+}
+
+// becomes waits until an application has a status.
+func becomes(t *testing.T, b *functiontest.Bench, token, id, status string) {
+	t.Helper()
+	late := time.After(10 * time.Second)
+	for read(b, token, id).Status != status {
+		select {
+		case <-late:
+			t.Fatalf("application is %s", read(b, token, id).Status)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func TestAProcessBeginsWithARunAndDoesNotWaitForCron(t *testing.T) {
+	b := bench(t)
+	token := b.Token(anna.Claims())
+	a := submit(b, token)
+	b.Take(1) // lost
+	late(t, b)
+	end := begin(t, b, "1m")
+	defer end()
+	becomes(t, b, token, a.ID, "working")
+}
+
+func TestARunFollowsAnotherThatCameToItsEnd(t *testing.T) {
+	b := bench(t)
+	token := b.Token(anna.Claims())
+	a := submit(b, token)
+	b.Take(1)
+	first := begin(t, b, "1m")
+	late(t, b)
+	becomes(t, b, token, a.ID, "working")
+	defer begin(t, b, "1m")() // waits for the first
+	later := submit(b, b.Token(functiontest.Maria.Claims()))
+	first()
+	b.Take(1)
+	late(t, b)
+	becomes(t, b, b.Token(functiontest.Maria.Claims()), later.ID, "working")
+}
+
+func TestARunOutlivesAStoreThatIsAwayForAMoment(t *testing.T) {
+	b := bench(t)
+	token := b.Token(anna.Claims())
+	a := submit(b, token)
+	b.Take(1)
+	late(t, b)
+	met := b.Redis.TotalConnectionCount()
+	b.Redis.SetError("LOADING")
+	end := begin(t, b, "1m")
+	defer end()
+	late := time.After(10 * time.Second)
+	for b.Redis.TotalConnectionCount() == met {
+		select {
+		case <-late:
+			t.Fatal("nobody has asked the store")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	b.Redis.SetError("")
+	becomes(t, b, token, a.ID, "working")
 }
 
 func TestAStoreThatIsAwayIsSaidSo(t *testing.T) {

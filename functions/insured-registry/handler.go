@@ -117,20 +117,31 @@ func (r *register) children(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]any{"items": children})
 }
 
-// born tells whom to tell of a birth.
+// born tells whom to tell of a birth: of the child that the question names, or
+// of each child of the applicant.
 func (r *register) born(c *web.Call) (web.Answer, error) {
 	var q policy.Question
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}
-	record, found, err := r.store.Record(c, c.Grant, q.Child)
+	var records []policy.Insured
+	var err error
+	if q.Child == "" {
+		records, err = r.store.Children(c, c.Grant, q.Applicant.SNILS)
+	} else {
+		records = make([]policy.Insured, 1)
+		records[0], _, err = r.store.Record(c, c.Grant, q.Child)
+	}
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if !found || record.Birth == nil {
-		return web.Answer{}, errNoChild
+	born := []policy.Born{}
+	for _, record := range records {
+		if record.Reported() {
+			born = append(born, policy.Born{Child: record.ID, Representatives: record.Representatives, RecordedAt: record.RecordedAt})
+		}
 	}
-	return web.OK(policy.Born{Representatives: record.Representatives, RecordedAt: record.RecordedAt})
+	return web.OK(map[string]any{"items": born})
 }
 
 var errInsured = fault.New(fault.Conflict, "already_insured",

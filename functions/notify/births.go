@@ -2,32 +2,49 @@ package function
 
 import (
 	"errors"
+	"time"
 
-	"polis/shared/fault"
+	"polis/shared/access"
+	"polis/shared/cabinet"
 	"polis/shared/notice"
+	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/web"
 )
 
-// introduce remembers an account by the SNILS of its person.
+// recent is how long after it was recorded a birth is still told to a
+// representative whose account comes later, by the law clock.
+const recent = 30 * 24 * time.Hour
+
+// introduce remembers an account by the SNILS of its person, and announces the
+// births that were recorded before anybody knew of the account. Remembered
+// first, it misses none: one recorded later finds it.
 func (n *notices) introduce(c *web.Call) (web.Answer, error) {
 	var e store.Event
 	if err := c.Bind(&e); err != nil {
 		return web.Answer{}, err
 	}
-	grant, doc := c.Grant.About(e.Home), store.Account(e.Home)
-	v, err := n.store.View(c, grant, e.Home, doc.Ref)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	account, _, err := store.Get(v, doc)
+	grant := c.Grant.About(e.Home)
+	account, err := n.account(c, grant, e.Home)
 	if err != nil {
 		return web.Answer{}, err
 	}
 	if account.SNILS != "" {
 		if err := n.store.Remember(c, grant, e.Home, account.SNILS); err != nil {
 			return web.Answer{}, err
+		}
+		born, err := n.births(c, policy.Question{Applicant: person.Person{SNILS: account.SNILS}})
+		if err != nil {
+			return web.Answer{}, err
+		}
+		for _, child := range born {
+			if n.law().After(child.RecordedAt.Add(recent)) {
+				continue
+			}
+			if err := n.store.Announce(c, grant, e.Home, notice.BirthSubject(child.Child, child.RecordedAt)); err != nil {
+				return web.Answer{}, err
+			}
 		}
 	}
 	return n.done(c, e)
@@ -40,33 +57,59 @@ func (n *notices) born(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&e); err != nil {
 		return web.Answer{}, err
 	}
-	var child policy.Born
-	err := n.functions.Call(c, c.ID, "/insured-registry/born", policy.Question{Child: e.Subject}, &child)
-	if err != nil && !fault.HasKind(err, fault.NotFound) {
+	born, err := n.births(c, policy.Question{Child: e.Subject})
+	if err != nil {
 		return web.Answer{}, err
 	}
-	for _, snils := range child.Representatives {
-		accounts, err := n.store.AccountsOf(c, c.Grant, snils)
-		if err != nil {
-			return web.Answer{}, err
-		}
-		for _, account := range accounts {
-			grant, doc := c.Grant.About(account), store.Account(account)
-			v, err := n.store.View(c, grant, account, doc.Ref)
-			if err != nil {
-				return web.Answer{}, err
-			}
-			if have, _, err := store.Get(v, doc); err != nil {
-				return web.Answer{}, err
-			} else if have.SNILS != snils {
-				continue // another person's by now
-			}
-			if err := n.store.Announce(c, grant, account, notice.BirthSubject(e.Subject, child.RecordedAt)); err != nil {
+	for _, child := range born {
+		for _, snils := range child.Representatives {
+			if err := n.announce(c, child, snils); err != nil {
 				return web.Answer{}, err
 			}
 		}
 	}
 	return n.done(c, e)
+}
+
+// announce a birth to the accounts of one representative.
+func (n *notices) announce(c *web.Call, child policy.Born, snils person.SNILS) error {
+	accounts, err := n.store.AccountsOf(c, c.Grant, snils)
+	if err != nil {
+		return err
+	}
+	for _, home := range accounts {
+		grant := c.Grant.About(home)
+		have, err := n.account(c, grant, home)
+		if err != nil {
+			return err
+		}
+		if have.SNILS != snils {
+			continue // another person's by now
+		}
+		if err := n.store.Announce(c, grant, home, notice.BirthSubject(child.Child, child.RecordedAt)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// births asks the register.
+func (n *notices) births(c *web.Call, q policy.Question) ([]policy.Born, error) {
+	var born struct {
+		Items []policy.Born `json:"items"`
+	}
+	err := n.functions.Call(c, c.ID, "/insured-registry/born", q, &born)
+	return born.Items, err
+}
+
+func (n *notices) account(c *web.Call, grant access.Grant, home string) (cabinet.Account, error) {
+	doc := store.Account(home)
+	v, err := n.store.View(c, grant, home, doc.Ref)
+	if err != nil {
+		return cabinet.Account{}, err
+	}
+	account, _, err := store.Get(v, doc)
+	return account, err
 }
 
 // done acknowledges an event whose effect lies in other partitions.

@@ -300,6 +300,30 @@ func TestASilentRegisterIsNeverNotFound(t *testing.T) {
 	}
 }
 
+func TestAShortSilenceIsWaitedOutInSecondsAndDelaysNoLaterSearch(t *testing.T) {
+	b := bench(t)
+	b.Put(insuredregistry.Name, nil)
+	token := consenting(b, anna)
+	a := submit(b, token, `{"kind":"lookup"}`)
+	work := b.Take(1)[0]
+	b.Send(work).Expect(200, "")
+	for _, wait := range []time.Duration{5 * time.Second, 10 * time.Second, 20 * time.Second, 40 * time.Second} {
+		if a = read(b, token, a.ID); a.Status != "working" || !a.NextTry.Equal(b.Now().Add(wait)) {
+			t.Fatalf("%+v at %s", a, b.Now())
+		}
+		b.SetClock(a.NextTry)
+		later(b, event(t, work))
+	}
+	b.Run(insuredregistry.Name, insuredregistry.New)
+	for _, wait := range []time.Duration{time.Minute, 5 * time.Minute} {
+		b.SetClock(read(b, token, a.ID).NextTry)
+		later(b, event(t, work))
+		if a = read(b, token, a.ID); a.Status != "working" || !a.NextTry.Equal(b.Now().Add(wait)) {
+			t.Fatalf("answered: %+v at %s", a, b.Now())
+		}
+	}
+}
+
 func TestDataThatDifferAreThePersonsToCompareAndTheSearchGoesOn(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria.Person))

@@ -180,10 +180,12 @@ func results(card policy.Card, what []string) map[string]application.Result {
 // does.
 func (r *requests) decide(a application.Application, out outcome, now time.Time) (application.Application, error) {
 	a.Tries++
-	if !out.silent() {
+	if out.silent() {
+		a.NextTry = r.terms.AfterSilence(a.Tries-a.Answers, now, a.Due)
+	} else {
 		a.Answers++
+		a.NextTry = r.terms.AfterAnswer(a.Answers, now, a.Due)
 	}
-	a.NextTry = r.terms.NextTry(a.Tries, now, a.Due)
 	switch {
 	case out.card != nil:
 		return a.Move(application.Granted, now, textShown)

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"sync"
 
+	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/consent"
 	"polis/shared/fault"
@@ -173,17 +174,25 @@ var homeTitle = fault.Text{RU: "Мой полис", EN: "My policy"}
 func (p *portal) home(v *visit) (web.Answer, error) {
 	switch {
 	case v.Who == nil:
-		return v.show("welcome", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, nil)
+		return v.show("welcome", fault.Text{RU: "Цифровой полис", EN: "Digital policy"}, nil)
+	case v.Who.Role != access.Citizen:
+		return v.show("staff", fault.Text{RU: "Страницы для граждан", EN: "Pages for citizens"}, nil)
 	case !v.Who.Confirmed:
 		return v.to("/confirm")
-	case v.Who.Role != "citizen":
-		return v.show("staff", fault.Text{RU: "Рабочее место", EN: "Workplace"}, nil)
 	}
 	o, err := v.family()
 	if err != nil {
 		return web.Answer{}, err
 	}
 	return v.show("home", homeTitle, o)
+}
+
+// me shows what the login says of the visitor.
+func (p *portal) me(v *visit) (web.Answer, error) {
+	if v.Who == nil {
+		return v.toLogin()
+	}
+	return v.show("me", fault.Text{RU: "Кто вошёл", EN: "Who is logged in"}, nil)
 }
 
 func (p *portal) howToConfirm(v *visit) (web.Answer, error) {

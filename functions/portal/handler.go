@@ -47,6 +47,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		sessions: store.OpenSessions(env), machine: clock.System, crossed: http.NewCrossOriginProtection(),
 		region: env.String("region", "26"),
 	}
+	var ok bool
+	if p.zone, ok = calendar.Zone(p.region); !ok {
+		env.Fault("region", "%q is not a region", p.region)
+	}
 	edge := web.Public(env, Name)
 	var known bool
 	if p.zone, known = calendar.Zone(p.region); !known {
@@ -76,6 +80,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		open("/login", p.begin),
 		open("/login/callback", p.finish),
 		open("/confirm", p.visit(p.howToConfirm)),
+		open("/me", p.visit(p.me)),
 		form("/language", p.language),
 		form("/logout", p.visit(p.logout)),
 

@@ -1,46 +1,191 @@
-package function_test
+package function
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
-	function "polis/functions/portal"
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"polis/shared/access"
 	"polis/shared/functiontest"
+	"polis/shared/ident"
+	"polis/shared/person"
+	"polis/shared/store"
 )
 
-func TestThePageIsOpenToEverybodyAndBringsItsOwnProtection(t *testing.T) {
+func TestWhatItNeedsIsNamedAtOnce(t *testing.T) {
+	functiontest.MissingIsNamed(t, New,
+		"gateway_url", "public_url", "oidc_issuer", "oidc_audience", "oidc_client_id", "portal-client-secret", "portal-session-key", "redis-password", "redis_url")
+}
+
+// in is a browser that has logged in: its cookie. change makes another visitor
+// of Anna.
+func in(t *testing.T, b *functiontest.Bench, change ...func(*visitor)) (cookie string) {
+	t.Helper()
+	who := visitor{
+		Account: ident.Home(ident.Account, [32]byte{}, "anna"), Token: b.Token(functiontest.Anna.Claims()),
+		Name: person.Name{Family: "Вымышленникова", Given: "Анна"}, Role: access.Citizen, Confirmed: true,
+	}
+	for _, c := range change {
+		c(&who)
+	}
+	content, err := json.Marshal(who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions := store.OpenSessions(b.Env())
+	t.Cleanup(func() { sessions.Close() })
+	token, err := sessions.Begin(t.Context(), store.Session{Account: who.Account, Content: content}, idle, time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "polis-session=" + token
+}
+
+// plain is a portal at an address without https, as one machine has it.
+func plain(t *testing.T) *functiontest.Bench {
 	b := functiontest.New(t)
-	b.Run(function.Name, function.New)
-	res := b.Call("GET", function.Name, "/", "", nil).Expect(200, "")
-	for header, want := range map[string]string{
-		"Content-Type":            "text/html; charset=utf-8",
-		"X-Content-Type-Options":  "nosniff",
-		"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-		"Content-Language":        "ru",
-		"Cache-Control":           "public, max-age=60",
-	} {
-		if got := res.Header.Get(header); got != want {
-			t.Errorf("%s: %q", header, got)
+	b.Run(Name, New, "public_url", "http://127.0.0.1:8080")
+	return b
+}
+
+func TestEveryPageIsPrivateAndGuardsItself(t *testing.T) {
+	b := plain(t)
+	for path, status := range map[string]int{"/": 200, "/confirm": 200, "/offline": 200, "/nothing": 404, "/login/callback?state=1&code=1": 403} {
+		res := b.Call("GET", Name, path, "", nil)
+		if res.Status != status {
+			t.Errorf("%s: %d", path, res.Status)
+		}
+		for header, want := range map[string]string{
+			"Cache-Control": "private, no-store", "X-Content-Type-Options": "nosniff", "Content-Type": "text/html; charset=utf-8", "Content-Language": "ru",
+			"Cross-Origin-Opener-Policy": "same-origin",
+		} {
+			if got := res.Header.Get(header); got != want {
+				t.Errorf("%s: %s is %q", path, header, got)
+			}
+		}
+		policy := res.Header.Get("Content-Security-Policy")
+		for _, part := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+			if !strings.Contains(policy, part) {
+				t.Errorf("%s: the policy lacks %s: %s", path, part, policy)
+			}
+		}
+		if strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") {
+			t.Errorf("%s: %s", path, policy)
 		}
 	}
-	if page := string(res.Body); !strings.Contains(page, `<html lang="ru">`) || strings.Contains(page, "<script") || strings.Contains(page, "http://") {
-		t.Errorf("%s", page)
+}
+
+func TestWhoHasNotLoggedInIsLedToTheLoginAndBack(t *testing.T) {
+	b := plain(t)
+	for _, path := range []string{"/card?person=self", "/consents", "/requests", "/requests/new?kind=link", "/documents", "/notices", "/access", "/me"} {
+		res := b.Call("GET", Name, path, "", nil)
+		if want := root + "/login?" + (url.Values{"to": {path}}).Encode(); res.Status != http.StatusSeeOther || res.Header.Get("Location") != want {
+			t.Errorf("%s: %d to %s", path, res.Status, res.Header.Get("Location"))
+		}
 	}
 }
 
-func TestThePortalHasNothingElse(t *testing.T) {
-	b := functiontest.New(t)
-	b.Run(function.Name, function.New)
-	b.Call("GET", function.Name, "/admin", "", nil).Expect(404, "no_such_path")
-	if res := b.Call("POST", function.Name, "/", "", "{}").Expect(405, "method_not_allowed"); res.Header.Get("Allow") != "GET" {
-		t.Errorf("allows %q", res.Header.Get("Allow"))
+func TestASimplifiedAccountIsToldHowToConfirmIt(t *testing.T) {
+	b := plain(t)
+	weak := in(t, b, func(v *visitor) { v.Confirmed = false })
+	for _, path := range []string{"/", "/card", "/consents", "/requests", "/documents", "/notices", "/access"} {
+		res := b.Call("GET", Name, path, "", nil, "Cookie", weak)
+		if res.Status != http.StatusSeeOther || res.Header.Get("Location") != root+"/confirm" {
+			t.Errorf("%s: %d to %s", path, res.Status, res.Header.Get("Location"))
+		}
+	}
+	if page := string(b.Call("GET", Name, "/confirm", "", nil, "Cookie", weak).Body); !strings.Contains(page, "В приложении банка") {
+		t.Error(page)
 	}
 }
 
-func TestTheLanguageOfAProblemIsTheReaders(t *testing.T) {
-	b := functiontest.New(t)
-	b.Run(function.Name, function.New)
-	if res := b.Call("GET", function.Name, "/x", "", nil, "Accept-Language", "en"); res.Detail != "There is no such address." {
-		t.Errorf("%q", res.Detail)
+func TestAFormIsTakenFromThePortalsOwnPagesAlone(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	for _, tc := range []struct {
+		name   string
+		header []string
+		status int
+	}{
+		{"this site", []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://127.0.0.1:8080"}, 303},
+		{"this site, an older browser", []string{"Origin", "http://127.0.0.1:8080"}, 303},
+		{"no browser", nil, 303},
+		{"another site", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, 403},
+		{"another site, an older browser", []string{"Origin", "https://evil.example"}, 403},
+		{"another port", []string{"Origin", "http://127.0.0.1:9090"}, 403},
+		{"a neighbour of the same site", []string{"Sec-Fetch-Site", "same-site"}, 403},
+		{"a sandboxed frame", []string{"Origin", "null"}, 403},
+	} {
+		header := append([]string{"Cookie", mine, "Content-Type", "application/x-www-form-urlencoded"}, tc.header...)
+		if res := b.Call("POST", Name, "/language", "", "language=en&to=/", header...); res.Status != tc.status {
+			t.Errorf("%s: %d", tc.name, res.Status)
+		}
+		if tc.status == http.StatusSeeOther {
+			continue
+		}
+		for _, path := range []string{"/logout", "/consents", "/requests", "/documents", "/documents/x/send", "/notices"} {
+			if res := b.Call("POST", Name, path, "", "", header...); res.Status != tc.status {
+				t.Errorf("%s to %s: %d", tc.name, path, res.Status)
+			}
+		}
 	}
+	if res := b.Call("GET", Name, "/me", "", nil, "Cookie", mine); res.Status != http.StatusOK {
+		t.Errorf("the session has ended by a refused form: %d", res.Status)
+	}
+}
+
+func TestLoggingOutEndsEverySessionOfTheAccount(t *testing.T) {
+	b := plain(t)
+	phone, desk, another := in(t, b), in(t, b), in(t, b, func(v *visitor) { v.Account = ident.Home(ident.Account, [32]byte{}, "pavel") })
+	res := b.Call("POST", Name, "/logout", "", "", "Cookie", phone)
+	if set := res.Header.Get("Set-Cookie"); res.Status != http.StatusSeeOther || !strings.HasPrefix(set, "polis-session=;") {
+		t.Errorf("%d %s", res.Status, set)
+	}
+	for cookie, status := range map[string]int{phone: 303, desk: 303, another: 200} {
+		if res := b.Call("GET", Name, "/me", "", nil, "Cookie", cookie); res.Status != status {
+			t.Errorf("%d instead of %d", res.Status, status)
+		}
+	}
+}
+
+func TestATokenThatIsNoLongerTakenEndsTheSession(t *testing.T) {
+	b := plain(t)
+	b.Put("consent-toggle", functiontest.Handler(func(handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 401, Body: []byte(`{"code":"token_not_accepted","detail":"Войдите снова."}`)}, nil
+	}))
+	res := b.Call("GET", Name, "/consents", "", nil, "Cookie", in(t, b))
+	if res.Status != http.StatusSeeOther || !strings.HasPrefix(res.Header.Get("Location"), root+"/login?to=%2Fconsents") {
+		t.Errorf("%d to %s", res.Status, res.Header.Get("Location"))
+	}
+}
+
+func TestCookiesAreForThisSiteItsPagesAndHTTPSAlone(t *testing.T) {
+	b := functiontest.New(t)
+	b.Run(Name, New)
+	set := b.Call("POST", Name, "/language", "", "language=en&to=/").Header.Get("Set-Cookie")
+	for _, flag := range []string{"HttpOnly", "Secure", "SameSite=Lax", "Path=" + root} {
+		if !strings.Contains(set, flag) {
+			t.Errorf("%s lacks %s", set, flag)
+		}
+	}
+	b.Call("GET", Name, "/me", "", nil, "Cookie", in(t, b)).Expect(http.StatusSeeOther, "") // not by http's name
+	secure := "__Secure-" + in(t, b)
+	b.Call("GET", Name, "/me", "", nil, "Cookie", secure).Expect(http.StatusOK, "")
+}
+
+func TestAStoreThatIsAwayIsNoLogout(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	b.Redis.SetError("LOADING")
+	res := b.Call("GET", Name, "/", "", nil, "Cookie", mine)
+	if res.Status != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(string(res.Body), "Повторить") {
+		t.Errorf("%d %s", res.Status, res.Body)
+	}
+	b.Redis.SetError("")
+	b.Call("GET", Name, "/me", "", nil, "Cookie", mine).Expect(http.StatusOK, "")
 }

@@ -127,7 +127,7 @@ type page struct {
 	Key     string       // of this form's one effect, however often it is sent
 	Data    any
 	version string
-	zone    *time.Location // of the region, by whose clock times are told
+	zone    *time.Location // of times that come without one
 }
 
 // show renders a page. A title is a pair of texts.
@@ -193,7 +193,9 @@ func (p *pages) header() http.Header {
 // fault shows a fault as a page of its own: what happened and what to do.
 func (p *portal) fault(c *web.Call, f *fault.Error) web.Answer {
 	v := &visit{Call: c, portal: p}
-	v.remember() // the menu needs it; whether it can be read is not what failed
+	if f.Kind != fault.Unavailable { // it may be the store that is away, and has been waited for
+		v.remember() // the menu needs it; whether it can be read is not what failed
+	}
 	of := &page{Title: c.Text(fault.Titles[f.Kind]), Fault: f, Data: c.ID}
 	answer, err := v.render200("fault", of)
 	if err != nil {
@@ -283,8 +285,14 @@ func (p *page) Day(at any) (string, error) {
 	return fmt.Sprintf("%d\u00a0%s\u00a0%d\u00a0г.", t.Day(), month[0], t.Year()), nil
 }
 
-// Moment is a day and the time of it.
+// Moment is a day and the time of it, if it has one.
 func (p *page) Moment(at any) (string, error) {
+	if _, ok := at.(calendar.Date); ok {
+		return p.Day(at)
+	}
+	if text, ok := at.(string); ok && len(text) == len(time.DateOnly) {
+		return p.Day(at)
+	}
 	day, err := p.Day(at)
 	if err != nil || day == "" {
 		return "", err
@@ -299,14 +307,15 @@ func (p *page) Machine(at any) (string, error) {
 	return t.Format(time.RFC3339), err
 }
 
-// timeOf is a time by the region's clock, a date as it stands.
+// timeOf leaves a time in the zone that it came with: a term counts in its
+// region's. What is only an instant is read by the clock on the wall.
 func (p *page) timeOf(at any) (time.Time, error) {
 	switch at := at.(type) {
 	case time.Time:
-		if at.IsZero() {
-			return at, nil
+		if _, offset := at.Zone(); offset == 0 && !at.IsZero() {
+			at = at.In(p.zone)
 		}
-		return at.In(p.zone), nil
+		return at, nil
 	case calendar.Date:
 		if at.IsZero() {
 			return time.Time{}, nil
@@ -320,7 +329,10 @@ func (p *page) timeOf(at any) (time.Time, error) {
 			return t, nil
 		}
 		t, err := time.Parse(time.RFC3339, at)
-		return t.In(p.zone), err
+		if err != nil {
+			return t, err
+		}
+		return p.timeOf(t)
 	}
 	return time.Time{}, fmt.Errorf("%T is no time", at)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"polis/shared/access"
+	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/identity"
@@ -32,7 +33,9 @@ type visitor struct {
 	Name      person.Name
 	Role      access.Role
 	Confirmed bool
+	Birth     calendar.Date
 	Email     string
+	Phone     string
 }
 
 // How long a browser is remembered without a request, and how long the way
@@ -151,7 +154,7 @@ func (v *visit) page() string {
 }
 
 // toLogin sends the browser to the login, and to where it is now afterwards. A
-// form is not sent again by itself: its page is shown.
+// form is not sent again by itself: the page that it stands on is shown.
 func (v *visit) toLogin() (web.Answer, error) {
 	answer, err := v.to("/login?" + url.Values{"to": {v.page()}}.Encode())
 	answer.Header.Add("Set-Cookie", v.set(v.sessionCookie(), "", 0))
@@ -191,7 +194,8 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	}
 	content, err := json.Marshal(visitor{
 		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
-		Name: who.Person.Name, Role: who.Role, Confirmed: who.Confirmed, Email: who.Email,
+		Name: who.Person.Name, Role: who.Role, Confirmed: who.Confirmed,
+		Birth: who.Person.Birth, Email: who.Email, Phone: who.Phone,
 	})
 	if err != nil {
 		return web.Answer{}, err
@@ -210,10 +214,11 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 // itself. Browsers take a backslash for a slash, leave out tabs, and resolve
 // dots that are escaped.
 func local(address string) string {
+	const longest = 500
 	path, _, _ := strings.Cut(address, "?")
 	plain, err := url.PathUnescape(path)
 	switch {
-	case err != nil || !strings.HasPrefix(path, "/") || strings.Contains(plain, "..") || plain == "/login" || strings.HasPrefix(plain, "/login/"),
+	case err != nil || len(address) > longest || !strings.HasPrefix(path, "/") || strings.Contains(plain, "..") || plain == "/login" || strings.HasPrefix(plain, "/login/"),
 		strings.ContainsFunc(address, func(r rune) bool { return r == '\\' || r < ' ' }):
 		return "/"
 	}

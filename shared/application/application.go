@@ -108,7 +108,8 @@ var ErrDone = fault.New(fault.Conflict, "application_done",
 // Terms, all configurable; the sources disagree on some of them.
 type Terms struct {
 	Lookup     time.Duration   // how long a lookup is tried: up to 5 days
-	RetryEvery []time.Duration // waits between tries; the last one repeats
+	RetryEvery []time.Duration // waits after answers that leave it open; the last one repeats
+	Silence    time.Duration   // wait after the first try without an answer; doubles up to the last of RetryEvery
 }
 
 // DefaultTerms of the portal guides for citizens, 2022-2025.
@@ -116,13 +117,30 @@ func DefaultTerms() Terms {
 	return Terms{
 		Lookup:     5 * 24 * time.Hour,
 		RetryEvery: []time.Duration{time.Minute, 5 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour},
+		Silence:    5 * time.Second,
 	}
 }
 
-// NextTry after the given number of tries, never later than the term by more
-// than it takes to notice it.
-func (t Terms) NextTry(tries int, now, due time.Time) time.Time {
-	next := now.Add(t.RetryEvery[min(max(tries, 1), len(t.RetryEvery))-1])
+// AfterAnswer is when to try again after the given number of answers, never
+// later than the term by more than it takes to notice it.
+func (t Terms) AfterAnswer(answers int, now, due time.Time) time.Time {
+	return noticing(due, now, t.RetryEvery[min(max(answers, 1), len(t.RetryEvery))-1])
+}
+
+// AfterSilence is when to try again after the given number of tries without an
+// answer: soon, because most silences are short. The term is noticed as after an
+// answer.
+func (t Terms) AfterSilence(tries int, now, due time.Time) time.Time {
+	wait, longest := t.Silence, t.RetryEvery[len(t.RetryEvery)-1]
+	for n := 1; n < tries && wait < longest; n++ {
+		wait *= 2
+	}
+	return noticing(due, now, min(wait, longest))
+}
+
+// noticing is the time after a wait, or the term if it is passed meanwhile.
+func noticing(due, now time.Time, wait time.Duration) time.Time {
+	next := now.Add(wait)
 	if now.Before(due) && next.After(due) {
 		return due
 	}

@@ -64,17 +64,25 @@ func TestTriesComeLessOftenAndOneFallsOnTheTerm(t *testing.T) {
 	due := noon.Add(terms.Lookup)
 	for _, tc := range []struct {
 		name  string
-		tries int
+		after func(n int, now, due time.Time) time.Time
+		n     int
 		now   time.Time
 		want  time.Time
 	}{
-		{"after the first try", 1, noon, noon.Add(time.Minute)},
-		{"after the second", 2, noon, noon.Add(5 * time.Minute)},
-		{"after many", 90, noon, noon.Add(6 * time.Hour)},
-		{"the last before the term is at the term", 90, due.Add(-time.Hour), due},
-		{"silence past the term is tried on", 90, due, due.Add(6 * time.Hour)},
+		{"after the first answer", terms.AfterAnswer, 1, noon, noon.Add(time.Minute)},
+		{"after the second", terms.AfterAnswer, 2, noon, noon.Add(5 * time.Minute)},
+		{"after many", terms.AfterAnswer, 90, noon, noon.Add(6 * time.Hour)},
+		{"the last before the term is at the term", terms.AfterAnswer, 90, due.Add(-time.Hour), due},
+		{"after the first silence", terms.AfterSilence, 1, noon, noon.Add(5 * time.Second)},
+		{"after the second silence", terms.AfterSilence, 2, noon, noon.Add(10 * time.Second)},
+		{"after an hour of silence", terms.AfterSilence, 10, noon, noon.Add(2560 * time.Second)},
+		{"after the thirteenth", terms.AfterSilence, 13, noon, noon.Add(20480 * time.Second)},
+		{"after days of silence", terms.AfterSilence, 14, noon, noon.Add(6 * time.Hour)},
+		{"after years of it", terms.AfterSilence, 1 << 30, noon, noon.Add(6 * time.Hour)},
+		{"silence over the term is heard at the term", terms.AfterSilence, 90, due.Add(-time.Hour), due},
+		{"silence past the term is tried on", terms.AfterSilence, 90, due, due.Add(6 * time.Hour)},
 	} {
-		if got := terms.NextTry(tc.tries, tc.now, due); !got.Equal(tc.want) {
+		if got := tc.after(tc.n, tc.now, due); !got.Equal(tc.want) {
 			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
 		}
 	}

@@ -40,6 +40,7 @@ type Enrolled struct {
 
 // Born is what the register tells of a birth, so that the parents can be told.
 type Born struct {
+	Child           string         `json:"child"` // id of the record
 	Representatives []person.SNILS `json:"representatives"`
 	RecordedAt      time.Time      `json:"recorded_at"`
 }

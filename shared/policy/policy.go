@@ -61,6 +61,10 @@ type Insured struct {
 	Cause           string            `json:"cause"`               // id of the application, event or import that made it
 }
 
+// Reported reports whether the record was made of a birth that ZAGS reported: its
+// number was given here with it. An imported child brings a number along.
+func (i Insured) Reported() bool { return i.Birth != nil && i.Territory != "" }
+
 // Insurance in force on the date; the zero Insurance where there is none.
 func (i Insured) Insurance(on calendar.Date) Insurance {
 	for n := len(i.Insurances) - 1; n >= 0; n-- {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -27,6 +28,13 @@ import (
 // New makes a function from its settings. Faults of settings are noted in env
 // and returned by env.Err; no handler is made of wrong settings.
 type New func(env *config.Env) (handler.FunctionHandler, error)
+
+// Worker is what a handler may be besides: it has work of its own between calls.
+type Worker interface {
+	// Work is called once, when the function takes calls. ctx ends at the
+	// drain's first moment, and the drain waits for Work as for a call.
+	Work(ctx context.Context)
+}
 
 // Main is all of a function's main: it serves until SIGTERM or SIGINT, and
 // after a second signal ends at once. What hinders the start goes to stderr,
@@ -81,7 +89,7 @@ func readSettings(env *config.Env) settings {
 
 // Serve makes the function and serves it until ctx ends; then it drains: it
 // turns unready, waits for drain_delay, refuses new connections and lets
-// running calls end, for write_timeout at most. The error names every fault of
+// running calls and a Worker's work end, for write_timeout at most. The error names every fault of
 // the settings, the server's and the function's, or says why serving ended
 // before its time or cut a call short.
 func Serve(ctx context.Context, env *config.Env, new New) error {
@@ -141,6 +149,7 @@ func (f *function) serve(ctx context.Context, calls, scrapes net.Listener) error
 	}
 	f.ready.Store(true)
 	f.log.Info("ready", "address", calls.Addr().String())
+	endWork, worked := f.work()
 
 	var failure error
 	select {
@@ -149,6 +158,7 @@ func (f *function) serve(ctx context.Context, calls, scrapes net.Listener) error
 	}
 	f.ready.Store(false)
 	close(f.drain)
+	endWork()
 	os.Remove(f.lockPath)
 	if failure == nil && f.drainDelay > 0 {
 		select {
@@ -162,5 +172,33 @@ func (f *function) serve(ctx context.Context, calls, scrapes net.Listener) error
 	if err := web.Shutdown(limit); err != nil {
 		return errors.Join(failure, fmt.Errorf("drain: %d calls cut short: %w", f.running.Load(), err), web.Close())
 	}
+	select {
+	case <-worked:
+	case <-limit.Done():
+		return errors.Join(failure, fmt.Errorf("drain: the function's own work was cut short: %w", limit.Err()))
+	}
 	return failure
+}
+
+// work begins the work of a handler that has any. worked is closed when there is
+// none any more.
+func (f *function) work() (end context.CancelFunc, worked <-chan struct{}) {
+	ctx, end := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	worker, ok := f.handler.(Worker)
+	if !ok {
+		close(done)
+		return end, done
+	}
+	go func() {
+		defer close(done)
+		defer func() {
+			if v := recover(); v != nil {
+				p := &panicError{value: v, stack: debug.Stack()}
+				f.log.Error("function's own work failed", "error", p.Error(), "stack", string(p.stack))
+			}
+		}()
+		worker.Work(ctx)
+	}()
+	return end, done
 }

@@ -356,6 +356,62 @@ func TestADrainIsToldToCallsThatGoOnByChoice(t *testing.T) {
 	}
 }
 
+// worker is echo with work of its own.
+type worker struct {
+	handle
+	work func(context.Context)
+}
+
+func (w worker) Work(ctx context.Context) { w.work(ctx) }
+
+func TestOwnWorkBeginsWithTheCallsAndTheDrainWaitsForItsEnd(t *testing.T) {
+	begun, told, finish := make(chan bool), make(chan bool), make(chan bool)
+	p := serve(t, worker{echo, func(ctx context.Context) {
+		begun <- true
+		<-ctx.Done()
+		told <- true
+		<-finish
+	}})
+	receive(t, "work", begun)
+	if a := p.do(t, "POST", "/", strings.NewReader("beside")); a.body != "beside" {
+		t.Errorf("a call beside the work got %d %q", a.StatusCode, a.body)
+	}
+	p.drain()
+	receive(t, "word of the drain", told)
+	select {
+	case err := <-p.ended:
+		t.Fatalf("ended with %v before the work did", err)
+	default:
+	}
+	close(finish)
+	if err := receive(t, "end", p.ended); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestADrainCutsShortOwnWorkThatDoesNotEnd(t *testing.T) {
+	p := serve(t, worker{echo, func(context.Context) { <-t.Context().Done() }}, "exec_timeout", "10ms", "write_timeout", "50ms")
+	p.drain()
+	if err := receive(t, "end", p.ended); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "own work") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestAPanicInOwnWorkIsLoggedAndTheProcessLives(t *testing.T) {
+	p := serve(t, worker{echo, func(context.Context) { panic("Соловьёва") }})
+	eventually(t, "logged", func() bool { return strings.Contains(p.logs.String(), "panic with a string") })
+	if strings.Contains(p.logs.String(), "Соловьёва") {
+		t.Error("the log has what may be a person's data")
+	}
+	if a := p.do(t, "POST", "/", strings.NewReader("alive")); a.body != "alive" {
+		t.Errorf("a call after it got %d %q", a.StatusCode, a.body)
+	}
+	p.drain()
+	if err := receive(t, "end", p.ended); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+}
+
 // command is this binary as a function's process.
 func command(t *testing.T, settings ...string) (*exec.Cmd, *lines) {
 	t.Helper()

@@ -31,7 +31,6 @@ type Store struct {
 	master  cipher.AEAD
 	machine clock.Clock
 	kick    func(Event)
-	owner   string // of leases
 }
 
 // Keys of an installation. Index turns what must be found (SNILS, ENP, a
@@ -89,7 +88,7 @@ func connect(env *config.Env) redis.UniversalClient {
 func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
 		rdb: rdb, index: keys.Index, master: newCipher(keys.Master[:]),
-		machine: clock.System, kick: func(Event) {}, owner: ident.Secret(),
+		machine: clock.System, kick: func(Event) {},
 	}
 }
 
@@ -124,15 +123,41 @@ func (s *Store) Digest(parts ...string) string {
 	return hex.EncodeToString(d[:20])
 }
 
-// Lease is taken by one process at a time, for at most ttl. False while another
-// has it.
-func (s *Store) Lease(ctx context.Context, name string, ttl time.Duration) (bool, error) {
-	ok, err := s.rdb.SetNX(ctx, s.leaseKey(name), s.owner, ttl).Result()
+// Lease is held by one holder at a time, who is this value and no other of the
+// same name.
+type Lease struct {
+	store    *Store
+	key, own string
+	ttl      time.Duration
+}
+
+// Lease makes a lease that nobody holds by it yet. One that is held ends after
+// ttl unless it is held again.
+func (s *Store) Lease(name string, ttl time.Duration) *Lease {
+	partition, key := ident.Index(s.index, "lease", name)
+	return &Lease{store: s, key: "lease:{" + partition + "}:" + key, own: ident.Secret(), ttl: ttl}
+}
+
+// holdScript takes a free value, or makes the caller's own live longer.
+var holdScript = redis.NewScript(`
+local held = redis.call('GET', KEYS[1])
+if held and held ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+`)
+
+// Hold takes the lease, or makes it last from now; false while another has it.
+func (l *Lease) Hold(ctx context.Context) (bool, error) {
+	held, err := holdScript.Run(ctx, l.store.rdb, []string{l.key}, l.own, l.ttl.Milliseconds()).Bool()
 	if err != nil {
 		return false, unreachable(err)
 	}
-	return ok, nil
+	return held, nil
 }
+
+// Release gives the lease back early; one that ran out and was taken by another
+// stays with them. If it cannot, the lease runs out by itself.
+func (l *Lease) Release(ctx context.Context) { l.store.release(ctx, l.key, l.own) }
 
 // releaseScript deletes a value that is still the caller's own.
 var releaseScript = redis.NewScript(`
@@ -140,35 +165,8 @@ if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) end
 return 1
 `)
 
-// Release gives this process's lease back early; one that ran out and was taken
-// by another process stays with it. If it cannot, the lease runs out by itself.
-func (s *Store) Release(ctx context.Context, name string) {
-	s.release(ctx, s.leaseKey(name), s.owner)
-}
-
 func (s *Store) release(ctx context.Context, key, own string) {
 	releaseScript.Run(ctx, s.rdb, []string{key}, own)
-}
-
-// renewScript makes a value that is still the caller's own live longer.
-var renewScript = redis.NewScript(`
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-`)
-
-// Renew makes this process's lease last for ttl from now; false where it ran
-// out.
-func (s *Store) Renew(ctx context.Context, name string, ttl time.Duration) (bool, error) {
-	n, err := renewScript.Run(ctx, s.rdb, []string{s.leaseKey(name)}, s.owner, ttl.Milliseconds()).Int()
-	if err != nil {
-		return false, unreachable(err)
-	}
-	return n == 1, nil
-}
-
-func (s *Store) leaseKey(name string) string {
-	partition, key := ident.Index(s.index, "lease", name)
-	return "lease:{" + partition + "}:" + key
 }
 
 func unreachable(err error) error { return fault.Unreachable("store", err) }

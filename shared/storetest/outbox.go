@@ -336,10 +336,9 @@ func onAgenda(t *testing.T, ctx context.Context, k *kit) {
 }
 
 func exclusiveLease(t *testing.T, ctx context.Context, k *kit) {
-	one, two := k.Store, k.again()
-	takes := func(s *store.Store, ttl time.Duration) bool {
+	holds := func(l *store.Lease) bool {
 		t.Helper()
-		ok, err := s.Lease(ctx, "sweep", ttl)
+		ok, err := l.Hold(ctx)
 		must(t, err)
 		return ok
 	}
@@ -347,7 +346,7 @@ func exclusiveLease(t *testing.T, ctx context.Context, k *kit) {
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			if ok, err := k.again().Lease(ctx, "race", time.Minute); err != nil {
+			if ok, err := k.again().Lease("race", time.Minute).Hold(ctx); err != nil {
 				t.Error(err)
 			} else if ok {
 				taken.Add(1)
@@ -358,16 +357,25 @@ func exclusiveLease(t *testing.T, ctx context.Context, k *kit) {
 	if taken.Load() != 1 {
 		t.Errorf("%d have the lease", taken.Load())
 	}
-	if !takes(one, time.Minute) || takes(two, time.Minute) {
+	one, near, far := k.Lease("sweep", time.Minute), k.Lease("sweep", time.Minute), k.again().Lease("sweep", time.Minute)
+	if !holds(one) || holds(near) || holds(far) {
 		t.Fatal("the lease is not exclusive")
 	}
-	one.Release(ctx, "sweep")
-	if !takes(one, 50*time.Millisecond) {
+	if !holds(one) {
+		t.Fatal("its holder cannot make the lease last")
+	}
+	near.Release(ctx) // is not the holder
+	if holds(far) {
+		t.Fatal("the lease was given back by another")
+	}
+	one.Release(ctx)
+	short := k.Lease("sweep", 50*time.Millisecond)
+	if !holds(short) {
 		t.Fatal("a lease given back is not free")
 	}
-	eventually(t, ctx, "the lease runs out", func() bool { return takes(two, time.Minute) })
-	one.Release(ctx, "sweep") // too late: it is another's
-	if takes(one, time.Minute) {
-		t.Error("a lease that ran out was given back for its new owner")
+	eventually(t, ctx, "the lease runs out", func() bool { return holds(far) })
+	short.Release(ctx) // too late: it is another's
+	if holds(short) || holds(near) {
+		t.Error("a lease that ran out was given back for its new holder")
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"polis/shared/clock"
 	"polis/shared/config"
 	"polis/shared/fault"
+	"polis/shared/ident"
 	"polis/shared/identity"
 	"polis/shared/server"
 )
@@ -63,6 +64,9 @@ type Edge struct {
 	Log      *slog.Logger
 	Routes   []Route
 
+	own    func(*Call) error // nil: there is no work between calls
+	action access.Action
+
 	// Where people read the answers in a browser: how a fault is shown to them,
 	// and in which language. Nil: a problem document, and the language that
 	// Accept-Language prefers.
@@ -96,7 +100,38 @@ func (e *Edge) With(routes ...Route) *Edge {
 	return e
 }
 
-var _ handler.FunctionHandler = (*Edge)(nil)
+// Between sets work that the function does by itself when it has started,
+// beside its calls. Its Call carries a grant for the action in the function's
+// own name, no body and no query, and ends when the process is to end.
+func (e *Edge) Between(action access.Action, do func(*Call) error) *Edge {
+	e.action, e.own = action, do
+	return e
+}
+
+var (
+	_ handler.FunctionHandler = (*Edge)(nil)
+	_ server.Worker           = (*Edge)(nil)
+)
+
+// Work does the function's own work.
+func (e *Edge) Work(ctx context.Context) {
+	if e.own == nil {
+		return
+	}
+	call := &Call{Context: ctx, ID: ident.New(e.Machine()), Caller: access.Caller{Role: access.Function, Unit: e.Function}}
+	var err error
+	if call.Grant, err = call.Caller.May(e.action, call.ID); err == nil {
+		err = e.own(call)
+	}
+	if err != nil && ctx.Err() == nil {
+		f := fault.From(err)
+		attrs := []slog.Attr{slog.String("call_id", call.ID), slog.String("code", f.Code)}
+		if f.Cause != nil {
+			attrs = append(attrs, slog.String("cause", f.Cause.Error()))
+		}
+		e.Log.LogAttrs(ctx, slog.LevelError, "own work", attrs...)
+	}
+}
 
 // Call is one request that was let through.
 type Call struct {

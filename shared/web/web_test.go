@@ -278,3 +278,25 @@ func TestIdempotencyKeysArePlainAndShort(t *testing.T) {
 		}
 	}
 }
+
+func TestAFunctionsOwnWorkIsGrantedInItsName(t *testing.T) {
+	var log strings.Builder
+	e := edge(&log)
+	e.Work(t.Context()) // has none
+	var got *Call
+	e.Between(access.Sweep, func(c *Call) error {
+		got = c
+		return fault.Unreachable("store", errors.New("cut"))
+	}).Work(t.Context())
+	if got == nil || got.ID == "" || got.Grant.Action() != access.Sweep || got.Grant.Role() != access.Function || got.Grant.Actor() != "policy-card" {
+		t.Errorf("%+v", got)
+	}
+	if !strings.Contains(log.String(), `"code":"store_unavailable","cause":"cut"`) {
+		t.Errorf("the log says %s", &log)
+	}
+	got = nil
+	e.Between(access.ReadCard, func(c *Call) error { got = c; return nil }).Work(t.Context())
+	if got != nil {
+		t.Error("a citizen's action was granted to a function")
+	}
+}

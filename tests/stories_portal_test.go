@@ -356,7 +356,7 @@ func TestInTheBrowserADoubleClickHasOneEffect(t *testing.T) {
 			asked = len(insured.applications())
 			v.ClickTwice("Обновить сведения")
 			v.Has("Открыть полис")
-			one("refreshs", asked, len(insured.applications()))
+			one("refreshes", asked, len(insured.applications()))
 
 			v.Click("Открыть полис")
 			v.ClickTwice("Получить выписку")
@@ -368,7 +368,7 @@ func TestInTheBrowserADoubleClickHasOneEffect(t *testing.T) {
 			v.Has("Отправляем на")
 			inTime(t, 2*patience, "the letter", func() bool { return len(s.mailed(human(t, "insured").Email)) > sent })
 			letters := func() int {
-				return len(slices.DeleteFunc(read[list[noticeView]](insured.get("/notify").is(http.StatusOK)).Items, func(n noticeView) bool { return n.Kind != "extract" }))
+				return len(slices.DeleteFunc(read[list[noticeView]](insured.get("/notify").is(http.StatusOK)).Items, func(n noticeView) bool { return n.Kind != "extract.mailing" }))
 			}
 			if n := letters(); n != len(s.mailed(human(t, "insured").Email)) {
 				t.Errorf("%d notices of letters", n)
@@ -459,9 +459,7 @@ func TestInTheBrowserARefusedFormKeepsWhatWasTypedAndSaysWhatIsWrong(t *testing.
 			v.t.Errorf("the ticks are not as they were, status %d", v.Status())
 		}
 		v.does("Без этого согласия показать полис нельзя.")
-		if at := v.Focused(); at != consentTo+mincifry {
-			v.t.Errorf("the fault leads to %q", at)
-		}
+		eventually(v.t, "the fault leads to what is wrong", func() bool { return v.Focused() == consentTo+mincifry })
 
 		v.opens("/requests/new?kind=link")
 		v.writes("Номер полиса", "2656 4108 3700 0319")
@@ -529,7 +527,7 @@ func TestInTheBrowserProgressAppearsByItself(t *testing.T) {
 			t.Logf("the page shows the change after %v", took)
 			limit := time.Second
 			if !w.script {
-				limit = 4 * time.Second // three between two refreshs
+				limit = 4 * time.Second // three between two refreshes
 			}
 			if took > limit {
 				t.Errorf("the page shows the change after %v", took)

@@ -50,8 +50,6 @@ const (
 	ReadCard         Action = "card.read"
 	ExaminePolicy    Action = "card.examine"
 	RepairPolicy     Action = "card.repair"
-	ReadHistory      Action = "card.read_history"
-	ReadCoverage     Action = "card.read_coverage"
 	RenderExtract    Action = "extracts.render"
 	ReadExtract      Action = "extracts.read"
 	SendExtract      Action = "extracts.send"
@@ -86,8 +84,6 @@ var rules = map[Action]rule{
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
-	ReadHistory:      {roles: []Role{Citizen}, confirmed: true},
-	ReadCoverage:     {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},
 	ReadExtract:      {roles: []Role{Citizen}, confirmed: true},
 	SendExtract:      {roles: []Role{Citizen}, confirmed: true},

@@ -12,8 +12,6 @@ var words = map[Action]fault.Text{
 	ReadCard:         {RU: "Просмотр карточки полиса", EN: "The policy card was read"},
 	ExaminePolicy:    {RU: "Проверка, почему полис не показывается", EN: "It was checked why the policy does not show"},
 	RepairPolicy:     {RU: "Запрос на восстановление показа полиса", EN: "A repair of the policy's showing was asked for"},
-	ReadHistory:      {RU: "Просмотр истории полиса", EN: "The policy's history was read"},
-	ReadCoverage:     {RU: "Выгрузка полиса в формате FHIR", EN: "The policy was exported as FHIR Coverage"},
 	RenderExtract:    {RU: "Создание выписки", EN: "An extract was made"},
 	ReadExtract:      {RU: "Просмотр выписок", EN: "Extracts were read"},
 	SendExtract:      {RU: "Запрос выписки на почту", EN: "An extract was asked for by e-mail"},

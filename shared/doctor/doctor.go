@@ -230,7 +230,7 @@ func (e *examination) register() {
 			e.differs(code, running)
 		}
 		return
-	case e.Copy == nil && running != nil:
+	case e.Copy == nil && running != nil && running.Status != application.NeedsPerson:
 		e.searching(*running)
 	case e.Copy != nil && changed(*e.Copy, *e.Answer.Card):
 		e.find(CopyStale, told, Remedy{Kind: Lookup},

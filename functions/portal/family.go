@@ -36,6 +36,8 @@ const (
 // Next is a rule: a card goes before all, then what hinders it.
 func (m member) Next() step {
 	switch {
+	case m.Latest != nil && m.Latest.Kind == application.Repair && !m.Latest.Ended():
+		return wait // its consents are given again by themselves
 	case len(m.Missing()) > 0:
 		return giveConsent
 	case m.Card != nil:

@@ -360,6 +360,8 @@ func (p *page) KindOf(kind application.Kind) string {
 		return p.T("Найти полис по номеру", "Find the policy by its number")
 	case application.Register:
 		return p.T("Получить полис впервые", "First policy")
+	case application.Repair:
+		return p.T("Восстановить показ полиса", "Make the policy show again")
 	}
 	return p.T("Заявление", "Application")
 }

@@ -94,6 +94,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		open("/requests/{id}", p.citizen(p.request)),
 
 		open("/card", p.citizen(p.card)),
+		open("/doctor", p.citizen(p.doctor)),
+		form("/doctor", p.posted(p.repair)),
 		open("/documents", p.citizen(p.documents)),
 		form("/documents", p.posted(p.render)),
 		open("/documents/{id}", p.citizen(p.document)),

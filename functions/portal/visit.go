@@ -238,6 +238,8 @@ func (p *portal) logout(v *visit) (web.Answer, error) {
 	}
 	answer := seeOther(p.login.End(v, v.Who.IDToken))
 	answer.Header.Add("Set-Cookie", p.set(p.sessionCookie(), "", 0))
+	// What the back button would bring out of the browser's memory goes, too.
+	answer.Header.Set("Clear-Site-Data", `"cache"`)
 	return answer, nil
 }
 

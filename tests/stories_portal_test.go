@@ -548,3 +548,23 @@ func TestTheFirstPageIsLight(t *testing.T) {
 		t.Logf("%d bytes", bytes)
 	}
 }
+
+func TestInTheBrowserTheDoctorNamesTheCauseAndLeadsToTheRemedy(t *testing.T) {
+	s := newStage(t)
+	s.everyway(t, "newcomer", func(v visit) {
+		s.forgets(t, "newcomer")
+		v.logsIn("newcomer")
+		v.ticks(consentTo + ffoms)
+		v.ticks(consentTo + mincifry)
+		v.does(agree)
+		v.Has("Пока не нашли")
+		v.opens("/")
+		v.does("Почему полис не показывается?")
+		v.Has("Вашей записи в регистре пока не нашли")
+		v.Axe()
+		v.NoHorizontalScroll(320)
+		v.Screenshot("doctor")
+		v.does("Получить полис впервые")
+		v.Has("Страховая компания")
+	})
+}

@@ -26,8 +26,12 @@ import (
 // Name of the function.
 const Name = "consent-toggle"
 
-// settle is the topic under which a document's bytes are erased.
-const settle = "extract-rendering/settle"
+// settle is the topic under which a document's bytes are erased, work the one
+// under which an application takes its next step.
+const (
+	settle = "extract-rendering/settle"
+	work   = "policy-request/work"
+)
 
 type toggle struct {
 	store    *store.Store
@@ -172,13 +176,24 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 				return consent.Consent{}, err
 			}
 			var item consent.Consent
+			renewal := have.Consents.Renewal(r.Person)
 			if r.Action == "grant" {
 				have.Consents, item, err = have.Consents.Grant(r.Operator, r.Person, receipt, now, t.wait)
 			} else {
 				have.Consents, item, err = have.Consents.Revoke(r.Operator, r.Person, r.Reason, receipt, now)
 			}
-			if err != nil || item.Receipt != receipt {
-				return item, err // stands already
+			if err != nil {
+				return item, err
+			}
+			if r.Action == "revoke" && renewal != "" {
+				// The application that was to give it again learns of it at once.
+				tx.Emit(store.Event{Topic: work, Home: c.Caller.Account, Subject: renewal, Lane: renewal}, 0)
+				if item.Receipt != receipt {
+					return item, store.Put(tx, account, have)
+				}
+			}
+			if item.Receipt != receipt {
+				return item, nil // stands already
 			}
 			if r.Action == "revoke" {
 				// The copy and every document made of it go in this very step;

@@ -9,6 +9,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
+	"polis/shared/application"
 	"polis/shared/cabinet"
 	"polis/shared/calendar"
 	"polis/shared/clock"
@@ -30,19 +31,31 @@ type cards struct {
 	store    *store.Store
 	register *gateway.Client
 	law      clock.Clock
+	home     string        // region of this installation
+	wait     time.Duration // before a consent may be given again
+	term     time.Duration // of a search for a policy
 }
 
 // New makes the function from its settings.
 func New(env *config.Env) (handler.FunctionHandler, error) {
-	k := &cards{store: store.Open(env), register: gateway.Open(env, Name), law: env.Law}
+	k := &cards{
+		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law, home: env.String("region", "26"),
+		wait: env.Duration("consent_wait", consent.DefaultWait), term: env.Duration("lookup_term", application.DefaultTerms().Lookup),
+	}
+	if _, ok := directory.FindRegion(k.home); !ok {
+		env.Fault("region", "%q is not a region", k.home)
+	}
 	edge := web.Open(env, Name)
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
+	k.store.OnCommit(func(e store.Event) { k.register.Kick(e.Topic, e) })
 	return edge.With(
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadCard, Do: k.card},
 		web.Route{Method: "GET", Pattern: "/family", Action: access.ReadCard, Do: k.family},
 		web.Route{Method: "GET", Pattern: "/access", Action: access.ReadAccesses, Do: k.accesses},
+		web.Route{Method: "GET", Pattern: "/doctor", Action: access.ExaminePolicy, Do: k.examine},
+		web.Route{Method: "POST", Pattern: "/doctor", Action: access.RepairPolicy, Do: k.repair},
 	), nil
 }
 
@@ -63,6 +76,8 @@ type view struct {
 	Insurer    insurer        `json:"insurer"`
 	Clinic     *policy.Clinic `json:"clinic,omitempty"`
 	Warnings   []string       `json:"warnings,omitempty"`
+	ReportBy   calendar.Date  `json:"report_by,omitzero"` // the last day to report what differs
+	DaysLeft   *int           `json:"report_days_left,omitempty"`
 	AsOf       time.Time      `json:"as_of"`
 }
 
@@ -135,6 +150,10 @@ func show(c *web.Call, who string, card policy.Card, now time.Time) view {
 		v.RegionName = r.Name
 	}
 	v.Text = c.Text(card.ShownText(today))
+	if by := card.ReportBy(); !by.IsZero() {
+		left := daysLeft(by, today)
+		v.ReportBy, v.DaysLeft = by, &left
+	}
 	return v
 }
 

@@ -73,7 +73,7 @@ func TestNewNamesEverythingMissingAtOnce(t *testing.T) {
 }
 
 func TestOnlyConfirmedCitizensHaveACard(t *testing.T) {
-	bench(t).OnlyFor(access.Citizen, name, "GET /", "GET /family", "GET /access")
+	bench(t).OnlyFor(access.Citizen, name, "GET /", "GET /family", "GET /access", "GET /doctor", "POST /doctor")
 }
 
 func TestTheCardShowsPolicyStateAndInsurer(t *testing.T) {

@@ -3,6 +3,8 @@
 package function
 
 import (
+	"time"
+
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
@@ -10,6 +12,7 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/config"
+	"polis/shared/consent"
 	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/gateway"
@@ -27,6 +30,7 @@ type requests struct {
 	register *gateway.Client
 	law      clock.Clock
 	terms    application.Terms
+	wait     time.Duration // before a consent may be given again
 	days     calendar.Workdays
 	home     string
 }
@@ -37,6 +41,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law,
 		terms: application.DefaultTerms(), days: calendar.Default(), home: env.String("region", "26"),
 	}
+	r.wait = env.Duration("consent_wait", consent.DefaultWait)
 	r.terms.Lookup = env.Duration("lookup_term", r.terms.Lookup)
 	if _, ok := directory.FindRegion(r.home); !ok {
 		env.Fault("region", "%q is not a region", r.home)

@@ -237,6 +237,9 @@ type submitted struct {
 // a person whose own data were put right meanwhile, or after a consent was
 // revoked, which begins a new epoch.
 func asked(a application.Application) string {
+	if a.Kind == application.Repair {
+		return application.Repairing(a.Person)
+	}
 	what := append([]string{string(a.Kind), a.Person, strconv.Itoa(a.Epoch)}, a.What...)
 	if a.Kind == application.Link {
 		what = append(what, string(a.ENP))

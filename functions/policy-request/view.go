@@ -21,6 +21,7 @@ var (
 	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
 	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Ничего делать не нужно", EN: "Not found yet, the search goes on. There is nothing to do"}
 	textSilent    = fault.Text{RU: "Регистр временно не отвечает. Запрос сохранён, повторим сами", EN: "The register does not answer for the moment. The request is kept and tried again"}
+	textRenewed   = fault.Text{RU: "Согласия даны снова по вашей просьбе, запрашиваем регистр", EN: "The consents are given again as you asked, the register is being asked"}
 	textDiffers   = fault.Text{RU: "Данные отличаются от регистра. Сверьте их со страховой", EN: "The data differ from the register. Compare them with the insurer"}
 )
 

@@ -4,9 +4,14 @@ import (
 	"errors"
 	"time"
 
+	"polis/shared/access"
 	"polis/shared/application"
+	"polis/shared/cabinet"
+	"polis/shared/calendar"
+	"polis/shared/clock"
 	"polis/shared/consent"
 	"polis/shared/fault"
+	"polis/shared/ident"
 	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -38,6 +43,11 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := r.law()
+	if found && a.Kind == application.Repair && have.Consents.Renewal(a.Person) == a.ID && due(e, a, now) {
+		if a, have, err = r.renew(c, grant, e, now); err != nil {
+			return web.Answer{}, err
+		}
+	}
 	var out outcome
 	if found && due(e, a, now) && covered(a, have.Consents) {
 		out = r.ask(c, a)
@@ -60,6 +70,11 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if err != nil {
 				return none, err
 			}
+			if have.Consents.Renewal(a.Person) == a.ID {
+				// Its consents wait still; only the person can end it before.
+				tx.Schedule(topic, e.Home, a.ID, a.NextTry)
+				return none, nil
+			}
 			out := out
 			if !covered(a, have.Consents) {
 				// Revoked while we asked: what was found is forgotten.
@@ -70,7 +85,12 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			}
 			if out.card != nil {
 				a.Results = results(*out.card, a.What)
-				if err := store.Put(tx, card, *out.card); err != nil {
+				before, _, err := store.Get(tx.View, card)
+				if err != nil {
+					return none, err
+				}
+				today := calendar.Today(now, out.card.Insurance.Region)
+				if err := store.Put(tx, card, out.card.Noting(before, today)); err != nil {
 					return none, err
 				}
 			}
@@ -87,6 +107,57 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"id": e.Subject})
+}
+
+// renew gives the consents of a repair again, as the person asked for with it,
+// and answers with the application and the account as they now stand. Where the
+// consents wait still, the application does too. It is a step of its own: what
+// comes after may be lost and begun again.
+func (r *requests) renew(c *web.Call, grant access.Grant, e store.Event, now time.Time) (application.Application, cabinet.Account, error) {
+	type stands struct {
+		Application application.Application
+		Account     cabinet.Account
+	}
+	account, doc := store.Account(e.Home), store.Application(e.Home, e.Subject)
+	receipts := make([]string, len(consent.Needed(consent.Self)))
+	for i := range receipts {
+		receipts[i] = ident.New(clock.System())
+	}
+	s, err := store.Change(c, r.store, grant, e.Home, store.Once{}, []store.Ref{account.Ref, doc.Ref}, func(tx *store.Tx) (stands, error) {
+		var s stands
+		var err error
+		if s.Application, _, err = store.Get(tx.View, doc); err != nil {
+			return s, err
+		}
+		if s.Account, _, err = store.Get(tx.View, account); err != nil {
+			return s, err
+		}
+		a := &s.Application
+		if a.Status.Done() || s.Account.Consents.Renewal(a.Person) != a.ID {
+			return s, nil // done meanwhile
+		}
+		reason := consent.GivenAgain(a.Number).RU
+		if s.Account.Contacts.Language == "en" {
+			reason = consent.GivenAgain(a.Number).EN
+		}
+		renewed, err := s.Account.Consents.Renew(a.Person, a.ID, reason, receipts, now, r.wait)
+		if errors.Is(err, consent.ErrWaiting) {
+			a.NextTry = s.Account.Consents.WaitsUntil(a.Person, now, r.wait)
+		} else if err != nil {
+			return s, err
+		} else {
+			s.Account.Consents, a.Epoch, a.NextTry = renewed, renewed.Epoch(a.Person), now
+			if *a, err = a.Move(application.Working, now, textRenewed); err != nil {
+				return s, err
+			}
+			if err := store.Put(tx, account, s.Account); err != nil {
+				return s, err
+			}
+		}
+		tx.Schedule(topic, e.Home, a.ID, a.NextTry)
+		return s, store.PutApplication(tx, e.Home, *a)
+	})
+	return s.Application, s.Account, err
 }
 
 // due reports whether there is a step to take: an event asks for one at once,

@@ -3,12 +3,14 @@ package function
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 
 	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/consent"
 	"polis/shared/fault"
+	"polis/shared/person"
 	"polis/shared/web"
 )
 
@@ -33,9 +35,12 @@ const (
 	later       step = "later"   // the service does not answer at the moment
 )
 
-// Next is a rule: a card goes before all, then what hinders it.
+// Next is a rule: what goes on by itself, then what hinders a card, then the
+// card.
 func (m member) Next() step {
 	switch {
+	case m.Latest != nil && m.Latest.Kind == application.Repair && !m.Latest.Ended() && m.Latest.Status != application.NeedsPerson:
+		return wait // its consents are given again by themselves
 	case len(m.Missing()) > 0:
 		return giveConsent
 	case m.Card != nil:
@@ -111,6 +116,13 @@ func (v *visit) family() (overview, error) {
 	case errs[2] != nil:
 		return o, errs[2]
 	}
+	// A copy, and the right to revoke, outlive the register's silence and a
+	// child's 18th birthday.
+	for _, c := range o.Consents.Items {
+		if c.Status == consent.Granted && !slices.ContainsFunc(relatives.Items, func(r relative) bool { return r.Person == c.Person }) {
+			relatives.Items = append(relatives.Items, relative{Person: c.Person, Name: person.Name{Given: v.Text(aChild)}})
+		}
+	}
 	o.Members = make([]member, len(relatives.Items))
 	for i, r := range relatives.Items {
 		m := &o.Members[i]
@@ -128,7 +140,7 @@ func (v *visit) family() (overview, error) {
 			card, err := v.cardOf(m.Person)
 			switch {
 			case err == nil:
-				m.Card = &card
+				m.Card, m.Name = &card, card.Name
 			case !fault.HasKind(err, fault.NotFound) && !fault.HasKind(err, fault.Forbidden):
 				m.Fault = fault.From(err)
 			}
@@ -137,6 +149,9 @@ func (v *visit) family() (overview, error) {
 	calls.Wait()
 	return o, nil
 }
+
+// aChild stands in for a name that only the register knows.
+var aChild = fault.Text{RU: "Ребёнок", EN: "Child"}
 
 // needed lists the consents that a person's policy needs, given or not.
 func needed(have consentList, who string) []consentAnswer {
@@ -220,6 +235,9 @@ func (p *portal) card(v *visit) (web.Answer, error) {
 		if m.Person == who {
 			return v.to("/#" + who) // what hinders it stands there
 		}
+	}
+	if o.Incomplete != nil {
+		return web.Answer{}, o.Incomplete
 	}
 	return web.Answer{}, errNobody
 }

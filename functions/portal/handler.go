@@ -30,6 +30,7 @@ type portal struct {
 	login     *identity.Login
 	sessions  *store.Sessions
 	machine   clock.Clock
+	law       clock.Clock
 	pages     *pages
 	secure    bool   // cookies for https alone
 	host      string // of the public address
@@ -44,7 +45,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	public := env.URL("public_url")
 	p := &portal{
 		functions: gateway.OpenFace(env), login: identity.OpenLogin(env, root+"/login/callback", root+"/"),
-		sessions: store.OpenSessions(env), machine: clock.System, crossed: http.NewCrossOriginProtection(),
+		sessions: store.OpenSessions(env), machine: clock.System, law: env.Law, crossed: http.NewCrossOriginProtection(),
 		region: env.String("region", "26"),
 	}
 	var ok bool
@@ -52,10 +53,6 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		env.Fault("region", "%q is not a region", p.region)
 	}
 	edge := web.Public(env, Name)
-	var known bool
-	if p.zone, known = calendar.Zone(p.region); !known {
-		env.Fault("region", "%q is no region", p.region)
-	}
 	issuer := env.URL("oidc_issuer")
 	if err := env.Err(); err != nil {
 		return nil, err
@@ -94,6 +91,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		open("/requests/{id}", p.citizen(p.request)),
 
 		open("/card", p.citizen(p.card)),
+		open("/doctor", p.citizen(p.doctor)),
+		form("/doctor", p.posted(p.repair)),
 		open("/documents", p.citizen(p.documents)),
 		form("/documents", p.posted(p.render)),
 		open("/documents/{id}", p.citizen(p.document)),

@@ -43,7 +43,7 @@ type asset struct {
 }
 
 var media = map[string]string{
-	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml", ".webmanifest": "application/manifest+json",
+	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
 // openPages parses every page with the layout and the components. A form may
@@ -91,7 +91,7 @@ func openPages(issuer string) (*pages, error) {
 		return nil, err
 	}
 	p.policy = strings.Join([]string{
-		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'", "manifest-src 'self'", "worker-src 'self'",
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'", "worker-src 'self'",
 		"form-action 'self' " + at.Scheme + "://" + at.Host, "base-uri 'none'", "frame-ancestors 'none'",
 	}, "; ")
 	return p, nil
@@ -360,6 +360,8 @@ func (p *page) KindOf(kind application.Kind) string {
 		return p.T("Найти полис по номеру", "Find the policy by its number")
 	case application.Register:
 		return p.T("Получить полис впервые", "First policy")
+	case application.Repair:
+		return p.T("Восстановить показ полиса", "Make the policy show again")
 	}
 	return p.T("Заявление", "Application")
 }
@@ -388,6 +390,8 @@ func (p *page) Delivery(channel, state, reason string) string {
 		return by + ": " + p.T("отправлено", "sent")
 	case state == "dead" && reason == "may_have_been_delivered":
 		return by + ": " + p.T("возможно, доставлено", "may have been delivered")
+	case state == "dropped":
+		return by + ": " + p.T("не отправлено, документ удалён", "not sent, the document is gone")
 	case state == "dead":
 		return by + ": " + p.T("не отправлено", "not sent")
 	}

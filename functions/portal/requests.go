@@ -57,7 +57,7 @@ func (n newRequestPage) RegionName() string {
 func (v *visit) newRequestOf(kind application.Kind, region string) newRequestPage {
 	page := newRequestPage{Kind: kind, Region: region, Regions: directory.Regions()}
 	if region != "" {
-		page.Insurers = directory.InsurersOf(region, calendar.Today(v.machine(), region))
+		page.Insurers = directory.InsurersOf(region, calendar.Today(v.law(), region))
 	}
 	return page
 }

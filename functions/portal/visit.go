@@ -65,6 +65,9 @@ func (p *portal) visit(do func(*visit) (web.Answer, error)) func(*web.Call) (web
 		answer, err := do(v)
 		if v.Who != nil && fault.HasKind(err, fault.Unauthenticated) {
 			// The functions no longer take the token: so the session is over.
+			if err := p.sessions.Drop(c, cookie(c.Header, p.sessionCookie())); err != nil {
+				return web.Answer{}, err
+			}
 			v.Who = nil
 			return v.toLogin()
 		}
@@ -167,7 +170,7 @@ func (p *portal) begin(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	token, err := p.sessions.Hold(c, held{a, c.Query.Get("to")}, attempt)
+	token, err := p.sessions.Hold(c, held{a, local(c.Query.Get("to"))}, attempt)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -200,11 +203,14 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	if err := p.sessions.Drop(c, cookie(c.Header, p.sessionCookie())); err != nil {
+		return web.Answer{}, err
+	}
 	token, err := p.sessions.Begin(c, store.Session{Account: who.Account, Content: content}, idle, who.Until)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	answer := seeOther(root + local(began.To))
+	answer := seeOther(root + began.To)
 	answer.Header.Add("Set-Cookie", p.set(p.sessionCookie(), token, 0))
 	answer.Header.Add("Set-Cookie", p.set(p.attemptCookie(), "", 0))
 	return answer, nil

@@ -48,6 +48,8 @@ const (
 	ReadApplications Action = "applications.read"
 	WorkApplication  Action = "applications.work"
 	ReadCard         Action = "card.read"
+	ExaminePolicy    Action = "card.examine"
+	RepairPolicy     Action = "card.repair"
 	RenderExtract    Action = "extracts.render"
 	ReadExtract      Action = "extracts.read"
 	SendExtract      Action = "extracts.send"
@@ -80,6 +82,8 @@ var rules = map[Action]rule{
 	ReadApplications: {roles: []Role{Citizen}, confirmed: true},
 	WorkApplication:  {roles: []Role{Function}},
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
+	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
+	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},
 	ReadExtract:      {roles: []Role{Citizen}, confirmed: true},
 	SendExtract:      {roles: []Role{Citizen}, confirmed: true},

@@ -10,6 +10,8 @@ var words = map[Action]fault.Text{
 	ReadApplications: {RU: "Просмотр заявлений", EN: "Applications were read"},
 	WorkApplication:  {RU: "Обработка заявления", EN: "An application was worked on"},
 	ReadCard:         {RU: "Просмотр карточки полиса", EN: "The policy card was read"},
+	ExaminePolicy:    {RU: "Проверка, почему полис не показывается", EN: "It was checked why the policy does not show"},
+	RepairPolicy:     {RU: "Запрос на восстановление показа полиса", EN: "A repair of the policy's showing was asked for"},
 	RenderExtract:    {RU: "Создание выписки", EN: "An extract was made"},
 	ReadExtract:      {RU: "Просмотр выписок", EN: "Extracts were read"},
 	SendExtract:      {RU: "Запрос выписки на почту", EN: "An extract was asked for by e-mail"},

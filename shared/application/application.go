@@ -17,6 +17,7 @@ const (
 	Lookup   Kind = "lookup"   // show my policy
 	Link     Kind = "link"     // show the policy whose number I typed by hand
 	Register Kind = "register" // first policy
+	Repair   Kind = "repair"   // give the consents anew and ask again; see package doctor
 )
 
 // Status says who moves next.
@@ -29,6 +30,10 @@ const (
 	Granted     Status = "granted"      // nobody: done
 	Refused     Status = "refused"      // nobody: ended, reasons say what to do
 )
+
+// Repairing is under what an account notes a repair that is under way: one at a
+// time for each person.
+func Repairing(person string) string { return string(Repair) + " " + person }
 
 // moves is every legal move; what is absent is refused.
 var moves = map[Status][]Status{

@@ -45,6 +45,8 @@ type Consent struct {
 	Since    time.Time `json:"since,omitzero"`
 	Receipt  string    `json:"receipt,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
+
+	Application string `json:"application,omitempty"` // by which the person asked for it, where it came to be so by itself
 }
 
 // Ledger is every consent of one account, newest state and history, and an
@@ -54,6 +56,8 @@ type Ledger struct {
 	Consents []Consent      `json:"consents,omitempty"`
 	History  []Consent      `json:"history,omitempty"`
 	Epochs   map[string]int `json:"epochs,omitempty"`
+
+	Renewals map[string]string `json:"renewals,omitempty"` // by person, the application that is to give the consents again
 }
 
 var (
@@ -113,10 +117,14 @@ func (l Ledger) Epoch(person string) int { return l.Epochs[person] }
 // Earlier than wait after its revocation it is ErrWaiting, with the time from
 // which it is allowed.
 func (l Ledger) Grant(op Operator, person, receipt string, now time.Time, wait time.Duration) (Ledger, Consent, error) {
-	if !slices.Contains(Needed(person), op) {
+	return l.grant(Consent{Operator: op, Person: person, Receipt: receipt}, now, wait)
+}
+
+func (l Ledger) grant(c Consent, now time.Time, wait time.Duration) (Ledger, Consent, error) {
+	if !slices.Contains(Needed(c.Person), c.Operator) {
 		return l, Consent{}, ErrNotNeeded
 	}
-	have := l.Of(op, person)
+	have := l.Of(c.Operator, c.Person)
 	if have.Status == Granted {
 		return l, have, nil
 	}
@@ -125,27 +133,32 @@ func (l Ledger) Grant(op Operator, person, receipt string, now time.Time, wait t
 			return l, Consent{}, ErrWaiting.AllowedFrom(from.Format(time.RFC3339))
 		}
 	}
-	c := Consent{Operator: op, Person: person, Status: Granted, Since: now, Receipt: receipt}
+	c.Status, c.Since = Granted, now
 	return l.with(c), c, nil
 }
 
 // Revoke withdraws a consent and begins a new epoch. One already revoked stays
-// as it is.
+// as it is. A renewal that is under way ends in either case: the person does not
+// want the consent given again.
 func (l Ledger) Revoke(op Operator, person, reason, receipt string, now time.Time) (Ledger, Consent, error) {
-	have := l.Of(op, person)
+	return l.endRenewal(person).revoke(Consent{Operator: op, Person: person, Receipt: receipt, Reason: reason}, now)
+}
+
+func (l Ledger) revoke(c Consent, now time.Time) (Ledger, Consent, error) {
+	have := l.Of(c.Operator, c.Person)
 	switch have.Status {
 	case None:
 		return l, Consent{}, ErrNotGranted
 	case Revoked:
 		return l, have, nil
 	}
-	c := Consent{Operator: op, Person: person, Status: Revoked, Since: now, Receipt: receipt, Reason: reason}
+	c.Status, c.Since = Revoked, now
 	l = l.with(c)
 	epochs := map[string]int{}
 	for k, v := range l.Epochs {
 		epochs[k] = v
 	}
-	epochs[person]++
+	epochs[c.Person]++
 	l.Epochs = epochs
 	return l, c, nil
 }

@@ -104,6 +104,8 @@ type Card struct {
 	Clinic     *Clinic       `json:"clinic,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // data that differ from the applicant's, by code
 	AsOf       time.Time     `json:"as_of"`
+
+	DiffersSince calendar.Date `json:"differs_since,omitzero"` // when the cabinet first knew of the warnings
 }
 
 // CardOf makes the card of a record as it stands on the date.

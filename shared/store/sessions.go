@@ -67,9 +67,13 @@ func (s *Sessions) Begin(ctx context.Context, begun Session, idle time.Duration,
 	if !ok {
 		return "", errNoHome
 	}
-	epoch, err := s.rdb.Get(ctx, s.epoch(begun.Account)).Result()
+	// A note of an earlier end has to outlive the session that begins under it.
+	epoch, err := s.rdb.GetEx(ctx, s.epoch(begun.Account), longest).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
 		return "", unreachable(err)
+	}
+	if last := time.Now().Add(longest); until.After(last) {
+		until = last
 	}
 	token = partition + ident.Secret() + ident.Secret()
 	if err := s.put(ctx, s.session(token), kept{begun, epoch, until}, idle); err != nil {
@@ -117,6 +121,17 @@ func (s *Sessions) End(ctx context.Context, account string) error {
 		return errNoHome
 	}
 	if err := s.rdb.Set(ctx, s.epoch(account), ident.Secret(), longest).Err(); err != nil {
+		return unreachable(err)
+	}
+	return nil
+}
+
+// Drop ends one session alone, if there is one.
+func (s *Sessions) Drop(ctx context.Context, token string) error {
+	if !wellFormed(token) {
+		return nil
+	}
+	if err := s.rdb.Del(ctx, s.session(token)).Err(); err != nil {
 		return unreachable(err)
 	}
 	return nil

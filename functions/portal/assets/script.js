@@ -21,7 +21,7 @@ addEventListener('pageshow', e => {
 
 // The progress of an application, while somebody looks at it.
 async function follow() {
-  const quick = 700, slow = 10000, patience = 10 * 60 * 1000, began = Date.now();
+  const quick = 700, slow = 5000, patience = 60 * 1000, began = Date.now();
   let live;
   while ((live = document.querySelector('#live[data-live]'))) {
     await new Promise(done => setTimeout(done, Date.now() - began < patience ? quick : slow));
@@ -29,7 +29,7 @@ async function follow() {
     try {
       const answer = await fetch(location.href, { headers: { Accept: 'text/html' }, redirect: 'manual' });
       if (answer.type === 'opaqueredirect') { location.reload(); return; }
-      if (!answer.ok) continue;
+      if (!answer.ok) { await new Promise(done => setTimeout(done, slow)); continue; }
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('live');
       if (!fresh) { location.reload(); return; }
       if (fresh.textContent === live.textContent) continue;

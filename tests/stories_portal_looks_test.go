@@ -77,7 +77,7 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 
 	insured, l := s.as(t, "insured"), s.lookers(t, "insured")
 	l.at("home without consents", "/", "Дать согласие и показать полис")
-	l.look("home without ticks", "Без этого согласия показать полис нельзя: " + mincifry, func(v visit) { v.opens("/"); v.Click(agree) })
+	l.look("home without ticks", "Без этого согласия показать полис нельзя: "+mincifry, func(v visit) { v.opens("/"); v.Click(agree) })
 	l.at("consents not given", "/consents", "Не дано")
 	l.at("no applications", "/requests", "Заявлений пока нет")
 	l.at("no documents", "/documents", "Документов пока нет")

@@ -77,7 +77,7 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 
 	insured, l := s.as(t, "insured"), s.lookers(t, "insured")
 	l.at("home without consents", "/", "Дать согласие и показать полис")
-	l.look("home without ticks", "Без этого согласия показать полис нельзя", func(v visit) { v.opens("/"); v.Click(agree) })
+	l.look("home without ticks", "Без этого согласия показать полис нельзя: " + mincifry, func(v visit) { v.opens("/"); v.Click(agree) })
 	l.at("consents not given", "/consents", "Не дано")
 	l.at("no applications", "/requests", "Заявлений пока нет")
 	l.at("no documents", "/documents", "Документов пока нет")
@@ -192,7 +192,7 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 	newcomer.becomes(first, "granted")
 	l.at("first policy granted", "/requests/"+first, "Полис оформлен")
 
-	s.lookers(t, "migrant").look("register with a fault", "Выберу позже", func(v visit) {
+	s.lookers(t, "migrant").look("register with a fault", "Паспорт гражданина РФ не подтверждён", func(v visit) {
 		v.opens("/requests/new?kind=register")
 		v.Click("Подать заявление")
 	})

@@ -453,13 +453,14 @@ func TestInTheBrowserARefusedFormKeepsWhatWasTypedAndSaysWhatIsWrong(t *testing.
 		v.logsIn("insured")
 		v.ticks(consentTo + ffoms)
 		v.does(agree)
-		v.Has("Без этого согласия показать полис нельзя.")
+		v.Has("Без этого согласия показать полис нельзя: " + mincifry)
+		v.HasNot("Без этого согласия показать полис нельзя: " + ffoms)
 		v.saysFirst("Проверьте выделенные поля")
 		if !v.Checked(consentTo+ffoms) || v.Checked(consentTo+mincifry) || v.Status() != http.StatusUnprocessableEntity {
 			v.t.Errorf("the ticks are not as they were, status %d", v.Status())
 		}
 		if !v.way.keyboard { // the kit's Enter would also reach what it leads to, and send the form
-			v.Click("Без этого согласия показать полис нельзя.")
+			v.Click("Без этого согласия показать полис нельзя: " + mincifry)
 			eventually(v.t, "the fault leads to what is wrong", func() bool { return v.Focused() == consentTo+mincifry })
 		}
 

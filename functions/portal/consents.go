@@ -72,11 +72,17 @@ func (p *portal) changeConsent(v *visit) (web.Answer, error) {
 	}
 	ticked := v.Form["grant"]
 	if v.Form.Get("then") == "lookup" {
+		var missing []fault.Field
 		for _, op := range consent.Needed(who) {
 			if !slices.Contains(ticked, string(op)) && !slices.Contains(v.Form["given"], string(op)) {
-				return refused(fault.WrongField("grant."+string(op), "consent_required",
-					"Без этого согласия показать полис нельзя.", "Without this consent the policy cannot be shown."))
+				name := consent.Terms(op).Name
+				missing = append(missing, fault.Field{Field: "grant." + string(op), Code: "consent_required", Detail: fault.Text{
+					RU: "Без этого согласия показать полис нельзя: " + name.RU, EN: "Without this consent the policy cannot be shown: " + name.EN,
+				}})
 			}
+		}
+		if missing != nil {
+			return refused(fault.Wrong(missing...))
 		}
 	}
 	for _, op := range ticked {

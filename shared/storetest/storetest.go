@@ -30,7 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) redis.UniversalClient) {
 			t.Cleanup(func() { k.rdb.Close() })
 			k.Store = store.New(k.rdb, keys)
 			disturbable(k.rdb)
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 			defer cancel()
 			// The client of a Cluster asks what it is connected to first.
 			if err := k.rdb.Get(ctx, "nothing").Err(); err != redis.Nil {

@@ -1,0 +1,133 @@
+package function
+
+import (
+	"fmt"
+	"time"
+
+	"polis/shared/application"
+	"polis/shared/calendar"
+	"polis/shared/policy"
+)
+
+var months = [...][2]string{
+	{"января", "January"}, {"февраля", "February"}, {"марта", "March"}, {"апреля", "April"}, {"мая", "May"}, {"июня", "June"},
+	{"июля", "July"}, {"августа", "August"}, {"сентября", "September"}, {"октября", "October"}, {"ноября", "November"}, {"декабря", "December"},
+}
+
+// Day is a date in words, which no line break tears apart. It takes a date, a
+// time, or the text of either (ISO 8601, RFC 3339).
+func (p *page) Day(at any) (string, error) {
+	t, err := p.timeOf(at)
+	if err != nil || t.IsZero() {
+		return "", err
+	}
+	month := months[t.Month()-1]
+	if p.English {
+		return fmt.Sprintf("%d\u00a0%s\u00a0%d", t.Day(), month[1], t.Year()), nil
+	}
+	return fmt.Sprintf("%d\u00a0%s\u00a0%d\u00a0г.", t.Day(), month[0], t.Year()), nil
+}
+
+// Moment is a day and the time of it, if it has one.
+func (p *page) Moment(at any) (string, error) {
+	if _, ok := at.(calendar.Date); ok {
+		return p.Day(at)
+	}
+	if text, ok := at.(string); ok && len(text) == len(time.DateOnly) {
+		return p.Day(at)
+	}
+	day, err := p.Day(at)
+	if err != nil || day == "" {
+		return "", err
+	}
+	t, err := p.timeOf(at)
+	return day + p.T(", в\u00a0", " at\u00a0") + t.Format("15:04"), err
+}
+
+// Machine is a time as programs read it.
+func (p *page) Machine(at any) (string, error) {
+	t, err := p.timeOf(at)
+	return t.Format(time.RFC3339), err
+}
+
+// timeOf leaves a time in the zone that it came with: a term counts in its
+// region's. What is only an instant is read by the clock on the wall.
+func (p *page) timeOf(at any) (time.Time, error) {
+	switch at := at.(type) {
+	case time.Time:
+		if _, offset := at.Zone(); offset == 0 && !at.IsZero() {
+			at = at.In(p.zone)
+		}
+		return at, nil
+	case calendar.Date:
+		if at.IsZero() {
+			return time.Time{}, nil
+		}
+		return at.Start(p.zone), nil
+	case string:
+		if at == "" {
+			return time.Time{}, nil
+		}
+		if t, err := time.Parse(time.DateOnly, at); err == nil {
+			return t, nil
+		}
+		t, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			return t, err
+		}
+		return p.timeOf(t)
+	}
+	return time.Time{}, fmt.Errorf("%T is no time", at)
+}
+
+// KindOf names a kind of application.
+func (p *page) KindOf(kind application.Kind) string {
+	switch kind {
+	case application.Lookup:
+		return p.T("Показать полис", "Show the policy")
+	case application.Link:
+		return p.T("Найти полис по номеру", "Find the policy by its number")
+	case application.Register:
+		return p.T("Получить полис впервые", "First policy")
+	case application.Repair:
+		return p.T("Восстановить показ полиса", "Make the policy show again")
+	}
+	return p.T("Заявление", "Application")
+}
+
+// Warning says what differs between the account and the register, by code.
+func (p *page) Warning(code string) string {
+	switch code {
+	case policy.NameDiffers:
+		return p.T("Имя в регистре отличается от имени в учётной записи. Сообщите страховой компании.", "The name in the register differs from your account’s. Tell the insurer.")
+	case policy.DocumentDiffers:
+		return p.T("Документ в регистре отличается от документа в учётной записи. Сообщите страховой компании о новом документе.", "The identity document in the register differs from your account’s. Tell the insurer of the new one.")
+	case policy.SNILSDiffers:
+		return p.T("СНИЛС в регистре отличается от СНИЛС в учётной записи. Сообщите страховой компании.", "The SNILS in the register differs from your account’s. Tell the insurer.")
+	}
+	return p.T("Данные в регистре отличаются от данных в учётной записи. Сообщите страховой компании.", "Data in the register differ from your account’s. Tell the insurer.")
+}
+
+// Delivery says how a notice went by one channel.
+func (p *page) Delivery(channel, state, reason string) string {
+	by := p.T("Почта", "E-mail")
+	if channel == "sms" {
+		by = p.T("СМС", "SMS")
+	}
+	switch {
+	case state == "sent":
+		return by + ": " + p.T("отправлено", "sent")
+	case state == "dead" && reason == "may_have_been_delivered":
+		return by + ": " + p.T("возможно, доставлено", "may have been delivered")
+	case state == "dropped":
+		return by + ": " + p.T("не отправлено, документ удалён", "not sent, the document is gone")
+	case state == "dead":
+		return by + ": " + p.T("не отправлено", "not sent")
+	}
+	return by + ": " + p.T("отправляется", "being sent")
+}
+
+// Size of a file in words.
+func (p *page) Size(bytes int) string {
+	return fmt.Sprintf("%d\u00a0%s", (bytes+1023)/1024, p.T("КБ", "KB"))
+}

@@ -159,8 +159,8 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	if wrong := e.Person.Check("person", today); wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	record := policy.Enrol(r.store.InsuredID("snils", string(e.Person.SNILS)), "", e.Person, e.Region, e.SMO, e.Cause, today)
-	record.RecordedAt, record.Territory = r.law(), r.home
+	record := policy.Enrol(r.store.InsuredID("snils", string(e.Person.SNILS)), "", e.Person, e.Region, e.SMO, e.Cause, today, r.law())
+	record.Territory = r.home
 	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
 	if err != nil {
 		return web.Answer{}, err
@@ -235,8 +235,8 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today)
-	record.RecordedAt, record.Territory, record.Birth, record.Representatives = r.law(), r.home, &b.Record, parents
+	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today, r.law())
+	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
 	made, _, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
 	if err != nil {
 		return web.Answer{}, err
@@ -376,8 +376,8 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 	default:
 		return policy.Insured{}, fault.Wrong(required("snils", "Укажите СНИЛС или документ.", "Give the SNILS or a document."))
 	}
-	record := policy.Enrol(r.store.InsuredID(cause...), enp, p, line.Region, line.Insurer, source, line.Since)
-	record.RecordedAt, record.Clinic, record.Birth = r.law(), line.Clinic, line.BirthRecord
+	record := policy.Enrol(r.store.InsuredID(cause...), enp, p, line.Region, line.Insurer, source, line.Since, r.law())
+	record.Clinic, record.Birth = line.Clinic, line.BirthRecord
 	for _, snils := range line.Representative {
 		parsed, err := parseSNILS("representatives", snils)
 		if err != nil {
@@ -386,7 +386,7 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 		record.Representatives = append(record.Representatives, parsed)
 	}
 	if !line.SuspendedFrom.IsZero() {
-		record.State, record.StateSince = policy.Suspended, line.SuspendedFrom
+		record.Changes = policy.Changes{{Turn: policy.Suspend, Since: line.SuspendedFrom, Source: policy.ByImport, Cause: source, Recorded: r.law()}}
 	}
 	return record, nil
 }

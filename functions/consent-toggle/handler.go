@@ -198,12 +198,7 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 			if r.Action == "revoke" {
 				// The copy and every document made of it go in this very step;
 				// the documents' bytes follow at once by the event.
-				var gone []cabinet.Extract
-				have, gone = have.Without(r.Person)
-				for _, e := range gone {
-					tx.Emit(store.Event{Topic: settle, Home: c.Caller.Account, Subject: e.ID, Lane: e.ID}, 0)
-				}
-				store.Erase(tx, card)
+				have = store.EraseCopy(tx, c.Caller.Account, have, r.Person)
 			}
 			have = store.Meet(tx, c.Caller.Account, have, c.Caller.Person.SNILS, contacts)
 			return item, store.Put(tx, account, have)

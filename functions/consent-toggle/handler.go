@@ -26,12 +26,8 @@ import (
 // Name of the function.
 const Name = "consent-toggle"
 
-// settle is the topic under which a document's bytes are erased, work the one
-// under which an application takes its next step.
-const (
-	settle = "extract-rendering/settle"
-	work   = "policy-request/work"
-)
+// work is the topic of applications that were to give a consent again.
+const work = "policy-request/work"
 
 type toggle struct {
 	store    *store.Store

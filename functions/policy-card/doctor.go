@@ -21,9 +21,7 @@ import (
 // A repair begins here, with the examination that says whether it can help. The
 // rest of it is the work of policy-request: there a consent given again is
 // followed by the same tries, terms and answers as every search for a policy.
-const (
-	work   = "policy-request/work"
-)
+const work = "policy-request/work"
 
 // recent bounds the applications that an examination looks at.
 const recent = 50

@@ -30,6 +30,17 @@ type Applied struct {
 	SMO    string `json:"smo,omitempty"`
 }
 
+// May answers whether the insurer may be changed now: with the reason that fits,
+// or why not and from when.
+type May struct {
+	Applied
+	Allowed bool   `json:"allowed"`
+	Reason  Reason `json:"reason,omitempty"`
+	Code    string `json:"code,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+	From    string `json:"from,omitempty"`
+}
+
 // Apply does what a request asks for, as far as the law allows it.
 func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, error) {
 	d := Deed{Source: ByPerson, Cause: r.Cause, At: r.Submitted, Recorded: now}

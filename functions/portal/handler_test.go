@@ -189,3 +189,22 @@ func TestAStoreThatIsAwayIsNoLogout(t *testing.T) {
 	b.Redis.SetError("")
 	b.Call("GET", Name, "/me", "", nil, "Cookie", mine).Expect(http.StatusOK, "")
 }
+
+func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
+	b := plain(t)
+	b.Put("policy-request", functiontest.Handler(func(handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
+			Body: []byte(`{"status":422,"code":"invalid_fields","detail":"x","errors":[{"field":"enp","code":"enp_length","detail":"x"}]}`)}, nil
+	}))
+	mine := in(t, b)
+	form := url.Values{"kind": {"link"}, "enp": {"<b>26\u202e56\u200b\u2066</b>"}}.Encode()
+	res := b.Call("POST", Name, "/requests", "", form, "Cookie", mine, "Content-Type", "application/x-www-form-urlencoded").Expect(422, "")
+	if !strings.Contains(string(res.Body), `value="&lt;b&gt;2656&lt;/b&gt;"`) {
+		t.Errorf("what was typed is not kept: %s", res.Body)
+	}
+	for _, body := range [][]byte{res.Body, b.Call("GET", Name, "/a%E2%80%AEb?c=%E2%80%AEd", "", nil, "Cookie", mine).Expect(404, "").Body} {
+		if strings.ContainsFunc(string(body), func(r rune) bool { return person.Hidden(r) && r != '\n' }) {
+			t.Errorf("%s", body)
+		}
+	}
+}

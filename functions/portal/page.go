@@ -17,6 +17,7 @@ import (
 
 	"polis/shared/fault"
 	"polis/shared/ident"
+	"polis/shared/person"
 	"polis/shared/web"
 )
 
@@ -142,9 +143,26 @@ func (v *visit) again(err error, name string, title fault.Text, data any) (web.A
 	default:
 		return web.Answer{}, err
 	}
-	answer, err := v.render200(name, &page{Title: v.Text(title), Data: data, Fault: f, Typed: v.Form})
+	answer, err := v.render200(name, &page{Title: v.Text(title), Data: data, Fault: f, Typed: visible(v.Form)})
 	answer.Status = fault.Statuses[f.Kind]
 	return answer, err
+}
+
+// visible is what was typed without what cannot be seen of it: sent again, it is
+// not refused for that.
+func visible(form url.Values) url.Values {
+	typed := url.Values{}
+	for name, values := range form {
+		for _, value := range values {
+			typed.Add(name, strings.Map(func(r rune) rune {
+				if person.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
+					return -1
+				}
+				return r
+			}, value))
+		}
+	}
+	return typed
 }
 
 func (v *visit) render200(name string, p *page) (web.Answer, error) {

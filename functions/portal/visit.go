@@ -147,13 +147,14 @@ func seeOther(address string) web.Answer {
 // page is the address of the page that the browser shows, below root: of a
 // form that was sent, where it stood.
 func (v *visit) page() string {
+	path := (&url.URL{Path: v.Path}).EscapedPath()
 	switch {
 	case v.Form != nil:
-		return strings.TrimSuffix(v.Path, "/send")
+		return strings.TrimSuffix(path, "/send")
 	case len(v.Query) > 0:
-		return v.Path + "?" + v.Query.Encode()
+		return path + "?" + v.Query.Encode()
 	}
-	return v.Path
+	return path
 }
 
 // toLogin sends the browser to the login, and to where it is now afterwards. A

@@ -320,3 +320,38 @@ func TestWhatTheServerRefusesIsAPageToo(t *testing.T) {
 		}
 	}
 }
+
+func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	asked := 0
+	b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		query, err := url.ParseQuery(r.QueryString)
+		if err != nil {
+			return handler.Response{}, err
+		}
+		if server.Path(r.Context()) == "/family" {
+			return handler.Response{StatusCode: 200, Body: []byte(`{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"given":"Илья"}}]}`)}, nil
+		}
+		if query.Get("person") != "self" {
+			return handler.Response{StatusCode: 404, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":404,"code":"policy_not_loaded","detail":"x"}`)}, nil
+		}
+		// Each page is full of one person's reads, the third has somebody else's.
+		who := "вы"
+		if asked++; asked == 3 {
+			who = "оператор сервиса"
+		}
+		entry := `{"at":"2026-03-10T09:00:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"` + who + `"}`
+		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[` + strings.Repeat(entry+",", 99) + entry + `],"next":"n"}`)}, nil
+	}))
+	page := string(b.Call("GET", Name, "/access", "", nil, "Cookie", mine).Expect(200, "").Body)
+	if rows := strings.Count(page, "<tr>") - 1; rows != 3 || !strings.Contains(page, "200\u00a0раз") || !strings.Contains(page, "оператор сервиса") || !strings.Contains(page, "before=n") || asked != 10 {
+		t.Errorf("%d rows of %d pages: %s", rows, asked, page)
+	}
+	if page := string(b.Call("GET", Name, "/access?person=c1", "", nil, "Cookie", mine).Expect(200, "").Body); !strings.Contains(page, "Копии этого полиса в кабинете нет") {
+		t.Errorf("%s", page)
+	}
+	b.Call("GET", Name, "/access?person=c2", "", nil, "Cookie", mine).Expect(404, "")
+}

@@ -5,8 +5,6 @@ package function
 import (
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
@@ -18,6 +16,7 @@ import (
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/ident"
+	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -126,10 +125,8 @@ func (r *request) check() error {
 		switch {
 		case r.Reason == "":
 			note("reason", "required", "Укажите причину отзыва.", "Give the reason for revoking.")
-		case utf8.RuneCountInString(r.Reason) > maxReason:
-			note("reason", "too_long", "Не длиннее 500 знаков.", "At most 500 characters.")
-		case strings.ContainsFunc(r.Reason, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }):
-			note("reason", "control_character", "Уберите непечатаемые знаки.", "Remove unprintable characters.")
+		default:
+			wrong = append(wrong, person.CheckText("reason", r.Reason, maxReason)...)
 		}
 	default:
 		note("action", "action_unknown", "Действие: grant — дать, revoke — отозвать.", "Action: grant or revoke.")

@@ -219,16 +219,14 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	if b.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
 	}
+	wrong = append(wrong, person.CheckLine("source_id", b.SourceID, maxSourceID)...)
 	if _, ok := directory.FindRegion(b.Region); !ok {
 		wrong = append(wrong, wrongRegion("region"))
 	}
-	switch {
-	case b.Record.Number == "":
+	if b.Record.Number == "" {
 		wrong = append(wrong, required("record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
-	case len(b.Record.Number) > maxRecordNumber:
-		wrong = append(wrong, fault.Field{Field: "record.number", Code: "too_long", Detail: fault.Text{
-			RU: "Номер актовой записи не длиннее 40 знаков.", EN: "The number of a civil record has at most 40 characters."}})
 	}
+	wrong = append(wrong, person.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
 	if b.Mother == "" && b.Father == "" {
 		wrong = append(wrong, required("mother", "Укажите хотя бы одного из родителей.", "Name at least one of the parents."))
 	}
@@ -258,9 +256,14 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	return web.Accepted(map[string]string{"id": made.ID, "source_id": b.SourceID})
 }
 
-// maxRecordNumber is the length of a civil record's number, with room for those
-// of other countries.
-const maxRecordNumber = 40
+// The longest texts that are taken over, in characters: a civil record's number
+// with room for those of other countries, a clinic's name and its address as far
+// as an extract has room for them.
+const (
+	maxRecordNumber = 40
+	maxSourceID     = 100
+	maxClinic       = 250
+)
 
 // parseSNILS reads a SNILS that stands in another field than "snils".
 func parseSNILS(field string, snils person.SNILS) (person.SNILS, *fault.Error) {
@@ -313,6 +316,9 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 	}
 	if chunk.SourceID == "" {
 		return web.Answer{}, fault.WrongField("source_id", "required", "Укажите номер выгрузки.", "Give the id of the import.")
+	}
+	if wrong := person.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
+		return web.Answer{}, fault.Wrong(wrong...)
 	}
 	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
 		return web.Answer{}, fault.WrongField("records", "out_of_range", "От 1 до 500 записей.", "From 1 to 500 records.")
@@ -376,6 +382,9 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 	if insurer, ok := directory.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
 		return policy.Insured{}, fault.WrongField("insurer", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
 	}
+	if wrong := line.texts(); wrong != nil {
+		return policy.Insured{}, fault.Wrong(wrong...)
+	}
 	// What makes the record unique: a record without it would be everybody's.
 	var cause []string
 	switch {
@@ -403,6 +412,17 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 		record.Changes = policy.Changes{{Turn: policy.Suspend, Since: line.SuspendedFrom, Source: policy.ByImport, Cause: source, Recorded: r.law()}}
 	}
 	return record, nil
+}
+
+// texts names what is wrong with the texts of others that are kept as they came.
+func (r row) texts() (wrong []fault.Field) {
+	if r.Clinic != nil {
+		wrong = append(person.CheckLine("clinic.name", r.Clinic.Name, maxClinic), person.CheckLine("clinic.address", r.Clinic.Address, maxClinic)...)
+	}
+	if r.BirthRecord != nil {
+		wrong = append(wrong, person.CheckLine("birth_record.number", r.BirthRecord.Number, maxRecordNumber)...)
+	}
+	return wrong
 }
 
 func required(field, ru, en string) fault.Field {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -17,6 +18,7 @@ import (
 
 	"polis/shared/fault"
 	"polis/shared/ident"
+	"polis/shared/person"
 	"polis/shared/web"
 )
 
@@ -121,7 +123,7 @@ type page struct {
 	Path    string       // of this page, below Root, with its query
 	Fault   *fault.Error // of the form that was sent, or of the page
 	Typed   url.Values   // what was typed into it
-	Key     string       // of this form's one effect, however often it is sent
+	Key     string       // with a form's name after it, of the form's one effect, however often it is sent
 	Data    any
 	version string
 	zone    *time.Location // of times that come without one
@@ -142,15 +144,32 @@ func (v *visit) again(err error, name string, title fault.Text, data any) (web.A
 	default:
 		return web.Answer{}, err
 	}
-	answer, err := v.render200(name, &page{Title: v.Text(title), Data: data, Fault: f, Typed: v.Form})
+	answer, err := v.render200(name, &page{Title: v.Text(title), Data: data, Fault: f, Typed: visible(v.Form)})
 	answer.Status = fault.Statuses[f.Kind]
 	return answer, err
+}
+
+// visible is what was typed without what cannot be seen of it: sent again, it is
+// not refused for that.
+func visible(form url.Values) url.Values {
+	typed := url.Values{}
+	for name, values := range form {
+		for _, value := range values {
+			typed.Add(name, strings.Map(func(r rune) rune {
+				if person.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
+					return -1
+				}
+				return r
+			}, value))
+		}
+	}
+	return typed
 }
 
 func (v *visit) render200(name string, p *page) (web.Answer, error) {
 	p.English, p.Who, p.version, p.zone, p.Key = fault.English(v), v.Who, v.pages.version, v.zone, ident.Secret()
 	if p.Typed.Get("key") != "" && p.Fault != nil && p.Fault.Kind == fault.Unavailable {
-		p.Key = p.Typed.Get("key") // it may have happened: so it stays the same
+		p.Key, _, _ = strings.Cut(p.Typed.Get("key"), "-") // it may have happened: so it stays the same
 	}
 	p.Path = v.page()
 	if p.Section == "" {
@@ -187,19 +206,47 @@ func (p *pages) header() http.Header {
 	}
 }
 
+// faultPage is a fault with a page of its own.
+type faultPage struct {
+	CallID string
+	Form   bool   // it was a form that was sent
+	Action string // the address that it was sent to
+	Resend []sent // what it held, to be sent again as it was; nil where that cannot help
+}
+
+// sent is one field of a form.
+type sent struct{ Name, Value string }
+
 // fault shows a fault as a page of its own: what happened and what to do.
 func (p *portal) fault(c *web.Call, f *fault.Error) web.Answer {
 	v := &visit{Call: c, portal: p}
 	if f.Kind != fault.Unavailable { // it may be the store that is away, and has been waited for
 		v.remember() // the menu needs it; whether it can be read is not what failed
 	}
-	of := &page{Title: c.Text(fault.Titles[f.Kind]), Fault: f, Data: c.ID}
+	data := faultPage{CallID: c.ID, Form: c.Method == http.MethodPost, Action: c.Path}
+	// What another site sent is not offered to be sent from here.
+	if data.Form && f.Kind == fault.Unavailable && v.read() == nil {
+		data.Resend = resend(visible(v.Form))
+	}
+	of := &page{Title: c.Text(fault.Titles[f.Kind]), Fault: f, Data: data}
 	answer, err := v.render200("fault", of)
 	if err != nil {
 		return web.Answer{Status: http.StatusInternalServerError, Body: web.Bytes(c.Text(f.Detail)), Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}}
 	}
 	answer.Status = fault.Statuses[f.Kind]
 	return answer
+}
+
+// resend is a form as it was sent, its key with it: whatever was done of it
+// before is not done again.
+func resend(form url.Values) []sent {
+	var fields []sent
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for _, value := range form[name] {
+			fields = append(fields, sent{name, value})
+		}
+	}
+	return fields
 }
 
 var errNoAsset = fault.New(fault.NotFound, "no_such_path", "Такого адреса нет.", "There is no such address.")

@@ -131,3 +131,18 @@ func (p *page) Delivery(channel, state, reason string) string {
 func (p *page) Size(bytes int) string {
 	return fmt.Sprintf("%d\u00a0%s", (bytes+1023)/1024, p.T("КБ", "KB"))
 }
+
+// Count is a number with its noun: of 1, 21 (раз), of 2 to 4 (раза), of the rest.
+func (p *page) Count(n int, one, few, many, english string) string {
+	noun := many
+	switch {
+	case p.English:
+		noun = english
+	case n%100 >= 11 && n%100 <= 14:
+	case n%10 == 1:
+		noun = one
+	case n%10 >= 2 && n%10 <= 4:
+		noun = few
+	}
+	return fmt.Sprintf("%d\u00a0%s", n, noun)
+}

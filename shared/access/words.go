@@ -1,6 +1,10 @@
 package access
 
-import "polis/shared/fault"
+import (
+	"strings"
+
+	"polis/shared/fault"
+)
 
 // words tell the person whose data it is about what was done.
 var words = map[Action]fault.Text{
@@ -42,4 +46,13 @@ func (a Action) Words() fault.Text {
 		return text
 	}
 	return fault.Text{RU: "Обращение к данным", EN: "Data were accessed"}
+}
+
+// Reads reports whether the action changes nothing of what it is about.
+func (a Action) Reads() bool {
+	switch a {
+	case ExaminePolicy, LookUpInsured, ReadAccesses:
+		return true
+	}
+	return strings.HasSuffix(string(a), ".read")
 }

@@ -1,6 +1,10 @@
 package policy
 
 import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,7 +93,33 @@ func restore(day calendar.Date, cause string) func(Insured) (Insured, error) {
 	return func(i Insured) (Insured, error) { return i.Restore(day, deed(ByFund, cause)) }
 }
 
-// Action by state, as 326-FZ and the Rules have them; "" is allowed.
+// A verb of the table, as the diagram names it.
+var verbs = []struct {
+	name string
+	do   func(Insured) (Insured, error)
+}{
+	{"suspend", suspend(tableDay, calendar.Date{}, ByPerson, "x")},
+	{"resume", resume(tableDay, ByPerson, "x")},
+	{"end of service reported", resume(tableDay, ByCommissiary, "x")},
+	{"ground lost", end(tableDay, "permit_cancelled", "x")},
+	{"death", end(tableDay, Death, "x")},
+	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(now) }},
+	{"restore", restore(tableDay, "x")},
+}
+
+var tableDay = on(3, 10)
+
+// stateOf names the state on the table's day, a death apart.
+func stateOf(i Insured) string {
+	if at := i.Changes.On(tableDay); at.Ground == Death {
+		return "dead"
+	} else {
+		return string(at.State)
+	}
+}
+
+// Action by state, as 326-FZ and the Rules have them; "" is allowed. The diagram
+// of the README is made of it.
 func TestEachActionInEachState(t *testing.T) {
 	adult := recordOf(holder)
 	child := adult
@@ -101,41 +131,52 @@ func TestEachActionInEachState(t *testing.T) {
 	states := map[string]Insured{
 		"active":      adult,
 		"suspended":   spoken(t, adult, suspend(on(2, 1), calendar.Date{}, ByPerson, "s")),
-		"ended":       spoken(t, adult, end(on(2, 1), "permit_cancelled", "e")),
+		"invalid":     spoken(t, adult, end(on(2, 1), "permit_cancelled", "e")),
 		"dead":        spoken(t, adult, end(on(2, 1), Death, "d")),
 		"restored":    spoken(t, adult, end(on(2, 1), "permit_cancelled", "e"), restore(on(3, 1), "r")),
 		"a child":     child,
 		"18 today":    eighteen,
 		"18 tomorrow": tomorrow,
 	}
-	day := on(3, 10)
-	for state, want := range map[string][5]string{ // suspend, resume by person, resume by commissariat, end, restore
-		"active":      {"", "policy_not_suspended", "", "", "policy_not_ended"},
-		"suspended":   {"policy_suspended", "", "", "", "policy_not_ended"},
-		"ended":       {"policy_ended", "policy_ended", "policy_ended", "policy_ended", ""},
-		"dead":        {"death_recorded", "death_recorded", "death_recorded", "policy_ended", "death_recorded"},
-		"restored":    {"", "policy_not_suspended", "", "", "policy_not_ended"},
-		"a child":     {"adults_only", "policy_not_suspended", "", "", "policy_not_ended"},
-		"18 today":    {"", "policy_not_suspended", "", "", "policy_not_ended"},
-		"18 tomorrow": {"adults_only", "policy_not_suspended", "", "", "policy_not_ended"},
+	const none, dead = "policy_not_suspended", "death_recorded"
+	diagram := "stateDiagram-v2\n  [*] --> active: put on record\n"
+	for _, row := range []struct {
+		state string
+		want  [7]string // in the order of the verbs
+	}{
+		{"active", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"suspended", [7]string{"policy_suspended", "", "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"invalid", [7]string{"policy_ended", "policy_ended", "policy_ended", "policy_ended", "", "death_not_recorded", ""}},
+		{"dead", [7]string{dead, dead, dead, "policy_ended", "", "", dead}},
+		{"restored", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"a child", [7]string{"adults_only", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"18 today", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"18 tomorrow", [7]string{"adults_only", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 	} {
-		for n, verb := range []func(Insured) (Insured, error){
-			suspend(day, calendar.Date{}, ByPerson, "x"), resume(day, ByPerson, "x"), resume(day, ByCommissiary, "x"),
-			end(day, "permit_cancelled", "x"), restore(day, "x"),
-		} {
-			before := states[state]
-			after, err := verb(before)
+		before := states[row.state]
+		for n, verb := range verbs {
+			after, err := verb.do(before)
 			code := ""
 			if err != nil {
 				code = fault.From(err).Code
 			}
-			if code != want[n] {
-				t.Errorf("%s, verb %d: %q instead of %q", state, n, code, want[n])
+			if code != row.want[n] {
+				t.Errorf("%s, %s: %q instead of %q", row.state, verb.name, code, row.want[n])
 			}
-			if err != nil && len(after.Changes) != len(before.Changes) {
-				t.Errorf("%s, verb %d: refused, and yet %+v", state, n, after.Changes)
+			if err != nil && !slices.Equal(after.Changes, before.Changes) {
+				t.Errorf("%s, %s: refused, and yet %+v", row.state, verb.name, after.Changes)
+			}
+			if to := stateOf(after); err == nil && row.state == stateOf(before) && to != row.state {
+				diagram += fmt.Sprintf("  %s --> %s: %s\n", row.state, to, verb.name)
 			}
 		}
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), diagram) {
+		t.Errorf("the README shows another diagram than\n%s", diagram)
 	}
 }
 

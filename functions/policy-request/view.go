@@ -114,7 +114,7 @@ type help struct {
 	Offer    application.Kind    `json:"offer,omitempty"`
 }
 
-func show(c *web.Call, a application.Application, now time.Time) view {
+func show(c *web.Call, a application.Application, insurers directory.Directory, now time.Time) view {
 	zone, _ := calendar.Zone(a.Region)
 	if zone == nil {
 		zone = time.UTC
@@ -135,7 +135,7 @@ func show(c *web.Call, a application.Application, now time.Time) view {
 		v.Reasons = append(v.Reasons, viewReason{r.Field, r.Code, c.Text(r.Detail)})
 	}
 	if len(a.Reasons) > 0 {
-		v.Help = helpFor(a, calendar.DateOf(now.In(zone)))
+		v.Help = helpFor(a, insurers, calendar.DateOf(now.In(zone)))
 	}
 	if a.Kind == application.Register && a.Status == application.Granted {
 		v.Help = &help{Insurers: []directory.Insurer{}, Offer: application.Lookup}
@@ -143,8 +143,8 @@ func show(c *web.Call, a application.Application, now time.Time) view {
 	return v
 }
 
-func helpFor(a application.Application, today calendar.Date) *help {
-	h := &help{Insurers: append([]directory.Insurer{}, directory.InsurersOf(a.Region, today)...)}
+func helpFor(a application.Application, insurers directory.Directory, today calendar.Date) *help {
+	h := &help{Insurers: append([]directory.Insurer{}, insurers.InsurersOf(a.Region, today)...)}
 	if fund, ok := directory.FundOf(a.Region); ok {
 		h.Fund = &fund
 	}

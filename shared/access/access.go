@@ -59,6 +59,7 @@ const (
 	RecordInsured    Action = "register.put_on_record"
 	RecordBirth      Action = "register.birth"
 	ImportInsured    Action = "register.import"
+	ImportDirectory  Action = "directory.import"
 	ReadNotices      Action = "notices.read"
 	ChangeNotices    Action = "notices.change"
 	DeliverNotice    Action = "notices.deliver"
@@ -93,6 +94,7 @@ var rules = map[Action]rule{
 	RecordInsured:    {roles: []Role{Function}},
 	RecordBirth:      {roles: []Role{Source}},
 	ImportInsured:    {roles: []Role{Operator}},
+	ImportDirectory:  {roles: []Role{Operator}},
 	ReadNotices:      {roles: []Role{Citizen}, confirmed: true},
 	ChangeNotices:    {roles: []Role{Citizen}, confirmed: true},
 	DeliverNotice:    {roles: []Role{Function}},

@@ -21,6 +21,7 @@ var words = map[Action]fault.Text{
 	RecordInsured:    {RU: "Внесение в регистр", EN: "Put on record in the register"},
 	RecordBirth:      {RU: "Сведения о рождении внесены в регистр", EN: "A birth was put on record in the register"},
 	ImportInsured:    {RU: "Загрузка сведений в регистр", EN: "Data were loaded into the register"},
+	ImportDirectory:  {RU: "Загрузка справочника страховых", EN: "A directory of insurers was imported"},
 	ReadNotices:      {RU: "Просмотр уведомлений", EN: "Notices were read"},
 	ChangeNotices:    {RU: "Изменение настроек уведомлений", EN: "Preferences for notices were changed"},
 	DeliverNotice:    {RU: "Отправка уведомления", EN: "A notice was sent"},

@@ -25,12 +25,8 @@ import (
 // Name of the function.
 const Name = "consent-toggle"
 
-// settle is the topic under which a document's bytes are erased, work the one
-// under which an application takes its next step.
-const (
-	settle = "extract-rendering/settle"
-	work   = "policy-request/work"
-)
+// work is the topic of applications that were to give a consent again.
+const work = "policy-request/work"
 
 type toggle struct {
 	store    *store.Store
@@ -195,12 +191,7 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 			if r.Action == "revoke" {
 				// The copy and every document made of it go in this very step;
 				// the documents' bytes follow at once by the event.
-				var gone []cabinet.Extract
-				have, gone = have.Without(r.Person)
-				for _, e := range gone {
-					tx.Emit(store.Event{Topic: settle, Home: c.Caller.Account, Subject: e.ID, Lane: e.ID}, 0)
-				}
-				store.Erase(tx, card)
+				have = store.EraseCopy(tx, c.Caller.Account, have, r.Person)
 			}
 			have = store.Meet(tx, c.Caller.Account, have, c.Caller.Person.SNILS, contacts)
 			return item, store.Put(tx, account, have)

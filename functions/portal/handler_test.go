@@ -6,6 +6,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -349,7 +350,7 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 		if asked++; asked == 3 {
 			who = "оператор сервиса"
 		}
-		entry := `{"at":"2026-03-10T09:00:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"` + who + `"}`
+		entry := `{"at":"2026-03-10T09:` + strconv.Itoa(50-asked) + `:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"` + who + `"}`
 		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[` + strings.Repeat(entry+",", 99) + entry + `],"next":"n"}`)}, nil
 	}))
 	page := string(b.Call("GET", Name, "/access", "", nil, "Cookie", mine).Expect(200, "").Body)

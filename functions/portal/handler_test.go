@@ -310,12 +310,13 @@ func TestEachFormOfAPageHasAKeyOfItsOwnAndKeepsItWhileNobodyAnswers(t *testing.T
 func TestWhatTheServerRefusesIsAPageToo(t *testing.T) {
 	b := plain(t)
 	h := b.Run(Name, New, "public_url", "http://127.0.0.1:8080").(server.Refuser)
-	b.Redis.SetError("LOADING") // nobody is asked
+	mine := in(t, b)
+	asked := b.Redis.CommandCount() // and no more
 	for kind, words := range map[fault.Kind]string{
 		fault.TooMany: "Слишком много запросов", fault.TooLarge: "Слишком большой запрос", fault.Internal: "Внутренняя ошибка",
 	} {
 		for language, want := range map[string]string{"ru": words, "en": fault.Titles[kind].EN} {
-			req := handler.Request{Method: http.MethodPost, Header: http.Header{"Cookie": {"polis-language=" + language + "; " + "polis-session=x"}}}
+			req := handler.Request{Method: http.MethodPost, Header: http.Header{"Cookie": {"polis-language=" + language + "; " + mine}}}
 			req.WithContext(server.WithCall(t.Context(), "/consents", "call-7"))
 			res, ok := h.Refuse(req, fault.New(kind, "x", "Почему.", "Why."))
 			if !ok || res.Header.Get("Content-Type") != "text/html; charset=utf-8" || res.Header.Get("Content-Security-Policy") == "" || res.Header.Get("Content-Language") != language {
@@ -325,6 +326,9 @@ func TestWhatTheServerRefusesIsAPageToo(t *testing.T) {
 				t.Errorf("%s: %s", want, page)
 			}
 		}
+	}
+	if now := b.Redis.CommandCount(); now != asked {
+		t.Errorf("the store was asked %d times", now-asked)
 	}
 }
 

@@ -50,6 +50,7 @@ const (
 	ReadCard         Action = "card.read"
 	RefreshCopy      Action = "card.refresh"
 	ExaminePolicy    Action = "card.examine"
+	ExamineChoice    Action = "insurer.examine"
 	RepairPolicy     Action = "card.repair"
 	RenderExtract    Action = "extracts.render"
 	ReadExtract      Action = "extracts.read"
@@ -89,6 +90,7 @@ var rules = map[Action]rule{
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
 	RefreshCopy:      {roles: []Role{Function}},
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
+	ExamineChoice:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},
 	ReadExtract:      {roles: []Role{Citizen}, confirmed: true},

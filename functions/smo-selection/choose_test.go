@@ -290,12 +290,16 @@ func TestOfTwoParentsOneIsGrantedTheOtherRefusedWithItsReasonAndBothAreTold(t *t
 		choose(b, tokens[1], body{"person": id, "smo": "26006", "reason": "first", "region": "26"}),
 	}
 	// Each is introduced, told of the submission, and worked on.
-	queued := b.Take(6)
-	slices.SortStableFunc(queued, func(x, y functiontest.Queued) int { return strings.Compare(x.Target, y.Target) })
-	for _, q := range queued {
-		b.Send(q).Expect(200, "")
+	inOrder := func(n int, of func(x, y functiontest.Queued) int) {
+		queued := b.Take(n)
+		slices.SortStableFunc(queued, of)
+		for _, q := range queued {
+			b.Send(q).Expect(200, "")
+		}
 	}
-	b.Deliver(3) // the change, and the end of each application
+	inOrder(6, func(x, y functiontest.Queued) int { return strings.Compare(x.Target, y.Target) })
+	// The end of each application, and the change after them.
+	inOrder(3, func(x, y functiontest.Queued) int { return strings.Compare(y.Target, x.Target) })
 	b.Deliver(1) // what the change announces to the other parent
 	won := 0
 	if a[1] = follow(b, tokens[1], a[1].ID); a[1].Status == "granted" {

@@ -66,13 +66,13 @@ func (s *selection) allowed(c *web.Call) (web.Answer, error) {
 	if err := mayChoose(who, c.Caller.Person, calendar.Today(s.law(), s.home)); err != nil {
 		return web.Answer{}, err
 	}
-	var may policy.May
-	if err := s.register.Call(c, c.ID, "/insured-registry/may", policy.Request{Applicant: c.Caller.Person, Child: child(who)}, &may); err != nil {
+	account := store.Account(c.Caller.Account)
+	v, err := s.store.View(c, c.Grant, c.Caller.Account, account.Ref) // audited, whatever the answer
+	if err != nil {
 		return web.Answer{}, err
 	}
-	account := store.Account(c.Caller.Account)
-	v, err := s.store.View(c, c.Grant, c.Caller.Account, account.Ref)
-	if err != nil {
+	var may policy.May
+	if err := s.register.Call(c, c.ID, "/insured-registry/may", policy.Request{Applicant: c.Caller.Person, Child: child(who)}, &may); err != nil {
 		return web.Answer{}, err
 	}
 	have, _, err := store.Get(v, account)
@@ -197,20 +197,28 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	due, err := s.due(q.Region, now)
-	if err != nil {
-		return web.Answer{}, err
-	}
 	id := ident.New(clock.System())
 	a := application.Application{
 		ID: id, Number: ident.Number(calendar.Today(now, q.Region).String(), id), Kind: application.Choose, Person: q.Person, Region: q.Region,
 		Choice:    &policy.Choice{SMO: q.SMO, Reason: q.Reason, Region: q.Region, Address: q.Address, Moved: q.Moved},
 		Applicant: c.Caller.Person,
-	}.Begin(now, due, textSubmitted)
+	}
+	a.Submitted = now
 	var tried policy.Applied
 	refusal := s.register.Call(c, c.ID, "/insured-registry/changes/try", asked(a), &tried)
 	if fault.HasKind(refusal, fault.Unavailable) {
 		refusal = nil
+	}
+	if refusal != nil { // who tried is in the audit, as is whose record it was
+		if _, err := s.store.View(c, c.Grant, c.Caller.Account); err != nil {
+			return web.Answer{}, err
+		}
+	} else {
+		due, err := s.due(q.Region, now)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		a = a.Begin(now, due, textSubmitted)
 	}
 	once := s.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = s.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{

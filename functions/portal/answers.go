@@ -44,6 +44,7 @@ type applicationAnswer struct {
 	Kind       application.Kind
 	Person     string
 	Region     string
+	SMO        string
 	ENP        person.ENP
 	Status     application.Status
 	Text       string
@@ -68,6 +69,15 @@ type applicationAnswer struct {
 // Ended reports whether nobody moves any more.
 func (a applicationAnswer) Ended() bool {
 	return a.Status == application.Granted || a.Status == application.Refused
+}
+
+// shows reports whether the policy shows at the end of it.
+func (a applicationAnswer) shows() bool {
+	switch a.Kind {
+	case application.Lookup, application.Link, application.Register, application.Repair:
+		return true
+	}
+	return false
 }
 
 type applicationList struct {

@@ -91,6 +91,8 @@ func (p *page) KindOf(kind application.Kind) string {
 		return p.T("Первый полис", "First policy")
 	case application.Repair:
 		return p.T("Восстановление показа полиса", "Making the policy show again")
+	case application.Choose:
+		return p.T("Выбор страховой компании", "Choosing an insurer")
 	}
 	return p.T("Заявление", "Application")
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -153,17 +152,6 @@ func (c service) works(t *testing.T, by time.Time) {
 	})
 }
 
-// kept is all that is stored and was not written by sealing and by looking.
-func (s *stage) kept(t *testing.T) map[string]string {
-	t.Helper()
-	trace := s.trace(t)
-	maps.DeleteFunc(trace, func(key, _ string) bool {
-		kind, _, _ := strings.Cut(key, ":")
-		return slices.Contains([]string{"batches", "leaves"}, kind)
-	})
-	return trace
-}
-
 // quiet waits until nothing is under way.
 func (s *stage) quiet(t *testing.T) {
 	t.Helper()
@@ -173,7 +161,7 @@ func (s *stage) quiet(t *testing.T) {
 }
 
 func TestWithoutRedisEachFunctionSaysSoAndComesBackByItself(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	insured, anyone := s.as(t, "insured"), s.anyone(t)
 	insured.consents()
 	insured.loads(fields{})
@@ -201,7 +189,7 @@ func TestWithoutRedisEachFunctionSaysSoAndComesBackByItself(t *testing.T) {
 		{anyone, post, "/audit-trail?run_for=0s", nil, http.StatusOK},
 	}
 	s.quiet(t)
-	before := s.kept(t)
+	before := s.trace(t)
 	if err := s.Suspend("redis"); err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +202,7 @@ func TestWithoutRedisEachFunctionSaysSoAndComesBackByItself(t *testing.T) {
 	}
 	back := time.Now()
 	eventually(t, "Redis answers the test too", func() bool { return s.redis.Ping(t.Context()).Err() == nil })
-	if after := s.kept(t); !maps.Equal(before, after) {
+	if after := s.trace(t); !maps.Equal(before, after) {
 		for key := range after {
 			if before[key] != after[key] {
 				t.Errorf("half done: %s", key)
@@ -236,7 +224,7 @@ func TestWithoutRedisEachFunctionSaysSoAndComesBackByItself(t *testing.T) {
 
 func TestWithoutTheObjectStoreOnlyDocumentsAreUnavailable(t *testing.T) {
 	var objects *wire
-	s := newStage(t, func(o *platform.Options) {
+	s := newStageAlone(t, func(o *platform.Options) {
 		objects = newWire(t, strings.TrimPrefix(o.S3.URL, "http://"))
 		o.S3.URL = "http://" + objects.addr
 	})

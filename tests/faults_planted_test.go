@@ -126,7 +126,7 @@ func (v vandal) recordsTwice(c *citizen) {
 	blind := store.New(v.redis, store.Keys{Index: [32]byte{1}, Master: v.keys.Master})
 	again := invented
 	again.SNILS = person.SNILS(inventedSNILS(c.number))
-	record := policy.Enrol(blind.InsuredID("again"), "", again, "26", "", "again", calendar.On(2026, time.March, 10))
+	record := policy.Enrol(blind.InsuredID("again"), "", again, "26", "", "again", calendar.On(2026, time.March, 10), morning)
 	record.ENP = person.ENP(inventedENP(v.t, 9999))
 	_, made, err := blind.PutOnRecord(v.t.Context(), functionMay(v.t, access.RecordInsured), record)
 	if v.must(err); !made {
@@ -176,7 +176,7 @@ func (v vandal) copiesLate(c *citizen) {
 // TestTheCheckerFindsEachPlantedBug tampers with a service that is in order:
 // the checker has to name each bug, and nothing else.
 func TestTheCheckerFindsEachPlantedBug(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	citizens := []*citizen{s.onRecord(t, 0), s.onRecord(t, 1), s.unknown(t, 2), s.first(t, 3), s.invent(t, 4), s.invent(t, 5), s.invent(t, 6)}
 	s.enrol(t, citizens[:2])
 	s.allConsent(t, citizens)

@@ -402,7 +402,7 @@ const (
 )
 
 func TestNothingIsLostOnAQueueThatLosesCalls(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	seed := faultSeed(t)
 	// All who are on record ask for their extract. Some revoke a consent, when
 	// they have it or while it is made.

@@ -51,7 +51,15 @@ type stage struct {
 	data     string
 }
 
+// It is played beside other stories, as most of each is waiting.
 func newStage(t *testing.T, options ...func(*platform.Options)) *stage {
+	t.Helper()
+	t.Parallel()
+	return newStageAlone(t, options...)
+}
+
+// newStageAlone is for a story that measures time: no other is played meanwhile.
+func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 	t.Helper()
 	tool(t, "redis-server", "redis-server")
 	store := servers.MinIO(t)
@@ -197,8 +205,8 @@ func (s *stage) objects(t *testing.T) []string {
 }
 
 // notKept are the kinds of keys that are no trace of a request: the audit, which
-// notes refusals too, and the lease of cron's run.
-var notKept = []string{"audit", "about", "lease"}
+// notes refusals too, with its seals, and the lease of cron's run.
+var notKept = []string{"audit", "batches", "leaves", "about", "lease"}
 
 // trace is all that is stored and stays.
 func (s *stage) trace(t *testing.T) map[string]string {

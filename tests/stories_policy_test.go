@@ -17,7 +17,7 @@ import (
 )
 
 func TestAnInsuredPersonComesFromConsentToTheDownloadedExtract(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	insured := s.as(t, "insured")
 
 	for _, c := range read[list[consentView]](insured.get("/consent-toggle").is(http.StatusOK)).Items {

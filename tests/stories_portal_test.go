@@ -219,6 +219,7 @@ func TestInTheBrowserASimplifiedAccountIsToldHowToConfirmIt(t *testing.T) {
 }
 
 func TestInTheBrowserANewcomerIsSearchedForAndThenGetsAPolicy(t *testing.T) {
+	t.Parallel()
 	for _, w := range []way{ways[0], ways[3]} {
 		t.Run(w.String(), func(t *testing.T) {
 			s := newStage(t)
@@ -496,7 +497,7 @@ func (v visit) saysFirst(text string) {
 }
 
 func TestInTheBrowserProgressAppearsByItself(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	for _, w := range ways[:2] {
 		t.Run(w.String(), func(t *testing.T) {
 			v := s.visit(t, w)

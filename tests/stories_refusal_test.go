@@ -24,6 +24,8 @@ type refusal struct {
 // leaveNoTrace plays refusals, after each of which everything stored is as it
 // was before.
 func (s *stage) leaveNoTrace(t *testing.T, refusals []refusal) {
+	t.Helper()
+	s.quiet(t)
 	for _, r := range refusals {
 		t.Run(r.rule, func(t *testing.T) {
 			before := s.trace(t)

@@ -14,7 +14,6 @@ import (
 	"polis/shared/config"
 	"polis/shared/consent"
 	"polis/shared/directory"
-	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -59,21 +58,13 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	), nil
 }
 
-var errNoApplication = fault.New(fault.NotFound, "application_not_found",
-	"Такого заявления нет.", "There is no such application.")
-
 func (r *requests) read(c *web.Call) (web.Answer, error) {
-	doc := store.Application(c.Caller.Account, c.Segment("id"))
-	v, err := r.store.View(c, c.Grant, c.Caller.Account, doc.Ref)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	a, found, err := store.Get(v, doc)
+	a, _, found, err := r.store.Application(c, c.Grant, c.Caller.Account, c.Segment("id"))
 	if err != nil {
 		return web.Answer{}, err
 	}
 	if !found {
-		return web.Answer{}, errNoApplication
+		return web.Answer{}, store.ErrNoApplication
 	}
 	insurers, err := r.store.Directory(c)
 	if err != nil {
@@ -103,7 +94,7 @@ func (r *requests) list(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	items := []view{}
+	items := []application.View{}
 	for _, id := range ids {
 		a, found, err := store.Get(v, store.Application(c.Caller.Account, id))
 		if err != nil {

@@ -341,15 +341,8 @@ func (e *examination) differs(code string, running *application.Application) {
 
 // changed compares what a card shows, whenever it was made.
 func changed(a, b policy.Card) bool {
-	shown := func(c policy.Card) policy.Card {
-		return policy.Card{
-			Insured: c.Insured, ENP: c.ENP, Person: c.Person, State: c.State, StateSince: c.StateSince,
-			ValidFrom: c.ValidFrom, ValidUntil: c.ValidUntil, Insurance: c.Insurance,
-		}
-	}
-	x, y := shown(a), shown(b)
-	return x.Insured != y.Insured || x.ENP != y.ENP || x.Person != y.Person || x.State != y.State || x.StateSince != y.StateSince ||
-		x.ValidFrom != y.ValidFrom || x.ValidUntil != y.ValidUntil || x.Insurance != y.Insurance
+	return a.Insured != b.Insured || a.ENP != b.ENP || a.Person != b.Person || !slices.Equal(a.Changes, b.Changes) ||
+		a.ValidFrom != b.ValidFrom || a.ValidUntil != b.ValidUntil || a.Insurance != b.Insurance
 }
 
 // state looks at the policy itself: as the register has it, or else the cabinet.

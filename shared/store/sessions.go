@@ -163,6 +163,22 @@ func (s *Sessions) Take(ctx context.Context, token string, content any) (bool, e
 	return true, s.unseal(name, value, content)
 }
 
+// Peek gives what is held and leaves it there; false where there is nothing.
+func (s *Sessions) Peek(ctx context.Context, token string, content any) (bool, error) {
+	if !wellFormed(token) {
+		return false, nil
+	}
+	name := s.held(token)
+	value, err := s.rdb.Get(ctx, name).Result()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	if err != nil {
+		return false, unreachable(err)
+	}
+	return true, s.unseal(name, value, content)
+}
+
 func (s *Sessions) put(ctx context.Context, name string, content any, life time.Duration) error {
 	plain, err := json.Marshal(content)
 	if err != nil {

@@ -104,7 +104,7 @@ var recorded = calendar.On(2026, time.March, 10)
 
 // record of a person without a policy number, made by the cause.
 func (k *kit) record(cause string, p person.Person) policy.Insured {
-	return policy.Enrol(k.InsuredID(cause), "", p, region, "", cause, recorded)
+	return policy.Enrol(k.InsuredID(cause), "", p, region, "", cause, recorded, recorded.Start(time.UTC))
 }
 
 func must(t *testing.T, err error) {

@@ -38,6 +38,7 @@ func TestEachFaultOfARowHasItsFieldAndCode(t *testing.T) {
 		{"no name at all", "NAM_SMOK", Required, []string{"NAM_SMOK", "", "NAM_SMOP", ""}},
 		{"a name that does not end", "NAM_SMOK", TooLong, []string{"NAM_SMOK", strings.Repeat("я", 501)}},
 		{"a name with a control character", "NAM_SMOK", TextUnreadable, []string{"NAM_SMOK", "Пер\x00вая"}},
+		{"a name that turns the line round", "NAM_SMOK", TextUnreadable, []string{"NAM_SMOK", "Пер\u202eвая"}},
 		{"a name in another encoding", "NAM_SMOP", TextUnreadable, []string{"NAM_SMOP", "\xcf\xe5\xf0"}},
 		{"no OGRN", "OGRN", Required, []string{"OGRN", ""}},
 		{"an OGRN with another check digit", "OGRN", OGRNWrong, []string{"OGRN", "1127000000006"}},

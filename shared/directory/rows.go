@@ -192,6 +192,7 @@ func (r *reader) insurer(asOf calendar.Date) Insurer {
 	if inn := r.text("INN"); inn != "" && !innHolds(inn) {
 		r.fault("INN", INNWrong, "Проверьте ИНН: контрольная цифра не сходится.", "Check the INN: its check digit does not fit.")
 	}
+	// D_END is the first day without the contract.
 	i.Since, i.Until = r.date("D_BEGIN", r.required("D_BEGIN")), r.date("D_END", r.text("D_END"))
 	if !i.Since.IsZero() && !i.Until.IsZero() && i.Until.Before(i.Since) {
 		r.fault("D_END", DatesReversed, "Договор кончается раньше, чем начинается.", "The contract ends before it begins.")

@@ -449,3 +449,17 @@ func TestWithoutAScriptThePageIsReadAgainLessAndLessOften(t *testing.T) {
 		}
 	}
 }
+
+func TestAnApplicationForSomethingElseDoesNotHideTheSearchForThePolicy(t *testing.T) {
+	search := applicationOf("a1", "self", "working", false)
+	other := strings.ReplaceAll(strings.ReplaceAll(applicationOf("a2", "self", "refused", false), `"lookup"`, `"suspend"`), "Ищем", "Отказано")
+	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	list := `{"items":[` + other + `,` + search + `]}`
+	answers := map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	if page := seen(t, "/", answers); !strings.Contains(page, "Ищем") || strings.Contains(page, "Отказано") {
+		t.Errorf("%s", page)
+	}
+	if page := seen(t, "/requests", answers); !strings.Contains(page, "Приостановление полиса") || !strings.Contains(page, "Показ полиса") {
+		t.Errorf("%s", page)
+	}
+}

@@ -127,12 +127,16 @@ func (n newRequestPage) RegionName() string {
 	return region.Name
 }
 
-func (v *visit) newRequestOf(kind application.Kind, region string) newRequestPage {
+func (v *visit) newRequestOf(kind application.Kind, region string) (newRequestPage, error) {
 	page := newRequestPage{Kind: kind, Region: region, Regions: directory.Regions()}
 	if region != "" {
-		page.Insurers = directory.InsurersOf(region, calendar.Today(v.law(), region))
+		insurers, err := v.sessions.Directory(v)
+		if err != nil {
+			return newRequestPage{}, err
+		}
+		page.Insurers = insurers.InsurersOf(region, calendar.Today(v.law(), region))
 	}
-	return page
+	return page, nil
 }
 
 var errNoKind = fault.New(fault.NotFound, "kind_unknown", "Такого заявления нет.", "There is no such application.")
@@ -143,7 +147,11 @@ func (p *portal) newRequest(v *visit) (web.Answer, error) {
 	if !ok {
 		return web.Answer{}, errNoKind
 	}
-	return v.show("new-request", title, v.newRequestOf(kind, cmp.Or(v.Query.Get("region"), v.region)))
+	page, err := v.newRequestOf(kind, cmp.Or(v.Query.Get("region"), v.region))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return v.show("new-request", title, page)
 }
 
 type submission struct {
@@ -170,7 +178,11 @@ func (p *portal) submit(v *visit) (web.Answer, error) {
 	}
 	var made applicationAnswer
 	if err := v.ask(http.MethodPost, "/policy-request", s, &made); err != nil {
-		return v.again(err, "new-request", title, v.newRequestOf(kind, cmp.Or(s.Region, v.region)))
+		page, pageErr := v.newRequestOf(kind, cmp.Or(s.Region, v.region))
+		if pageErr != nil {
+			return web.Answer{}, pageErr
+		}
+		return v.again(err, "new-request", title, page)
 	}
 	return v.to("/requests/" + made.ID)
 }

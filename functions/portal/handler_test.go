@@ -20,6 +20,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/server"
 	"polis/shared/store"
+	"polis/shared/text"
 )
 
 func TestWhatItNeedsIsNamedAtOnce(t *testing.T) {
@@ -208,7 +209,7 @@ func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
 		t.Errorf("what was typed is not kept: %s", res.Body)
 	}
 	for _, body := range [][]byte{res.Body, b.Call("GET", Name, "/a%E2%80%AEb?c=%E2%80%AEd", "", nil, "Cookie", mine).Expect(404, "").Body} {
-		if strings.ContainsFunc(string(body), func(r rune) bool { return person.Hidden(r) && r != '\n' }) {
+		if strings.ContainsFunc(string(body), func(r rune) bool { return text.Hidden(r) && r != '\n' }) {
 			t.Errorf("%s", body)
 		}
 	}

@@ -6,11 +6,11 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"polis/shared/calendar"
 	"polis/shared/fault"
+	"polis/shared/text"
 )
 
 // Row of the classifier F002 as it was written. Fields are by the classifier's
@@ -116,7 +116,7 @@ func (r *reader) text(field string) string {
 	case utf8.RuneCountInString(value) > maxText:
 		r.fault(field, TooLong, "Поле длиннее 500 знаков.", "The field is longer than 500 characters.")
 		return ""
-	case strings.ContainsFunc(value, func(c rune) bool { return unicode.IsControl(c) || c == utf8.RuneError }):
+	case strings.ContainsFunc(value, func(c rune) bool { return text.Hidden(c) || c == utf8.RuneError }):
 		r.fault(field, TextUnreadable, "Текст не читается: проверьте кодировку файла.", "The text is not readable: check the file's encoding.")
 		return ""
 	}

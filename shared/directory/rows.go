@@ -6,11 +6,11 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"polis/shared/calendar"
 	"polis/shared/fault"
+	"polis/shared/text"
 )
 
 // Row of the classifier F002 as it was written. Fields are by the classifier's
@@ -109,11 +109,6 @@ func (r *reader) note(field, code, ru, en string) {
 	r.noted = append(r.noted, Remark{r.Line, field, code, fault.Text{RU: ru, EN: en}})
 }
 
-// unreadable is a character that shows nothing of its own, or none at all.
-func unreadable(c rune) bool {
-	return c == utf8.RuneError || unicode.In(c, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
-}
-
 // text is a field with its white space evened out.
 func (r *reader) text(field string) string {
 	value := strings.Join(strings.Fields(r.Fields[field]), " ")
@@ -121,7 +116,7 @@ func (r *reader) text(field string) string {
 	case utf8.RuneCountInString(value) > maxText:
 		r.fault(field, TooLong, "Поле длиннее 500 знаков.", "The field is longer than 500 characters.")
 		return ""
-	case strings.ContainsFunc(value, unreadable):
+	case strings.ContainsFunc(value, func(c rune) bool { return text.Hidden(c) || c == utf8.RuneError }):
 		r.fault(field, TextUnreadable, "В тексте есть невидимые знаки, или он в другой кодировке.", "There are invisible characters in the text, or it is in another encoding.")
 		return ""
 	}

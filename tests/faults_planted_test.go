@@ -126,7 +126,7 @@ func (v vandal) recordsTwice(c *citizen) {
 	blind := store.New(v.redis, store.Keys{Index: [32]byte{1}, Master: v.keys.Master})
 	again := invented
 	again.SNILS = person.SNILS(inventedSNILS(c.number))
-	record := policy.Enrol(blind.InsuredID("again"), "", again, "26", "", "again", calendar.On(2026, time.March, 10))
+	record := policy.Enrol(blind.InsuredID("again"), "", again, "26", "", "again", calendar.On(2026, time.March, 10), morning)
 	record.ENP = person.ENP(inventedENP(v.t, 9999))
 	_, made, err := blind.PutOnRecord(v.t.Context(), functionMay(v.t, access.RecordInsured), record)
 	if v.must(err); !made {

@@ -205,7 +205,7 @@ func TestOneOfTwoAtOncePutsASNILSOnRecord(t *testing.T) {
 		p.SNILS = person.SNILS(inventedSNILS(n))
 		p.Document = person.Document{Type: person.Passport, Series: "45 12", Number: inventedPassport(n)}
 		id := instances[0].InsuredID(cause, fmt.Sprint(n))
-		return policy.Enrol(id, "", p, "26", "", cause, calendar.On(2026, time.March, 10))
+		return policy.Enrol(id, "", p, "26", "", cause, calendar.On(2026, time.March, 10), morning)
 	}
 	// A whole enrolment begins with a look and the attempt, and ends with the
 	// commit. The first of all makes the scripts known to the server too.

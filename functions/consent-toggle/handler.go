@@ -5,8 +5,6 @@ package function
 import (
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
@@ -18,6 +16,7 @@ import (
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/ident"
+	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -26,12 +25,8 @@ import (
 // Name of the function.
 const Name = "consent-toggle"
 
-// settle is the topic under which a document's bytes are erased, work the one
-// under which an application takes its next step.
-const (
-	settle = "extract-rendering/settle"
-	work   = "policy-request/work"
-)
+// work is the topic of applications that were to give a consent again.
+const work = "policy-request/work"
 
 type toggle struct {
 	store    *store.Store
@@ -130,10 +125,8 @@ func (r *request) check() error {
 		switch {
 		case r.Reason == "":
 			note("reason", "required", "Укажите причину отзыва.", "Give the reason for revoking.")
-		case utf8.RuneCountInString(r.Reason) > maxReason:
-			note("reason", "too_long", "Не длиннее 500 знаков.", "At most 500 characters.")
-		case strings.ContainsFunc(r.Reason, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }):
-			note("reason", "control_character", "Уберите непечатаемые знаки.", "Remove unprintable characters.")
+		default:
+			wrong = append(wrong, person.CheckText("reason", r.Reason, maxReason)...)
 		}
 	default:
 		note("action", "action_unknown", "Действие: grant — дать, revoke — отозвать.", "Action: grant or revoke.")
@@ -198,12 +191,7 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 			if r.Action == "revoke" {
 				// The copy and every document made of it go in this very step;
 				// the documents' bytes follow at once by the event.
-				var gone []cabinet.Extract
-				have, gone = have.Without(r.Person)
-				for _, e := range gone {
-					tx.Emit(store.Event{Topic: settle, Home: c.Caller.Account, Subject: e.ID, Lane: e.ID}, 0)
-				}
-				store.Erase(tx, card)
+				have = store.EraseCopy(tx, c.Caller.Account, have, r.Person)
 			}
 			have = store.Meet(tx, c.Caller.Account, have, c.Caller.Person.SNILS, contacts)
 			return item, store.Put(tx, account, have)
@@ -224,9 +212,9 @@ func (t *toggle) receipt(c *web.Call) (web.Answer, error) {
 	if !ok {
 		return web.Answer{}, fault.New(fault.NotFound, "receipt_not_found", "Такой квитанции нет.", "There is no such receipt.")
 	}
-	terms := consent.Terms(item.Operator)
+	terms, version := item.Wording()
 	return web.OK(map[string]any{
-		"consent": show(c, item), "terms_version": consent.TermsVersion, "subject": c.Caller.Person.Name.Full(),
+		"consent": show(c, item), "terms_version": version, "subject": c.Caller.Person.Name.Full(),
 		"purpose": c.Text(terms.Purpose), "data": c.Text(terms.Data), "actions": c.Text(terms.Actions),
 		"term": c.Text(terms.Term), "withdrawal": c.Text(terms.Withdrawal),
 	})

@@ -69,6 +69,8 @@ func TestEveryWrongFieldIsNamed(t *testing.T) {
 		"revoking needs a reason":       {`{"operator":"ffoms","action":"revoke","reason":" "}`, map[string]string{"reason": "required"}},
 		"a reason has an end":           {`{"operator":"ffoms","action":"revoke","reason":"` + strings.Repeat("я", 501) + `"}`, map[string]string{"reason": "too_long"}},
 		"a reason can be printed":       {`{"operator":"ffoms","action":"revoke","reason":"a\u0000"}`, map[string]string{"reason": "control_character"}},
+		"a reason turns no line round":  {`{"operator":"ffoms","action":"revoke","reason":"a\u202eb"}`, map[string]string{"reason": "control_character"}},
+		"a reason hides nothing":        {`{"operator":"ffoms","action":"revoke","reason":"a\u200bb"}`, map[string]string{"reason": "control_character"}},
 		"granting needs no reason":      {`{"operator":"ffoms","action":"grant","reason":"x"}`, map[string]string{"reason": "not_expected"}},
 		"a field that nobody asked for": {`{"operator":"ffoms","action":"grant","epoch":1}`, map[string]string{"epoch": "unknown_field"}},
 		"a value of another type":       {`{"operator":1,"action":"grant"}`, map[string]string{"operator": "wrong_type"}},

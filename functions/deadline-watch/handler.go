@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
@@ -19,6 +18,7 @@ import (
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/ident"
+	"polis/shared/person"
 	"polis/shared/server"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -195,7 +195,7 @@ func (w *watch) replay(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	q.Reason = strings.TrimSpace(q.Reason)
-	if q.Reason == "" || len([]rune(q.Reason)) > maxReason || strings.ContainsFunc(q.Reason, unicode.IsControl) {
+	if q.Reason == "" || person.CheckLine("reason", q.Reason, maxReason) != nil {
 		return web.Answer{}, fault.WrongField("reason", "reason_wrong",
 			"Укажите причину, до 200 знаков в одну строку.", "Give the reason, up to 200 characters on one line.")
 	}

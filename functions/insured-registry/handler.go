@@ -51,6 +51,12 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/children", Action: access.LookUpInsured, Do: r.children},
 		web.Route{Method: "POST", Pattern: "/born", Action: access.LookUpInsured, Do: r.born},
 		web.Route{Method: "POST", Pattern: "/records", Action: access.RecordInsured, Do: r.enrol},
+		web.Route{Method: "POST", Pattern: "/changes", Action: access.ChangeInsured, Do: r.change},
+		web.Route{Method: "POST", Pattern: "/changes/try", Action: access.LookUpInsured, Do: r.try},
+		web.Route{Method: "POST", Pattern: "/changes/told", Action: access.LookUpInsured, Do: r.told},
+		web.Route{Method: "POST", Pattern: "/may", Action: access.LookUpInsured, Do: r.may},
+		web.Route{Method: "POST", Pattern: "/insurers", Action: access.ReadInsurers, Do: r.insurers},
+		web.Route{Method: "POST", Pattern: "/insurers/corrections", Action: access.CorrectInsurer, Do: r.correct},
 		web.Route{Method: "POST", Pattern: "/events", Action: access.RecordBirth, Do: r.event},
 		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportInsured, Do: r.load},
 	), nil
@@ -84,19 +90,27 @@ var errNoChild = fault.New(fault.NotFound, "person_not_found",
 // findChild shows a child's record to its recorded representatives only; to
 // everybody else it does not exist.
 func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error) {
-	if _, ok := ident.Partition(q.Child); !ok {
-		return web.Answer{}, errNoChild
-	}
-	record, found, err := r.store.Record(c, c.Grant, q.Child)
+	record, err := r.childOf(c, q.Applicant, q.Child)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	today := r.today(r.home)
-	if !found || !record.RepresentedBy(q.Applicant.SNILS, today) {
-		return web.Answer{}, errNoChild
-	}
-	card := policy.CardOf(record, today, r.law())
+	card := policy.CardOf(record, record.Today(r.law()), r.law())
 	return web.OK(policy.Finding{Card: &card})
+}
+
+// childOf is the record of a child, for its recorded representatives.
+func (r *register) childOf(c *web.Call, representative person.Person, child string) (policy.Insured, error) {
+	if _, ok := ident.Partition(child); !ok {
+		return policy.Insured{}, errNoChild
+	}
+	record, found, err := r.store.Record(c, c.Grant, child)
+	if err != nil {
+		return policy.Insured{}, err
+	}
+	if !found || !record.RepresentedBy(representative.SNILS, record.Today(r.law())) {
+		return policy.Insured{}, errNoChild
+	}
+	return record, nil
 }
 
 func (r *register) children(c *web.Call) (web.Answer, error) {
@@ -159,8 +173,8 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	if wrong := e.Person.Check("person", today); wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	record := policy.Enrol(r.store.InsuredID("snils", string(e.Person.SNILS)), "", e.Person, e.Region, e.SMO, e.Cause, today)
-	record.RecordedAt, record.Territory = r.law(), r.home
+	record := policy.Enrol(r.store.InsuredID("snils", string(e.Person.SNILS)), "", e.Person, e.Region, e.SMO, e.Cause, today, r.law())
+	record.Territory = r.home
 	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
 	if err != nil {
 		return web.Answer{}, err
@@ -205,16 +219,14 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	if b.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
 	}
+	wrong = append(wrong, person.CheckLine("source_id", b.SourceID, maxSourceID)...)
 	if _, ok := directory.FindRegion(b.Region); !ok {
 		wrong = append(wrong, wrongRegion("region"))
 	}
-	switch {
-	case b.Record.Number == "":
+	if b.Record.Number == "" {
 		wrong = append(wrong, required("record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
-	case len(b.Record.Number) > maxRecordNumber:
-		wrong = append(wrong, fault.Field{Field: "record.number", Code: "too_long", Detail: fault.Text{
-			RU: "Номер актовой записи не длиннее 40 знаков.", EN: "The number of a civil record has at most 40 characters."}})
 	}
+	wrong = append(wrong, person.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
 	if b.Mother == "" && b.Father == "" {
 		wrong = append(wrong, required("mother", "Укажите хотя бы одного из родителей.", "Name at least one of the parents."))
 	}
@@ -235,8 +247,8 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today)
-	record.RecordedAt, record.Territory, record.Birth, record.Representatives = r.law(), r.home, &b.Record, parents
+	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today, r.law())
+	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
 	made, _, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
 	if err != nil {
 		return web.Answer{}, err
@@ -244,9 +256,14 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	return web.Accepted(map[string]string{"id": made.ID, "source_id": b.SourceID})
 }
 
-// maxRecordNumber is the length of a civil record's number, with room for those
-// of other countries.
-const maxRecordNumber = 40
+// The longest texts that are taken over, in characters: a civil record's number
+// with room for those of other countries, a clinic's name and its address as far
+// as an extract has room for them.
+const (
+	maxRecordNumber = 40
+	maxSourceID     = 100
+	maxClinic       = 250
+)
 
 // parseSNILS reads a SNILS that stands in another field than "snils".
 func parseSNILS(field string, snils person.SNILS) (person.SNILS, *fault.Error) {
@@ -300,12 +317,19 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 	if chunk.SourceID == "" {
 		return web.Answer{}, fault.WrongField("source_id", "required", "Укажите номер выгрузки.", "Give the id of the import.")
 	}
+	if wrong := person.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
+		return web.Answer{}, fault.Wrong(wrong...)
+	}
 	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
 		return web.Answer{}, fault.WrongField("records", "out_of_range", "От 1 до 500 записей.", "From 1 to 500 records.")
 	}
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	imported, unchanged, refused := 0, 0, []refusal{}
 	for i, line := range chunk.Records {
-		record, err := r.record(line, chunk.SourceID)
+		record, err := r.record(line, insurers, chunk.SourceID)
 		made := false
 		if err == nil {
 			var have policy.Insured
@@ -343,7 +367,7 @@ func codeOf(f *fault.Error) string {
 	return f.Code
 }
 
-func (r *register) record(line row, source string) (policy.Insured, error) {
+func (r *register) record(line row, insurers directory.Directory, source string) (policy.Insured, error) {
 	p := person.Person{SNILS: person.SNILS(line.SNILS), Name: line.Name, Sex: line.Sex, Birth: line.Birth, Document: line.Document}.Normalised()
 	if line.Since.IsZero() || line.Since.After(r.today(r.home)) {
 		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
@@ -359,8 +383,11 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 	if _, ok := directory.FindRegion(line.Region); !ok {
 		return policy.Insured{}, fault.Wrong(wrongRegion("region"))
 	}
-	if insurer, ok := directory.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
+	if insurer, ok := insurers.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
 		return policy.Insured{}, fault.WrongField("insurer", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
+	}
+	if wrong := line.texts(); wrong != nil {
+		return policy.Insured{}, fault.Wrong(wrong...)
 	}
 	// What makes the record unique: a record without it would be everybody's.
 	var cause []string
@@ -376,8 +403,8 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 	default:
 		return policy.Insured{}, fault.Wrong(required("snils", "Укажите СНИЛС или документ.", "Give the SNILS or a document."))
 	}
-	record := policy.Enrol(r.store.InsuredID(cause...), enp, p, line.Region, line.Insurer, source, line.Since)
-	record.RecordedAt, record.Clinic, record.Birth = r.law(), line.Clinic, line.BirthRecord
+	record := policy.Enrol(r.store.InsuredID(cause...), enp, p, line.Region, line.Insurer, source, line.Since, r.law())
+	record.Clinic, record.Birth = line.Clinic, line.BirthRecord
 	for _, snils := range line.Representative {
 		parsed, err := parseSNILS("representatives", snils)
 		if err != nil {
@@ -386,9 +413,20 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 		record.Representatives = append(record.Representatives, parsed)
 	}
 	if !line.SuspendedFrom.IsZero() {
-		record.State, record.StateSince = policy.Suspended, line.SuspendedFrom
+		record.Changes = policy.Changes{{Turn: policy.Suspend, Since: line.SuspendedFrom, Source: policy.ByImport, Cause: source, Recorded: r.law()}}
 	}
 	return record, nil
+}
+
+// texts names what is wrong with the texts of others that are kept as they came.
+func (r row) texts() (wrong []fault.Field) {
+	if r.Clinic != nil {
+		wrong = append(person.CheckLine("clinic.name", r.Clinic.Name, maxClinic), person.CheckLine("clinic.address", r.Clinic.Address, maxClinic)...)
+	}
+	if r.BirthRecord != nil {
+		wrong = append(wrong, person.CheckLine("birth_record.number", r.BirthRecord.Number, maxRecordNumber)...)
+	}
+	return wrong
 }
 
 func required(field, ru, en string) fault.Field {

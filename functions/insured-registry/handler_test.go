@@ -178,6 +178,13 @@ func TestALineIsRefusedByItselfAndItsFieldNamed(t *testing.T) {
 		{row(pavel, "representatives", []string{"1"}), "representatives", "snils_length"},
 		{row(pavel, "snils", "", "document", person.Document{}), "snils", "required"},
 		{row(pavel, "birth_record", map[string]string{"number": ""}), "birth_record.number", "required"},
+		{row(pavel, "birth_record", map[string]string{"number": "12\u202e34"}), "birth_record.number", "control_character"},
+		{row(pavel, "name", person.Name{Family: "<script>"}), "name.family", "name_unsupported_character"},
+		{row(pavel, "name", person.Name{Family: "Орлов\u2066"}), "name.family", "name_control_character"},
+		{row(pavel, "clinic", policy.Clinic{Name: "Поликлиника\u202e№ 1"}), "clinic.name", "control_character"},
+		{row(pavel, "clinic", policy.Clinic{Name: "Поликлиника\r\nBcc: a@example.org"}), "clinic.name", "control_character"},
+		{row(pavel, "clinic", policy.Clinic{Name: strings.Repeat("я", 251)}), "clinic.name", "too_long"},
+		{row(pavel, "clinic", policy.Clinic{Name: "Поликлиника", Address: "ул.\u200bМира"}), "clinic.address", "control_character"},
 		{row(maria, "enp", number(maria, 32)), "", "enp_differs"},
 		{row(pavel, "snils", "", "document", maria.Document), "", "document_taken"},
 		{row(pavel, "enp", number(maria, 31)), "", "enp_taken"},
@@ -215,6 +222,7 @@ func TestAnImportIsNamedAndHasAnEnd(t *testing.T) {
 		field string
 	}{
 		"no id":         {map[string]any{"records": []any{functiontest.Row(maria)}}, "source_id"},
+		"a hidden id":   {map[string]any{"source_id": "1\u202e2", "records": []any{functiontest.Row(maria)}}, "source_id"},
 		"nobody in it":  {map[string]any{"source_id": "1"}, "records"},
 		"too many":      {map[string]any{"source_id": "1", "records": many}, "records"},
 		"unknown field": {map[string]any{"source_id": "1", "all": true}, "all"},
@@ -280,7 +288,7 @@ func TestANewbornIsInsuredByTheFundAndBelongsToItsParents(t *testing.T) {
 			t.Errorf("%s has %v", parent.Name.Given, ids)
 		}
 		f := find(b, policy.Question{Applicant: parent, Child: made.ID})
-		if f.Card == nil || f.Card.Insurance.SMO != "" || f.Card.Insurance.Region != "26" || f.Card.State != policy.Active {
+		if f.Card == nil || f.Card.Insurance.SMO != "" || f.Card.Insurance.Region != "26" || len(f.Card.Changes) != 0 {
 			t.Fatalf("%+v", f)
 		}
 		if warnings := f.Card.ENP.Warnings(calendar.On(2026, time.March, 1), person.Male); len(warnings) != 0 || f.Card.ENP.Region() != "26" {
@@ -333,6 +341,10 @@ func TestEveryWrongFieldOfABirthIsNamedOnce(t *testing.T) {
 		"no such region":         {birth("region", "00"), "region region_unknown"},
 		"no civil record":        {birth("record", map[string]any{"number": ""}), "record.number required"},
 		"an endless record":      {birth("record", map[string]any{"number": strings.Repeat("1", 41)}), "record.number too_long"},
+		"a record turned round":  {birth("record", map[string]any{"number": "1202\u202e92"}), "record.number control_character"},
+		"a source that hides":    {birth("source_id", "zags\u200b-1"), "source_id control_character"},
+		"a child with markup":    {birth("child", map[string]any{"name": map[string]any{"given": "<script>"}, "sex": "M", "birth_date": "2026-03-01"}), "child.name.given name_unsupported_character"},
+		"a child turned round":   {birth("child", map[string]any{"name": map[string]any{"given": "Ил\u202eья"}, "sex": "M", "birth_date": "2026-03-01"}), "child.name.given name_control_character"},
 		"no parent":              {birth("mother", ""), "mother required"},
 		"a mistyped mother":      {birth("mother", "11223344596"), "mother snils_check_digits"},
 		"two mistyped parents":   {birth("mother", "1", "father", "x"), "mother snils_length, father snils_not_digits"},

@@ -2,7 +2,6 @@ package function
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
 	"polis/shared/application"
@@ -22,10 +21,7 @@ import (
 // A repair begins here, with the examination that says whether it can help. The
 // rest of it is the work of policy-request: there a consent given again is
 // followed by the same tries, terms and answers as every search for a policy.
-const (
-	work   = "policy-request/work"
-	settle = "extract-rendering/settle" // erases the bytes of a document
-)
+const work = "policy-request/work"
 
 // recent bounds the applications that an examination looks at.
 const recent = 50
@@ -133,8 +129,12 @@ func (k *cards) facts(c *web.Call, who string) (doctor.Facts, error) {
 	if err != nil {
 		return doctor.Facts{}, err
 	}
+	insurers, err := k.store.Directory(c)
+	if err != nil {
+		return doctor.Facts{}, err
+	}
 	f := doctor.Facts{
-		Who: who, Account: c.Caller.Person, Consents: have.Consents, Wait: k.wait, Region: k.home, Now: k.law(),
+		Who: who, Account: c.Caller.Person, Consents: have.Consents, Wait: k.wait, Region: k.home, Directory: insurers, Now: k.law(),
 	}
 	card, shown, err := store.Get(v, copied)
 	if err != nil {
@@ -176,29 +176,6 @@ type request struct {
 	Person string `json:"person"`
 }
 
-// begun is a repair as it begins; policy-request shows the rest.
-type begun struct {
-	ID        string             `json:"id"`
-	Number    string             `json:"number"`
-	Kind      application.Kind   `json:"kind"`
-	Person    string             `json:"person"`
-	What      []string           `json:"what"`
-	Region    string             `json:"region"`
-	Status    application.Status `json:"status"`
-	Text      string             `json:"text"`
-	Submitted time.Time          `json:"submitted"`
-	Due       time.Time          `json:"due"`
-	Overdue   bool               `json:"overdue"`
-	NextTry   time.Time          `json:"next_try"`
-	Timeline  []step             `json:"timeline"`
-}
-
-type step struct {
-	At     time.Time          `json:"at"`
-	Status application.Status `json:"status"`
-	Detail string             `json:"detail"`
-}
-
 var textRepair = fault.Text{
 	RU: "Заявление подано: вы просите отозвать согласия, дать их снова после ожидания и запросить полис",
 	EN: "Submitted: you ask that the consents be withdrawn, given again after the wait, and the policy asked for",
@@ -229,88 +206,40 @@ func (k *cards) repair(c *web.Call) (web.Answer, error) {
 	for i := range receipts {
 		receipts[i] = ident.New(clock.System())
 	}
-	contacts := cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"}))
-	account, doc, copied := store.Account(c.Caller.Account), store.Application(c.Caller.Account, id), store.Card(c.Caller.Account, who)
+	a := application.Application{
+		ID: id, Number: number, Kind: application.Repair, Person: who, What: []string{"attachment", "policy"},
+		Region: k.home, Applicant: c.Caller.Person,
+	}
 	once := k.store.OnceFor(c.Caller.Account, Name+"/doctor", key, c.Body)
-	stored, err := store.Change(c, k.store, c.Grant, c.Caller.Account, once, []store.Ref{account.Ref, doc.Ref, copied.Ref},
-		func(tx *store.Tx) (submitted, error) {
-			have, _, err := store.Get(tx.View, account)
-			if err != nil {
-				return submitted{}, err
-			}
-			// A second click finds the repair of the first.
-			if open := have.Open[application.Repairing(who)]; open != "" {
-				return submitted{Earlier: open}, nil
-			}
+	a, err = k.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
+		Application: a, Topic: work, Reads: []store.Ref{store.Card(c.Caller.Account, who).Ref},
+		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
+		Allow: func(tx *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
 			facts := facts
 			facts.Consents = have.Consents
 			if err := doctor.MayRepair(doctor.Examine(facts)); err != nil {
-				return submitted{}, err
+				return have, a, err
 			}
-			have.Consents, err = have.Consents.BeginRenewal(who, id, c.Text(consent.Withdrawn(number)), receipts, now)
-			if err != nil {
-				return submitted{}, err
+			if have.Consents, err = have.Consents.BeginRenewal(who, id, c.Text(consent.Withdrawn(number)), receipts, now); err != nil {
+				return have, a, err
 			}
-			a := application.Application{
-				ID: id, Number: number, Kind: application.Repair, Person: who, What: []string{"attachment", "policy"},
-				Region: k.home, Applicant: c.Caller.Person, Epoch: have.Consents.Epoch(who),
-			}
+			a.Epoch = have.Consents.Epoch(who)
 			from := have.Consents.WaitsUntil(who, now, k.wait)
 			if from.IsZero() {
 				from = now
 			}
 			if a, err = a.Begin(now, from.Add(k.term), textRepair).Move(application.Working, now, k.waiting(from)); err != nil {
-				return submitted{}, err
+				return have, a, err
 			}
 			a.NextTry = from
 			// The copy and every document made of it go in this very step.
-			var gone []cabinet.Extract
-			have, gone = have.Without(who)
-			for _, e := range gone {
-				tx.Emit(store.Event{Topic: settle, Home: c.Caller.Account, Subject: e.ID, Lane: e.ID}, 0)
-			}
-			store.Erase(tx, copied)
-			have = have.Opening(application.Repairing(who), id)
-			have = store.Meet(tx, c.Caller.Account, have, c.Caller.Person.SNILS, contacts)
-			tx.Append(store.Applications(c.Caller.Account), id)
-			tx.Schedule(work, c.Caller.Account, id, from)
-			if err := store.Put(tx, account, have); err != nil {
-				return submitted{}, err
-			}
-			return submitted{Made: &a}, store.PutApplication(tx, c.Caller.Account, a)
-		})
+			return store.EraseCopy(tx, c.Caller.Account, have, who), a, nil
+		},
+	})
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if stored.Made == nil {
-		if stored.Made, err = k.earlier(c, stored.Earlier); err != nil {
-			return web.Answer{}, err
-		}
-	}
-	return web.Accepted(k.begun(c, *stored.Made))
-}
-
-// submitted is what asking for a repair led to: a new one, or the id of the one
-// under way.
-type submitted struct {
-	Made    *application.Application `json:"made,omitempty"`
-	Earlier string                   `json:"earlier,omitempty"`
-}
-
-func (k *cards) earlier(c *web.Call, id string) (*application.Application, error) {
-	doc := store.Application(c.Caller.Account, id)
-	v, err := k.store.View(c, c.Grant, c.Caller.Account, doc.Ref)
-	if err != nil {
-		return nil, err
-	}
-	a, found, err := store.Get(v, doc)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, fmt.Errorf("the repair noted as under way is not there")
-	}
-	return &a, nil
+	return web.Accepted(a.View(c.Text, now))
 }
 
 func (k *cards) waiting(from time.Time) fault.Text {
@@ -322,20 +251,4 @@ func (k *cards) waiting(from time.Time) fault.Text {
 		RU: "Согласия отозваны. Дадим их снова в\u00a0" + clock + " и запросим регистр. Страницу можно закрыть",
 		EN: "The consents are withdrawn. They will be given again at\u00a0" + clock + " and the register asked. You can close the page",
 	}
-}
-
-func (k *cards) begun(c *web.Call, a application.Application) begun {
-	in := func(at time.Time) time.Time { return at }
-	if zone, ok := calendar.Zone(a.Region); ok {
-		in = func(at time.Time) time.Time { return at.In(zone) }
-	}
-	last := a.Timeline[len(a.Timeline)-1]
-	b := begun{
-		ID: a.ID, Number: a.Number, Kind: a.Kind, Person: a.Person, What: a.What, Region: a.Region, Status: a.Status, Text: c.Text(last.Detail),
-		Submitted: in(a.Submitted), Due: in(a.Due), Overdue: k.law().After(a.Due), NextTry: in(a.NextTry),
-	}
-	for _, e := range a.Timeline {
-		b.Timeline = append(b.Timeline, step{in(e.At), e.Status, c.Text(e.Detail)})
-	}
-	return b
 }

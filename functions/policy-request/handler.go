@@ -14,7 +14,6 @@ import (
 	"polis/shared/config"
 	"polis/shared/consent"
 	"polis/shared/directory"
-	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -59,23 +58,19 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	), nil
 }
 
-var errNoApplication = fault.New(fault.NotFound, "application_not_found",
-	"Такого заявления нет.", "There is no such application.")
-
 func (r *requests) read(c *web.Call) (web.Answer, error) {
-	doc := store.Application(c.Caller.Account, c.Segment("id"))
-	v, err := r.store.View(c, c.Grant, c.Caller.Account, doc.Ref)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	a, found, err := store.Get(v, doc)
+	a, _, found, err := r.store.Application(c, c.Grant, c.Caller.Account, c.Segment("id"))
 	if err != nil {
 		return web.Answer{}, err
 	}
 	if !found {
-		return web.Answer{}, errNoApplication
+		return web.Answer{}, store.ErrNoApplication
 	}
-	return web.OK(show(c, a, r.law()))
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(show(c, a, insurers, r.law()))
 }
 
 func (r *requests) list(c *web.Call) (web.Answer, error) {
@@ -95,14 +90,18 @@ func (r *requests) list(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	items := []view{}
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	items := []application.View{}
 	for _, id := range ids {
 		a, found, err := store.Get(v, store.Application(c.Caller.Account, id))
 		if err != nil {
 			return web.Answer{}, err
 		}
 		if found {
-			items = append(items, show(c, a, r.law()))
+			items = append(items, show(c, a, insurers, r.law()))
 		}
 	}
 	answer := map[string]any{"items": items}

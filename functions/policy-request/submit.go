@@ -2,12 +2,7 @@ package function
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"polis/shared/application"
@@ -42,7 +37,7 @@ const (
 )
 
 // check normalises the request and names every wrong field.
-func (q *request) check(home string, applicant person.Person, today calendar.Date) error {
+func (q *request) check(home string, insurers directory.Directory, applicant person.Person, today calendar.Date) error {
 	var wrong []fault.Field
 	note := func(field, code, ru, en string) {
 		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
@@ -79,7 +74,7 @@ func (q *request) check(home string, applicant person.Person, today calendar.Dat
 		note("region", "region_unknown", "Нет региона с таким кодом.", "There is no region with this code.")
 	}
 	if q.SMO != "" {
-		insurer, ok := directory.FindInsurer(q.SMO)
+		insurer, ok := insurers.FindInsurer(q.SMO)
 		if !ok || insurer.Region != q.Region || !insurer.InForce(today) {
 			note("smo", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
 		}
@@ -159,7 +154,11 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := r.law()
-	if err := q.check(r.home, c.Caller.Person, calendar.Today(now, r.home)); err != nil {
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if err := q.check(r.home, insurers, c.Caller.Person, calendar.Today(now, r.home)); err != nil {
 		return web.Answer{}, err
 	}
 	applicant := c.Caller.Person
@@ -186,80 +185,19 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		What: q.What, Region: q.Region, SMO: q.SMO, ENP: person.ENP(q.ENP), Applicant: applicant,
 	}.Begin(now, due, textSubmitted)
 
-	contacts := cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"}))
-	account, doc := store.Account(c.Caller.Account), store.Application(c.Caller.Account, id)
 	once := r.store.OnceFor(c.Caller.Account, Name, key, c.Body)
-	stored, err := store.Change(c, r.store, c.Grant, c.Caller.Account, once, []store.Ref{account.Ref, doc.Ref},
-		func(tx *store.Tx) (submitted, error) {
-			have, _, err := store.Get(tx.View, account)
-			if err != nil {
-				return submitted{}, err
+	a, err = r.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
+		Application: a, Topic: topic,
+		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
+		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
+			if a.Kind == application.Register {
+				return have, a, nil
 			}
-			if q.Kind != application.Register {
-				if err := have.Consents.Covers(q.Person); err != nil {
-					return submitted{}, err
-				}
-			}
-			a.Epoch = have.Consents.Epoch(q.Person)
-			// A second click finds the application of the first.
-			if open := have.Open[asked(a)]; open != "" {
-				return submitted{Earlier: open}, nil
-			}
-			have = have.Opening(asked(a), id)
-			have = store.Meet(tx, c.Caller.Account, have, applicant.SNILS, contacts)
-			tx.Append(store.Applications(c.Caller.Account), id)
-			tx.Schedule(topic, c.Caller.Account, id, a.NextTry.Add(firstRetry))
-			tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: id, Lane: id}, 0)
-			if err := store.Put(tx, account, have); err != nil {
-				return submitted{}, err
-			}
-			return submitted{Made: &a}, store.PutApplication(tx, c.Caller.Account, a)
-		})
+			return have, a, have.Consents.Covers(a.Person)
+		},
+	})
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if stored.Made == nil {
-		if stored.Made, err = r.earlier(c, stored.Earlier); err != nil {
-			return web.Answer{}, err
-		}
-	}
-	return web.Accepted(show(c, *stored.Made, now))
-}
-
-// submitted is what a submission led to: a new application, or the id of one
-// that asks for the same and is under way.
-type submitted struct {
-	Made    *application.Application `json:"made,omitempty"`
-	Earlier string                   `json:"earlier,omitempty"`
-}
-
-// asked tells applications apart that ask for something else: for other data, by
-// a person whose own data were put right meanwhile, or after a consent was
-// revoked, which begins a new epoch.
-func asked(a application.Application) string {
-	if a.Kind == application.Repair {
-		return application.Repairing(a.Person)
-	}
-	what := append([]string{string(a.Kind), a.Person, strconv.Itoa(a.Epoch)}, a.What...)
-	if a.Kind == application.Link {
-		what = append(what, string(a.ENP))
-	}
-	who := sha256.Sum256(fmt.Append(nil, a.Applicant))
-	return strings.Join(append(what, hex.EncodeToString(who[:8])), " ")
-}
-
-func (r *requests) earlier(c *web.Call, id string) (*application.Application, error) {
-	doc := store.Application(c.Caller.Account, id)
-	v, err := r.store.View(c, c.Grant, c.Caller.Account, doc.Ref)
-	if err != nil {
-		return nil, err
-	}
-	a, found, err := store.Get(v, doc)
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, errNoApplication
-	}
-	return &a, nil
+	return web.Accepted(show(c, a, insurers, now))
 }

@@ -7,7 +7,6 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/directory"
 	"polis/shared/fault"
-	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/web"
 )
@@ -73,78 +72,20 @@ func reason(code string) application.Reason {
 	return r
 }
 
-// view is an application as the citizen sees it.
-type view struct {
-	ID        string                        `json:"id"`
-	Number    string                        `json:"number"`
-	Kind      application.Kind              `json:"kind"`
-	Person    string                        `json:"person"`
-	What      []string                      `json:"what,omitempty"`
-	Region    string                        `json:"region"`
-	SMO       string                        `json:"smo,omitempty"`
-	ENP       person.ENP                    `json:"enp,omitempty"`
-	Status    application.Status            `json:"status"`
-	Text      string                        `json:"text"`
-	Submitted time.Time                     `json:"submitted"`
-	Due       time.Time                     `json:"due"`
-	Overdue   bool                          `json:"overdue"`
-	NextTry   time.Time                     `json:"next_try,omitzero"`
-	Reasons   []viewReason                  `json:"reasons,omitempty"`
-	Results   map[string]application.Result `json:"results,omitempty"`
-	Help      *help                         `json:"help,omitempty"`
-	Timeline  []viewEntry                   `json:"timeline"`
-}
-
-type viewReason struct {
-	Field  string `json:"field,omitempty"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
-}
-
-type viewEntry struct {
-	At     time.Time          `json:"at"`
-	Status application.Status `json:"status"`
-	Detail string             `json:"detail"`
-}
-
-// help says whom to turn to, and what can be done here instead.
-type help struct {
-	Fund     *directory.Fund     `json:"fund,omitempty"`
-	Insurers []directory.Insurer `json:"insurers"`
-	Offer    application.Kind    `json:"offer,omitempty"`
-}
-
-func show(c *web.Call, a application.Application, now time.Time) view {
-	zone, _ := calendar.Zone(a.Region)
-	if zone == nil {
-		zone = time.UTC
-	}
-	last := a.Timeline[len(a.Timeline)-1]
-	v := view{
-		ID: a.ID, Number: a.Number, Kind: a.Kind, Person: a.Person, What: a.What, Region: a.Region, SMO: a.SMO, ENP: a.ENP,
-		Status: a.Status, Text: c.Text(last.Detail), Submitted: a.Submitted.In(zone), Due: a.Due.In(zone),
-		Results: a.Results, Overdue: !a.Status.Done() && now.After(a.Due),
-	}
-	if !a.NextTry.IsZero() {
-		v.NextTry = a.NextTry.In(zone)
-	}
-	for _, e := range a.Timeline {
-		v.Timeline = append(v.Timeline, viewEntry{e.At.In(zone), e.Status, c.Text(e.Detail)})
-	}
-	for _, r := range a.Reasons {
-		v.Reasons = append(v.Reasons, viewReason{r.Field, r.Code, c.Text(r.Detail)})
-	}
+// show is an application with whom to turn to about it.
+func show(c *web.Call, a application.Application, insurers directory.Directory, now time.Time) application.View {
+	v := a.View(c.Text, now)
 	if len(a.Reasons) > 0 {
-		v.Help = helpFor(a, calendar.DateOf(now.In(zone)))
+		v.Help = helpFor(a, insurers, calendar.Today(now, a.Region))
 	}
 	if a.Kind == application.Register && a.Status == application.Granted {
-		v.Help = &help{Insurers: []directory.Insurer{}, Offer: application.Lookup}
+		v.Help = &application.Help{Insurers: []directory.Insurer{}, Offer: application.Lookup}
 	}
 	return v
 }
 
-func helpFor(a application.Application, today calendar.Date) *help {
-	h := &help{Insurers: append([]directory.Insurer{}, directory.InsurersOf(a.Region, today)...)}
+func helpFor(a application.Application, insurers directory.Directory, today calendar.Date) *application.Help {
+	h := &application.Help{Insurers: append([]directory.Insurer{}, insurers.InsurersOf(a.Region, today)...)}
 	if fund, ok := directory.FundOf(a.Region); ok {
 		h.Fund = &fund
 	}

@@ -17,10 +17,6 @@ import (
 	"polis/shared/web"
 )
 
-// firstRetry is when, by the law clock, work is looked at again that its first
-// event did not bring to an end.
-const firstRetry = time.Minute
-
 // work takes one step with an application: asks the register, and writes what
 // came of it. It is called by the queue and by cron, as often as they like.
 func (r *requests) work(c *web.Call) (web.Answer, error) {
@@ -29,81 +25,43 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	grant := c.Grant.About(e.Home)
-	account, doc := store.Account(e.Home), store.Application(e.Home, e.Subject)
-	v, err := r.store.View(c, grant, e.Home, account.Ref, doc.Ref)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	a, found, err := store.Get(v, doc)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	have, _, err := store.Get(v, account)
+	a, have, found, err := r.store.Application(c, grant, e.Home, e.Subject)
 	if err != nil {
 		return web.Answer{}, err
 	}
 	now := r.law()
-	if found && a.Kind == application.Repair && have.Consents.Renewal(a.Person) == a.ID && due(e, a, now) {
+	if found && a.Kind == application.Repair && have.Consents.Renewal(a.Person) == a.ID && a.MayStep(e.ID != "", now) {
 		if a, have, err = r.renew(c, grant, e, now); err != nil {
 			return web.Answer{}, err
 		}
 	}
 	var out outcome
-	if found && due(e, a, now) && covered(a, have.Consents) {
+	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) {
 		out = r.ask(c, a)
 	}
 	card := store.Card(e.Home, a.Person)
-	_, err = store.Change(c, r.store, grant, e.Home, store.Once{}, []store.Ref{account.Ref, doc.Ref, card.Ref},
-		func(tx *store.Tx) (struct{}, error) {
-			none := struct{}{}
-			tx.Acknowledge(e)
-			a, found, err := store.Get(tx.View, doc)
-			if err != nil || !found || a.Status.Done() {
-				tx.Schedule(topic, e.Home, e.Subject, time.Time{})
-				return none, err
-			}
-			if !due(e, a, now) {
-				tx.Schedule(topic, e.Home, a.ID, a.NextTry)
-				return none, nil
-			}
-			have, _, err := store.Get(tx.View, account)
-			if err != nil {
-				return none, err
-			}
+	err = r.store.Advance(c, grant, e, now, []store.Ref{card.Ref},
+		func(tx *store.Tx, a application.Application, have cabinet.Account) (application.Application, cabinet.Account, error) {
 			if have.Consents.Renewal(a.Person) == a.ID {
-				// Its consents wait still; only the person can end it before.
-				tx.Schedule(topic, e.Home, a.ID, a.NextTry)
-				return none, nil
+				return a, have, nil // its consents wait still; only the person can end it before
 			}
 			out := out
 			if !covered(a, have.Consents) {
 				// Revoked while we asked: what was found is forgotten.
 				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
 			}
-			if a, err = r.decide(a, out, now); err != nil {
-				return none, err
+			a, err := r.decide(a, out, now)
+			if err != nil || out.card == nil {
+				return a, have, err
 			}
-			if out.card != nil {
-				a.Results = results(*out.card, a.What)
-				before, _, err := store.Get(tx.View, card)
-				if err != nil {
-					return none, err
-				}
-				today := calendar.Today(now, out.card.Insurance.Region)
-				if err := store.Put(tx, card, out.card.Noting(before, today)); err != nil {
-					return none, err
-				}
+			a.Results = results(*out.card, a.What)
+			before, _, err := store.Get(tx.View, card)
+			if err != nil {
+				return a, have, err
 			}
-			if a.Status.Done() {
-				have = have.Closing(asked(a), a.ID)
-				if err := store.Put(tx, account, have); err != nil {
-					return none, err
-				}
-			}
-			tx.Schedule(topic, e.Home, a.ID, a.NextTry)
-			return none, store.PutApplication(tx, e.Home, a)
+			return a, have, store.Put(tx, card, out.card.Noting(before, calendar.Today(now, out.card.Insurance.Region)))
 		})
-	if err != nil && !errors.Is(err, store.ErrHandled) {
+	if err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"id": e.Subject})
@@ -158,12 +116,6 @@ func (r *requests) renew(c *web.Call, grant access.Grant, e store.Event, now tim
 		return s, store.PutApplication(tx, e.Home, *a)
 	})
 	return s.Application, s.Account, err
-}
-
-// due reports whether there is a step to take: an event asks for one at once,
-// the agenda at its time, and nobody after the end.
-func due(e store.Event, a application.Application, now time.Time) bool {
-	return !a.Status.Done() && (e.ID != "" || !now.Before(a.NextTry))
 }
 
 // covered reports whether the application may still go on: one that shows data
@@ -250,13 +202,7 @@ func results(card policy.Card, what []string) map[string]application.Result {
 // the register at or after the term ends a search as not found; silence never
 // does.
 func (r *requests) decide(a application.Application, out outcome, now time.Time) (application.Application, error) {
-	a.Tries++
-	if out.silent() {
-		a.NextTry = r.terms.AfterSilence(a.Tries-a.Answers, now, a.Due)
-	} else {
-		a.Answers++
-		a.NextTry = r.terms.AfterAnswer(a.Answers, now, a.Due)
-	}
+	a = a.Tried(!out.silent(), r.terms, now)
 	switch {
 	case out.card != nil:
 		return a.Move(application.Granted, now, textShown)

@@ -3,6 +3,7 @@ package function
 import (
 	"time"
 
+	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/calendar"
 	"polis/shared/consent"
@@ -119,5 +120,6 @@ type noticeAnswer struct {
 
 type accessAnswer struct {
 	At        time.Time
+	Action    access.Action
 	Text, Who string
 }

@@ -2,8 +2,11 @@ package function
 
 import (
 	"encoding/json"
+	"fmt"
+	"html"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -11,9 +14,11 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
+	"polis/shared/fault"
 	"polis/shared/functiontest"
 	"polis/shared/ident"
 	"polis/shared/person"
+	"polis/shared/server"
 	"polis/shared/store"
 )
 
@@ -188,4 +193,259 @@ func TestAStoreThatIsAwayIsNoLogout(t *testing.T) {
 	}
 	b.Redis.SetError("")
 	b.Call("GET", Name, "/me", "", nil, "Cookie", mine).Expect(http.StatusOK, "")
+}
+
+func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
+	b := plain(t)
+	b.Put("policy-request", functiontest.Handler(func(handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
+			Body: []byte(`{"status":422,"code":"invalid_fields","detail":"x","errors":[{"field":"enp","code":"enp_length","detail":"x"}]}`)}, nil
+	}))
+	mine := in(t, b)
+	form := url.Values{"kind": {"link"}, "enp": {"<b>26\u202e56\u200b\u2066</b>"}}.Encode()
+	res := b.Call("POST", Name, "/requests", "", form, "Cookie", mine, "Content-Type", "application/x-www-form-urlencoded").Expect(422, "")
+	if !strings.Contains(string(res.Body), `value="&lt;b&gt;2656&lt;/b&gt;"`) {
+		t.Errorf("what was typed is not kept: %s", res.Body)
+	}
+	for _, body := range [][]byte{res.Body, b.Call("GET", Name, "/a%E2%80%AEb?c=%E2%80%AEd", "", nil, "Cookie", mine).Expect(404, "").Body} {
+		if strings.ContainsFunc(string(body), func(r rune) bool { return person.Hidden(r) && r != '\n' }) {
+			t.Errorf("%s", body)
+		}
+	}
+}
+
+// formsOf reads the forms of a page: by their address, the hidden fields of each.
+func formsOf(t *testing.T, page []byte) map[string][]url.Values {
+	t.Helper()
+	forms := map[string][]url.Values{}
+	for _, part := range strings.Split(string(page), "<form")[1:] {
+		form, _, _ := strings.Cut(part, "</form>")
+		action := between(form, ` action="`, `"`)
+		fields := url.Values{}
+		for _, input := range strings.Split(form, `<input type="hidden" `)[1:] {
+			fields.Add(html.UnescapeString(between(input, `name="`, `"`)), html.UnescapeString(between(input, `value="`, `"`)))
+		}
+		forms[strings.TrimPrefix(action, root)] = append(forms[strings.TrimPrefix(action, root)], fields)
+	}
+	return forms
+}
+
+func between(text, before, after string) string {
+	_, text, _ = strings.Cut(text, before)
+	text, _, _ = strings.Cut(text, after)
+	return text
+}
+
+// answering is a function in place of the real one, that answers by path; of ""
+// it has none.
+func answering(answers map[string]string) functiontest.Handler {
+	return func(r handler.Request) (handler.Response, error) {
+		body, ok := answers[r.Method+" "+server.Path(r.Context())]
+		switch {
+		case !ok:
+			return handler.Response{StatusCode: 503, Body: []byte("away")}, nil
+		case body == "":
+			return handler.Response{StatusCode: 404, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":404,"code":"x","detail":"x"}`)}, nil
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(body)}, nil
+	}
+}
+
+const formType = "application/x-www-form-urlencoded"
+
+func TestAFormThatFoundNobodyIsSentAgainAsItWas(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	for path, form := range map[string]url.Values{
+		"/consents": {"key": {"k-self-ffoms"}, "action": {"revoke"}, "operator": {"ffoms"}, "person": {"self"}, "reason": {"<b>больше\nне нужно</b>"}},
+		"/requests": {"key": {"k-x"}, "kind": {"lookup"}, "person": {"self"}, "grant": {"ffoms", "mincifry"}},
+		// This one has an ending that the page it stands on lacks.
+		"/documents/d1/send": {"key": {"k"}},
+	} {
+		res := b.Call("POST", Name, path, "", form.Encode(), "Cookie", mine, "Content-Type", formType).Expect(http.StatusServiceUnavailable, "")
+		again := formsOf(t, res.Body)[path]
+		if len(again) != 1 || again[0].Encode() != form.Encode() {
+			t.Errorf("%s: %v instead of %v", path, again, form)
+		}
+		// Another site gets nothing of the kind to show.
+		for site, status := range map[string]int{"same-origin": 503, "cross-site": 403} {
+			res := b.Call("POST", Name, path, "", form.Encode(), "Cookie", mine, "Content-Type", formType, "Sec-Fetch-Site", site).Expect(status, "")
+			if offered := len(formsOf(t, res.Body)[path]); (offered == 1) != (status == 503) {
+				t.Errorf("%s from %s: %d forms", path, site, offered)
+			}
+		}
+	}
+}
+
+func TestEachFormOfAPageHasAKeyOfItsOwnAndKeepsItWhileNobodyAnswers(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	b.Put("policy-card", answering(map[string]string{"GET /family": `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"given":"Илья"}},{"person":"c2","name":{"given":"Майя"}}]}`}))
+	for _, path := range []string{"/", "/consents"} {
+		page := b.Call("GET", Name, path, "", nil, "Cookie", mine).Expect(200, "").Body
+		keys := map[string]bool{}
+		forms := formsOf(t, page)["/consents"]
+		for _, form := range forms {
+			keys[form.Get("key")] = true
+		}
+		if len(forms) < 3 || len(keys) != len(forms) || keys[""] {
+			t.Errorf("%s: %d forms with the keys %v", path, len(forms), keys)
+		}
+		for _, form := range forms {
+			form["grant"] = []string{"ffoms", "mincifry"}
+			res := b.Call("POST", Name, "/consents", "", form.Encode(), "Cookie", mine, "Content-Type", formType).Expect(http.StatusServiceUnavailable, "")
+			kept := false
+			for _, again := range formsOf(t, res.Body)["/consents"] {
+				kept = kept || again.Get("key") == form.Get("key") && again.Get("person") == form.Get("person")
+			}
+			if !kept {
+				t.Errorf("%s: the key %s is gone from %v", path, form.Get("key"), formsOf(t, res.Body)["/consents"])
+			}
+		}
+	}
+}
+
+func TestWhatTheServerRefusesIsAPageToo(t *testing.T) {
+	b := plain(t)
+	h := b.Run(Name, New, "public_url", "http://127.0.0.1:8080").(server.Refuser)
+	mine := in(t, b)
+	asked := b.Redis.CommandCount() // and no more
+	for kind, words := range map[fault.Kind]string{
+		fault.TooMany: "Слишком много запросов", fault.TooLarge: "Слишком большой запрос", fault.Internal: "Внутренняя ошибка",
+	} {
+		for language, want := range map[string]string{"ru": words, "en": fault.Titles[kind].EN} {
+			req := handler.Request{Method: http.MethodPost, Header: http.Header{"Cookie": {"polis-language=" + language + "; " + mine}}}
+			req.WithContext(server.WithCall(t.Context(), "/consents", "call-7"))
+			res, ok := h.Refuse(req, fault.New(kind, "x", "Почему.", "Why."))
+			if !ok || res.Header.Get("Content-Type") != "text/html; charset=utf-8" || res.Header.Get("Content-Security-Policy") == "" || res.Header.Get("Content-Language") != language {
+				t.Errorf("%s: %v %v", words, ok, res.Header)
+			}
+			if page := string(res.Body); !strings.Contains(page, "<h1>"+want+"</h1>") || !strings.Contains(page, "call-7") {
+				t.Errorf("%s: %s", want, page)
+			}
+		}
+	}
+	if now := b.Redis.CommandCount(); now != asked {
+		t.Errorf("the store was asked %d times", now-asked)
+	}
+}
+
+func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	asked := 0
+	b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		query, err := url.ParseQuery(r.QueryString)
+		if err != nil {
+			return handler.Response{}, err
+		}
+		if server.Path(r.Context()) == "/family" {
+			return handler.Response{StatusCode: 200, Body: []byte(`{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"given":"Илья"}}]}`)}, nil
+		}
+		if query.Get("person") != "self" {
+			return handler.Response{StatusCode: 404, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":404,"code":"policy_not_loaded","detail":"x"}`)}, nil
+		}
+		// Each page is full of one person's reads, the third has somebody else's.
+		who := "вы"
+		if asked++; asked == 3 {
+			who = "оператор сервиса"
+		}
+		entry := `{"at":"2026-03-10T09:` + strconv.Itoa(50-asked) + `:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"` + who + `"}`
+		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[` + strings.Repeat(entry+",", 99) + entry + `],"next":"n"}`)}, nil
+	}))
+	page := string(b.Call("GET", Name, "/access", "", nil, "Cookie", mine).Expect(200, "").Body)
+	if rows := strings.Count(page, "<tr>") - 1; rows != 3 || !strings.Contains(page, "200\u00a0раз") || !strings.Contains(page, "оператор сервиса") || !strings.Contains(page, "before=n") || asked != 10 {
+		t.Errorf("%d rows of %d pages: %s", rows, asked, page)
+	}
+	if page := string(b.Call("GET", Name, "/access?person=c1", "", nil, "Cookie", mine).Expect(200, "").Body); !strings.Contains(page, "Копии этого полиса в кабинете нет") {
+		t.Errorf("%s", page)
+	}
+	b.Call("GET", Name, "/access?person=c2", "", nil, "Cookie", mine).Expect(404, "")
+}
+
+func TestABrowserIsToldToStayWithHTTPSWhereThatIsTheAddress(t *testing.T) {
+	b := functiontest.New(t)
+	for public, want := range map[string]string{"https://polis.example.org": "max-age=31536000", "http://127.0.0.1:8080": ""} {
+		b.Run(Name, New, "public_url", public)
+		if got := b.Call("GET", Name, "/", "", nil).Header.Get("Strict-Transport-Security"); got != want {
+			t.Errorf("%s: %q", public, got)
+		}
+	}
+}
+
+// seen is a page of a visitor whose functions answer so.
+func seen(t *testing.T, path string, answers map[string]map[string]string) string {
+	t.Helper()
+	b := plain(t)
+	for name, by := range answers {
+		b.Put(name, answering(by))
+	}
+	return string(b.Call("GET", Name, path, "", nil, "Cookie", in(t, b)).Expect(200, "").Body)
+}
+
+const aFamily = `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"family":"Вымышленников","given":"Илья"}}]}`
+
+func applicationOf(id, who, status string, overdue bool) string {
+	return fmt.Sprintf(`{"id":%q,"number":"26-1","kind":"lookup","person":%q,"status":%q,"text":"Ищем","submitted":"2026-03-02T09:00:00+03:00",`+
+		`"due":"2026-03-09T18:00:00+03:00","overdue":%v,"timeline":[]}`, id, who, status, overdue)
+}
+
+func TestAListOfApplicationsSaysWhoseEachIsAndWhichIsLate(t *testing.T) {
+	list := `{"items":[` + applicationOf("a1", "c1", "working", true) + `,` + applicationOf("a2", "c2", "working", false) + `,` + applicationOf("a3", "self", "granted", false) + `]}`
+	page := seen(t, "/requests", map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily}})
+	for text, n := range map[string]int{
+		"Для кого: Вымышленников Илья": 1, "Для кого: Ребёнок": 1, "Для кого: Вымышленникова Анна": 1, "Срок ответа истёк 9\u00a0марта\u00a02026": 1,
+	} {
+		if strings.Count(page, text) != n {
+			t.Errorf("%q is not there %d times: %s", text, n, page)
+		}
+	}
+	// Without the register the list is there.
+	page = seen(t, "/requests", map[string]map[string]string{"policy-request": {"GET /": list}})
+	if strings.Count(page, "Для кого: Ребёнок") != 2 {
+		t.Errorf("%s", page)
+	}
+}
+
+func TestALateAnswerIsNotPromised(t *testing.T) {
+	for overdue, texts := range map[bool][2]string{true: {"Срок ответа истёк", "Ответ будет"}, false: {"Ответ будет не позже", "истёк"}} {
+		late := applicationOf("a1", "self", "working", overdue)
+		granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+		for path, page := range map[string]string{
+			"/":            seen(t, "/", map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + late + `]}`}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}),
+			"/requests/a1": seen(t, "/requests/a1", map[string]map[string]string{"policy-request": {"GET /a1": late}}),
+		} {
+			if path == "/" && !strings.Contains(page, "Ищем") {
+				t.Fatalf("%s", page)
+			}
+			if !strings.Contains(page, texts[0]) || strings.Contains(page, texts[1]) {
+				t.Errorf("%s, overdue %v: %s", path, overdue, page)
+			}
+		}
+	}
+}
+
+func TestWithoutAScriptThePageIsReadAgainLessAndLessOften(t *testing.T) {
+	answers := map[string]map[string]string{"policy-request": {"GET /a1": applicationOf("a1", "self", "working", false)}}
+	last := 0
+	for look := range 20 {
+		page := seen(t, fmt.Sprintf("/requests/a1?look=%d", look), answers)
+		var wait, next int
+		if _, err := fmt.Sscanf(between(page, `http-equiv="refresh" content="`, `"`), "%d; url="+root+"/requests/a1?look=%d", &wait, &next); err != nil {
+			t.Fatal(err, page)
+		}
+		if wait < last || wait > 60 || look == 0 && wait != 3 || look == 19 && wait != 60 || next != min(look+1, len(waits)) {
+			t.Errorf("look %d: again in %d as %d", look, wait, next)
+		}
+		last = wait
+	}
+	for _, odd := range []string{"-5", "x", "99999999999999999999"} {
+		if page := seen(t, "/requests/a1?look="+odd, answers); !strings.Contains(page, `content="3; `) && odd[0] != '9' {
+			t.Errorf("%s: %s", odd, page)
+		}
+	}
 }

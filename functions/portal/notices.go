@@ -1,14 +1,9 @@
 package function
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
-	"time"
 
-	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/web"
 )
@@ -59,46 +54,4 @@ func (p *portal) prefer(v *visit) (web.Answer, error) {
 		return v.again(err, "notices", noticesTitle, list)
 	}
 	return v.to("/notices?saved")
-}
-
-type accessPage struct {
-	Person string
-	Family []member
-	Items  []accessAnswer
-	Next   string
-}
-
-// accesses shows who looked at a person's data, the visitor's own among them.
-func (p *portal) accesses(v *visit) (web.Answer, error) {
-	list := accessPage{Person: cmp.Or(v.Query.Get("person"), consent.Self)}
-	query := url.Values{"person": {list.Person}, "limit": {"30"}}
-	if before := v.Query.Get("before"); before != "" {
-		query.Set("before", before)
-	}
-	if err := v.ask(http.MethodGet, "/policy-card/access?"+query.Encode(), nil, &list); err != nil {
-		return web.Answer{}, err
-	}
-	list.Items = together(list.Items)
-	o, err := v.family()
-	if err != nil {
-		return web.Answer{}, err
-	}
-	list.Family = o.Members
-	return v.show("access", fault.Text{RU: "Кто смотрел мои данные", EN: "Who looked at my data"}, list)
-}
-
-// together makes one entry of what one did within one minute: opening a page
-// reads several things at once.
-func together(items []accessAnswer) []accessAnswer {
-	var all []accessAnswer
-	for _, item := range items {
-		if n := len(all) - 1; n >= 0 && all[n].Who == item.Who && all[n].At.Truncate(time.Minute).Equal(item.At.Truncate(time.Minute)) {
-			if !slices.Contains(strings.Split(all[n].Text, "; "), item.Text) {
-				all[n].Text += "; " + item.Text
-			}
-			continue
-		}
-		all = append(all, item)
-	}
-	return all
 }

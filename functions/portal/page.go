@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -17,6 +18,7 @@ import (
 
 	"polis/shared/fault"
 	"polis/shared/ident"
+	"polis/shared/person"
 	"polis/shared/web"
 )
 
@@ -30,8 +32,7 @@ var assetFiles embed.FS
 type pages struct {
 	byName  map[string]*template.Template
 	assets  map[string]asset // by name
-	version string           // changes with any asset
-	policy  string
+	version string           // changes with any asset and any page
 }
 
 type asset struct {
@@ -43,11 +44,9 @@ var media = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
-// openPages parses every page with the layout and the components. A form may
-// lead to the issuer, which the browser checks also where a logout is sent on.
-func openPages(issuer string) (*pages, error) {
+// openPages parses every page with the layout and the components.
+func openPages() (*pages, error) {
 	p := &pages{byName: map[string]*template.Template{}, assets: map[string]asset{}}
-	sum := sha256.New()
 	files, err := fs.ReadDir(assetFiles, "assets")
 	if err != nil {
 		return nil, err
@@ -57,10 +56,12 @@ func openPages(issuer string) (*pages, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum.Write(content)
 		p.assets[f.Name()] = asset{media[path.Ext(f.Name())], content}
 	}
-	p.version = hex.EncodeToString(sum.Sum(nil)[:6])
+	// The worker keeps a page, too: under the version's name it is never an old one.
+	if p.version, err = versionOf(assetFiles, pageFiles); err != nil {
+		return nil, err
+	}
 
 	shared, err := template.New("").Funcs(template.FuncMap{"fields": fields}).ParseFS(pageFiles, "pages/layout.html", "pages/components.html")
 	if err != nil {
@@ -83,15 +84,26 @@ func openPages(issuer string) (*pages, error) {
 			return nil, err
 		}
 	}
-	at, err := url.Parse(issuer)
-	if err != nil {
-		return nil, err
-	}
-	p.policy = strings.Join([]string{
-		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'", "worker-src 'self'",
-		"form-action 'self' " + at.Scheme + "://" + at.Host, "base-uri 'none'", "frame-ancestors 'none'",
-	}, "; ")
 	return p, nil
+}
+
+// versionOf names the content of all files.
+func versionOf(all ...fs.FS) (string, error) {
+	sum := sha256.New()
+	for _, files := range all {
+		err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(files, name)
+			fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6]), nil
 }
 
 // fields gives a component its fields: pairs of a name and a value, and the page
@@ -121,7 +133,7 @@ type page struct {
 	Path    string       // of this page, below Root, with its query
 	Fault   *fault.Error // of the form that was sent, or of the page
 	Typed   url.Values   // what was typed into it
-	Key     string       // of this form's one effect, however often it is sent
+	Key     string       // with a form's name after it, of the form's one effect, however often it is sent
 	Data    any
 	version string
 	zone    *time.Location // of times that come without one
@@ -142,15 +154,32 @@ func (v *visit) again(err error, name string, title fault.Text, data any) (web.A
 	default:
 		return web.Answer{}, err
 	}
-	answer, err := v.render200(name, &page{Title: v.Text(title), Data: data, Fault: f, Typed: v.Form})
+	answer, err := v.render200(name, &page{Title: v.Text(title), Data: data, Fault: f, Typed: visible(v.Form)})
 	answer.Status = fault.Statuses[f.Kind]
 	return answer, err
+}
+
+// visible is what was typed without what cannot be seen of it: sent again, it is
+// not refused for that.
+func visible(form url.Values) url.Values {
+	typed := url.Values{}
+	for name, values := range form {
+		for _, value := range values {
+			typed.Add(name, strings.Map(func(r rune) rune {
+				if person.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
+					return -1
+				}
+				return r
+			}, value))
+		}
+	}
+	return typed
 }
 
 func (v *visit) render200(name string, p *page) (web.Answer, error) {
 	p.English, p.Who, p.version, p.zone, p.Key = fault.English(v), v.Who, v.pages.version, v.zone, ident.Secret()
 	if p.Typed.Get("key") != "" && p.Fault != nil && p.Fault.Kind == fault.Unavailable {
-		p.Key = p.Typed.Get("key") // it may have happened: so it stays the same
+		p.Key, _, _ = strings.Cut(p.Typed.Get("key"), "-") // it may have happened: so it stays the same
 	}
 	p.Path = v.page()
 	if p.Section == "" {
@@ -160,7 +189,7 @@ func (v *visit) render200(name string, p *page) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{Status: http.StatusOK, Body: content, Header: v.pages.header()}, nil
+	return web.Answer{Status: http.StatusOK, Body: content, Header: v.header()}, nil
 }
 
 func (p *pages) render(name string, of *page) (web.Bytes, error) {
@@ -175,17 +204,38 @@ func (p *pages) render(name string, of *page) (web.Bytes, error) {
 	return b.Bytes(), nil
 }
 
-func (p *pages) header() http.Header {
-	return http.Header{
+// header guards a page. A form may lead to the login, which the browser checks
+// also where an answer sends it on.
+func (p *portal) header() http.Header {
+	policy := []string{
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'", "worker-src 'self'",
+		"form-action 'self' " + strings.Join(p.login.Origins(), " "), "base-uri 'none'", "frame-ancestors 'none'",
+	}
+	h := http.Header{
 		"Content-Type":                 {"text/html; charset=utf-8"},
-		"Content-Security-Policy":      {p.policy},
+		"Content-Security-Policy":      {strings.Join(policy, "; ")},
 		"Referrer-Policy":              {"same-origin"},
 		"Cross-Origin-Opener-Policy":   {"same-origin"},
 		"Cross-Origin-Resource-Policy": {"same-origin"},
 		"Permissions-Policy":           {"camera=(), geolocation=(), microphone=()"},
 		"Vary":                         {"Cookie"},
 	}
+	if p.secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000") // a year, for this host alone
+	}
+	return h
 }
+
+// faultPage is a fault with a page of its own.
+type faultPage struct {
+	CallID string
+	Form   bool   // it was a form that was sent
+	Action string // the address that it was sent to
+	Resend []sent // what it held, to be sent again as it was; nil where that cannot help
+}
+
+// sent is one field of a form.
+type sent struct{ Name, Value string }
 
 // fault shows a fault as a page of its own: what happened and what to do.
 func (p *portal) fault(c *web.Call, f *fault.Error) web.Answer {
@@ -193,13 +243,30 @@ func (p *portal) fault(c *web.Call, f *fault.Error) web.Answer {
 	if f.Kind != fault.Unavailable { // it may be the store that is away, and has been waited for
 		v.remember() // the menu needs it; whether it can be read is not what failed
 	}
-	of := &page{Title: c.Text(fault.Titles[f.Kind]), Fault: f, Data: c.ID}
+	data := faultPage{CallID: c.ID, Form: c.Method == http.MethodPost, Action: c.Path}
+	// What another site sent is not offered to be sent from here.
+	if data.Form && f.Kind == fault.Unavailable && v.read() == nil {
+		data.Resend = resend(visible(v.Form))
+	}
+	of := &page{Title: c.Text(fault.Titles[f.Kind]), Fault: f, Data: data}
 	answer, err := v.render200("fault", of)
 	if err != nil {
 		return web.Answer{Status: http.StatusInternalServerError, Body: web.Bytes(c.Text(f.Detail)), Header: http.Header{"Content-Type": {"text/plain; charset=utf-8"}}}
 	}
 	answer.Status = fault.Statuses[f.Kind]
 	return answer
+}
+
+// resend is a form as it was sent, its key with it: whatever was done of it
+// before is not done again.
+func resend(form url.Values) []sent {
+	var fields []sent
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		for _, value := range form[name] {
+			fields = append(fields, sent{name, value})
+		}
+	}
+	return fields
 }
 
 var errNoAsset = fault.New(fault.NotFound, "no_such_path", "Такого адреса нет.", "There is no such address.")

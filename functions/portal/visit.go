@@ -147,13 +147,14 @@ func seeOther(address string) web.Answer {
 // page is the address of the page that the browser shows, below root: of a
 // form that was sent, where it stood.
 func (v *visit) page() string {
+	path := (&url.URL{Path: v.Path}).EscapedPath()
 	switch {
 	case v.Form != nil:
-		return strings.TrimSuffix(v.Path, "/send")
+		return strings.TrimSuffix(path, "/send")
 	case len(v.Query) > 0:
-		return v.Path + "?" + v.Query.Encode()
+		return path + "?" + v.Query.Encode()
 	}
-	return v.Path
+	return path
 }
 
 // toLogin sends the browser to the login, and to where it is now afterwards. A
@@ -175,16 +176,39 @@ func (p *portal) begin(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	answer := seeOther(address)
-	answer.Header.Add("Set-Cookie", p.set(p.attemptCookie(), token, attempt))
+	for _, old := range p.attempts(c.Header) {
+		answer.Header.Add("Set-Cookie", p.set(old, "", 0))
+	}
+	answer.Header.Add("Set-Cookie", p.set(p.attemptCookie(a.State), token, attempt))
 	return answer, nil
+}
+
+// keptAttempts is how many logins one browser may be in the middle of.
+const keptAttempts = 8
+
+// attempts are the cookies of logins that were begun and have to make room for
+// another. Which of them are the oldest a browser does not say.
+func (p *portal) attempts(h http.Header) (over []string) {
+	for _, c := range (&http.Request{Header: h}).Cookies() {
+		if strings.HasPrefix(c.Name, p.attemptCookie("")) {
+			over = append(over, c.Name)
+		}
+	}
+	if len(over) < keptAttempts {
+		return nil
+	}
+	return over
 }
 
 // finish makes a new session, whatever the browser held before, and leads to
 // the page that was wanted. That is a path below root: no query can lead to
-// another site.
+// another site. A login that fails may be finished still; one that has come to
+// its end may not.
 func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	var began held
-	found, err := p.sessions.Take(c, cookie(c.Header, p.attemptCookie()), &began)
+	name := p.attemptCookie(c.Query.Get("state"))
+	token := cookie(c.Header, name)
+	found, err := p.sessions.Peek(c, token, &began)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -194,6 +218,11 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	who, err := p.login.Finish(c, began.Attempt, c.Query)
 	if err != nil {
 		return web.Answer{}, err
+	}
+	if first, err := p.sessions.Take(c, token, &began); err != nil {
+		return web.Answer{}, err
+	} else if !first {
+		return web.Answer{}, identity.ErrLogin
 	}
 	content, err := json.Marshal(visitor{
 		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
@@ -206,13 +235,13 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	if err := p.sessions.Drop(c, cookie(c.Header, p.sessionCookie())); err != nil {
 		return web.Answer{}, err
 	}
-	token, err := p.sessions.Begin(c, store.Session{Account: who.Account, Content: content}, idle, who.Until)
+	session, err := p.sessions.Begin(c, store.Session{Account: who.Account, Content: content}, idle, who.Until)
 	if err != nil {
 		return web.Answer{}, err
 	}
 	answer := seeOther(root + began.To)
-	answer.Header.Add("Set-Cookie", p.set(p.sessionCookie(), token, 0))
-	answer.Header.Add("Set-Cookie", p.set(p.attemptCookie(), "", 0))
+	answer.Header.Add("Set-Cookie", p.set(p.sessionCookie(), session, 0))
+	answer.Header.Add("Set-Cookie", p.set(name, "", 0))
 	return answer, nil
 }
 
@@ -272,7 +301,13 @@ func english(h http.Header) bool { return cookie(h, languageCookie) == "en" }
 const languageCookie = "polis-language"
 
 func (p *portal) sessionCookie() string { return p.prefix() + "polis-session" }
-func (p *portal) attemptCookie() string { return p.prefix() + "polis-login" }
+
+// attemptCookie is of one login among those begun in other tabs, by the start of
+// its state.
+func (p *portal) attemptCookie(state string) string {
+	const enough = 16
+	return p.prefix() + "polis-login-" + state[:min(len(state), enough)]
+}
 
 func (p *portal) prefix() string {
 	if p.secure {

@@ -84,13 +84,13 @@ func (p *page) timeOf(at any) (time.Time, error) {
 func (p *page) KindOf(kind application.Kind) string {
 	switch kind {
 	case application.Lookup:
-		return p.T("Показать полис", "Show the policy")
+		return p.T("Показ полиса", "Showing the policy")
 	case application.Link:
-		return p.T("Найти полис по номеру", "Find the policy by its number")
+		return p.T("Поиск полиса по номеру", "Finding the policy by its number")
 	case application.Register:
-		return p.T("Получить полис впервые", "First policy")
+		return p.T("Первый полис", "First policy")
 	case application.Repair:
-		return p.T("Восстановить показ полиса", "Make the policy show again")
+		return p.T("Восстановление показа полиса", "Making the policy show again")
 	}
 	return p.T("Заявление", "Application")
 }
@@ -130,4 +130,19 @@ func (p *page) Delivery(channel, state, reason string) string {
 // Size of a file in words.
 func (p *page) Size(bytes int) string {
 	return fmt.Sprintf("%d\u00a0%s", (bytes+1023)/1024, p.T("КБ", "KB"))
+}
+
+// Count is a number with its noun: of 1, 21 (раз), of 2 to 4 (раза), of the rest.
+func (p *page) Count(n int, one, few, many, english string) string {
+	noun := many
+	switch {
+	case p.English:
+		noun = english
+	case n%100 >= 11 && n%100 <= 14:
+	case n%10 == 1:
+		noun = one
+	case n%10 >= 2 && n%10 <= 4:
+		noun = few
+	}
+	return fmt.Sprintf("%d\u00a0%s", n, noun)
 }

@@ -58,7 +58,11 @@ const (
 	LookUpInsured    Action = "register.look_up"
 	RecordInsured    Action = "register.put_on_record"
 	RecordBirth      Action = "register.birth"
+	ChangeInsured    Action = "register.change"
+	ReadInsurers     Action = "register.insurers"
+	CorrectInsurer   Action = "register.correct_insurer"
 	ImportInsured    Action = "register.import"
+	ImportDirectory  Action = "directory.import"
 	ReadNotices      Action = "notices.read"
 	ChangeNotices    Action = "notices.change"
 	DeliverNotice    Action = "notices.deliver"
@@ -92,7 +96,11 @@ var rules = map[Action]rule{
 	LookUpInsured:    {roles: []Role{Function}},
 	RecordInsured:    {roles: []Role{Function}},
 	RecordBirth:      {roles: []Role{Source}},
+	ChangeInsured:    {roles: []Role{Function}},
+	ReadInsurers:     {roles: []Role{Fund}},
+	CorrectInsurer:   {roles: []Role{Fund}},
 	ImportInsured:    {roles: []Role{Operator}},
+	ImportDirectory:  {roles: []Role{Operator}},
 	ReadNotices:      {roles: []Role{Citizen}, confirmed: true},
 	ChangeNotices:    {roles: []Role{Citizen}, confirmed: true},
 	DeliverNotice:    {roles: []Role{Function}},

@@ -1,6 +1,10 @@
 package access
 
-import "polis/shared/fault"
+import (
+	"strings"
+
+	"polis/shared/fault"
+)
 
 // words tell the person whose data it is about what was done.
 var words = map[Action]fault.Text{
@@ -20,7 +24,11 @@ var words = map[Action]fault.Text{
 	LookUpInsured:    {RU: "Поиск сведений в регистре", EN: "The register was asked"},
 	RecordInsured:    {RU: "Внесение в регистр", EN: "Put on record in the register"},
 	RecordBirth:      {RU: "Сведения о рождении внесены в регистр", EN: "A birth was put on record in the register"},
+	ChangeInsured:    {RU: "Изменение записи в регистре", EN: "The record in the register was changed"},
+	ReadInsurers:     {RU: "Просмотр истории страховых компаний", EN: "The history of insurers was read"},
+	CorrectInsurer:   {RU: "Исправление сведений о страховой компании", EN: "An insurer on record was corrected"},
 	ImportInsured:    {RU: "Загрузка сведений в регистр", EN: "Data were loaded into the register"},
+	ImportDirectory:  {RU: "Загрузка справочника страховых", EN: "A directory of insurers was imported"},
 	ReadNotices:      {RU: "Просмотр уведомлений", EN: "Notices were read"},
 	ChangeNotices:    {RU: "Изменение настроек уведомлений", EN: "Preferences for notices were changed"},
 	DeliverNotice:    {RU: "Отправка уведомления", EN: "A notice was sent"},
@@ -38,4 +46,13 @@ func (a Action) Words() fault.Text {
 		return text
 	}
 	return fault.Text{RU: "Обращение к данным", EN: "Data were accessed"}
+}
+
+// Reads reports whether the action changes nothing of what it is about.
+func (a Action) Reads() bool {
+	switch a {
+	case ExaminePolicy, LookUpInsured, ReadAccesses:
+		return true
+	}
+	return strings.HasSuffix(string(a), ".read")
 }

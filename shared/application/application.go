@@ -4,10 +4,17 @@
 package application
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
+	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/person"
+	"polis/shared/policy"
 )
 
 // Kind of application.
@@ -18,6 +25,10 @@ const (
 	Link     Kind = "link"     // show the policy whose number I typed by hand
 	Register Kind = "register" // first policy
 	Repair   Kind = "repair"   // give the consents anew and ask again; see package doctor
+	Choose   Kind = "choose"   // choose or replace the insurer
+	Suspend  Kind = "suspend"  // take the policy out of force for a service
+	Resume   Kind = "resume"   // put it in force again after the service
+	Restore  Kind = "restore"  // put it in force again after it has ended
 )
 
 // Status says who moves next.
@@ -30,10 +41,6 @@ const (
 	Granted     Status = "granted"      // nobody: done
 	Refused     Status = "refused"      // nobody: ended, reasons say what to do
 )
-
-// Repairing is under what an account notes a repair that is under way: one at a
-// time for each person.
-func Repairing(person string) string { return string(Repair) + " " + person }
 
 // moves is every legal move; what is absent is refused.
 var moves = map[Status][]Status{
@@ -85,16 +92,21 @@ type Entry struct {
 
 // Application is one request with its term and its story.
 type Application struct {
-	ID        string            `json:"id"`
-	Number    string            `json:"number"`
-	Kind      Kind              `json:"kind"`
-	Person    string            `json:"person"` // "self" or a child's id
-	What      []string          `json:"what,omitempty"`
-	Region    string            `json:"region,omitempty"`
-	SMO       string            `json:"smo,omitempty"`
-	ENP       person.ENP        `json:"enp,omitempty"` // typed by hand, or given on record
-	Applicant person.Person     `json:"applicant"`     // as the login vouched for at submission
-	Epoch     int               `json:"epoch"`         // of the consents at submission
+	ID     string     `json:"id"`
+	Number string     `json:"number"`
+	Kind   Kind       `json:"kind"`
+	Person string     `json:"person"` // "self" or a child's id
+	What   []string   `json:"what,omitempty"`
+	Region string     `json:"region,omitempty"`
+	SMO    string     `json:"smo,omitempty"`
+	ENP    person.ENP `json:"enp,omitempty"` // typed by hand, or given on record
+
+	Choice     *policy.Choice     `json:"choice,omitempty"`     // Choose
+	Suspension *policy.Suspension `json:"suspension,omitempty"` // Suspend
+	From       calendar.Date      `json:"from,omitzero"`        // Resume, Restore: the first day in force
+
+	Applicant person.Person     `json:"applicant"` // as the login vouched for at submission
+	Epoch     int               `json:"epoch"`     // of the consents at submission
 	Status    Status            `json:"status"`
 	Submitted time.Time         `json:"submitted"`
 	Due       time.Time         `json:"due"`
@@ -150,6 +162,50 @@ func noticing(due, now time.Time, wait time.Duration) time.Time {
 		return due
 	}
 	return next
+}
+
+// Asks tells applications apart that ask for something else: for other data, by
+// a person whose own data were put right meanwhile, or after a consent was
+// revoked, which begins a new epoch. Of those that ask for the same only one is
+// under way.
+func (a Application) Asks() string {
+	what := append([]string{string(a.Kind), a.Person}, a.What...)
+	switch a.Kind {
+	case Repair:
+		return string(Repair) + " " + a.Person // one at a time for each person
+	case Choose:
+		what = append(what, string(a.Choice.Reason), a.Choice.Region, a.Choice.SMO)
+	case Suspend:
+		what = append(what, a.Suspension.Ground, a.Suspension.From.String(), a.Suspension.Until.String())
+	case Resume, Restore:
+		what = append(what, a.From.String())
+	default:
+		what = append(what, strconv.Itoa(a.Epoch))
+		if a.Kind == Link {
+			what = append(what, string(a.ENP))
+		}
+	}
+	who := sha256.Sum256(fmt.Append(nil, a.Applicant))
+	return strings.Join(append(what, hex.EncodeToString(who[:8])), " ")
+}
+
+// MayStep reports whether there is a step to take: an event asks for one at
+// once, the agenda at its time, and nobody after the end.
+func (a Application) MayStep(asked bool, now time.Time) bool {
+	return !a.Status.Done() && (asked || !now.Before(a.NextTry))
+}
+
+// Tried counts a try and says when the next one is. Silence of the register
+// says nothing about the person, and is not counted among the answers.
+func (a Application) Tried(answered bool, t Terms, now time.Time) Application {
+	a.Tries++
+	if answered {
+		a.Answers++
+		a.NextTry = t.AfterAnswer(a.Answers, now, a.Due)
+	} else {
+		a.NextTry = t.AfterSilence(a.Tries-a.Answers, now, a.Due)
+	}
+	return a
 }
 
 // Begin starts the story of a new application.

@@ -78,3 +78,17 @@ func TestOnlyContactsThatAMessageCanBeSentToAreKept(t *testing.T) {
 		}
 	}
 }
+
+func TestALetterIsSentToNoAddressThatCouldBeMoreThanOne(t *testing.T) {
+	for _, address := range []string{
+		"anna@example.org\r\nBcc: evil@example.org", "anna@example.org, evil@example.org", "<anna@example.org>", "Anna <anna@example.org>",
+		`"<script>"@example.org`, "anna\u202e@example.org", "анна@example.org", "\"a\r\n b\"@example.org",
+	} {
+		if c := NewContacts(address, "", "ru"); c.Email != "" {
+			t.Errorf("%q is taken for %q", address, c.Email)
+		}
+	}
+	if c := NewContacts("o'brien&co+1@example.org", "8 (916)\u202e123-45-67\r\n", "ru"); c.Email != "o'brien&co+1@example.org" || c.Phone != "+79161234567" {
+		t.Errorf("%+v", c)
+	}
+}

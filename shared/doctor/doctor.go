@@ -27,6 +27,7 @@ type Facts struct {
 	Asked        bool                      // the register was asked now
 	Answer       *policy.Finding           // what it answered; nil: it did not
 	Region       string                    // whose fund and insurers are named, where no card says
+	Directory    directory.Directory       // where the insurers are found
 	Now          time.Time                 // law clock
 }
 
@@ -340,15 +341,8 @@ func (e *examination) differs(code string, running *application.Application) {
 
 // changed compares what a card shows, whenever it was made.
 func changed(a, b policy.Card) bool {
-	shown := func(c policy.Card) policy.Card {
-		return policy.Card{
-			Insured: c.Insured, ENP: c.ENP, Person: c.Person, State: c.State, StateSince: c.StateSince,
-			ValidFrom: c.ValidFrom, ValidUntil: c.ValidUntil, Insurance: c.Insurance,
-		}
-	}
-	x, y := shown(a), shown(b)
-	return x.Insured != y.Insured || x.ENP != y.ENP || x.Person != y.Person || x.State != y.State || x.StateSince != y.StateSince ||
-		x.ValidFrom != y.ValidFrom || x.ValidUntil != y.ValidUntil || x.Insurance != y.Insurance
+	return a.Insured != b.Insured || a.ENP != b.ENP || a.Person != b.Person || !slices.Equal(a.Changes, b.Changes) ||
+		a.ValidFrom != b.ValidFrom || a.ValidUntil != b.ValidUntil || a.Insurance != b.Insurance
 }
 
 // state looks at the policy itself: as the register has it, or else the cabinet.
@@ -365,7 +359,7 @@ func (e *examination) state() {
 	today := calendar.Today(e.Now, region)
 	help := e.helpOf(region)
 	help.Insurers = nil
-	if insurer, ok := directory.FindInsurer(card.Insurance.SMO); ok {
+	if insurer, ok := e.Directory.FindInsurer(card.Insurance.SMO); ok {
 		help.Insurer = &insurer
 	}
 	help.Kind = ContactInsurer
@@ -415,7 +409,7 @@ func (e *examination) state() {
 
 // helpOf a region: its fund and its insurers.
 func (e *examination) helpOf(region string) Remedy {
-	r := Remedy{Region: region, Insurers: directory.InsurersOf(region, e.today)}
+	r := Remedy{Region: region, Insurers: e.Directory.InsurersOf(region, e.today)}
 	if fund, ok := directory.FundOf(region); ok {
 		r.Fund = &fund
 	}

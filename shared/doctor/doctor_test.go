@@ -8,6 +8,7 @@ import (
 	"polis/shared/application"
 	"polis/shared/calendar"
 	"polis/shared/consent"
+	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -26,12 +27,12 @@ func shown(change ...func(*Facts)) Facts {
 	for _, op := range consent.Needed(consent.Self) {
 		l, _, _ = l.Grant(op, consent.Self, "r", noon.Add(-time.Hour), consent.DefaultWait)
 	}
-	card := policy.Card{Insured: "i1", Person: somebody, State: policy.Active, ValidFrom: calendar.On(2020, time.May, 14),
-		Insurance: policy.Insurance{SMO: "26002", Region: "26", Since: calendar.On(2020, time.May, 14)}}
+	card := policy.Card{Insured: "i1", Person: somebody, ValidFrom: calendar.On(2020, time.May, 14),
+		Insurance: policy.Cover{SMO: "26002", Region: "26", Since: calendar.On(2020, time.May, 14)}}
 	copied, now := card, card
 	f := Facts{
 		Who: consent.Self, Account: somebody, Consents: l, Wait: consent.DefaultWait, Copy: &copied, Asked: true,
-		Answer: &policy.Finding{Card: &now}, Region: "26", Now: noon,
+		Answer: &policy.Finding{Card: &now}, Region: "26", Directory: directory.Demo(), Now: noon,
 	}
 	for _, c := range change {
 		c(&f)
@@ -92,9 +93,13 @@ func TestCausesThatMeetAreToldInTheOrderOfPuttingThemRight(t *testing.T) {
 		{"several data differ", shown(answered(policy.NameDiffers, policy.BirthDateDiffers)), []string{policy.BirthDateDiffers, policy.NameDiffers}, policy.BirthDateDiffers},
 		{"a number of somebody else", shown(noCopy, under(application.Link, application.NeedsPerson, policy.ENPDiffers)),
 			[]string{policy.ENPDiffers}, policy.ENPDiffers},
-		{"suspended since the copy was made", shown(card(func(c *policy.Card) { c.State, c.StateSince = policy.Suspended, calendar.On(2026, time.March, 1) })),
+		{"suspended since the copy was made", shown(card(func(c *policy.Card) {
+			c.Changes = policy.Changes{{Turn: policy.Suspend, Since: calendar.On(2026, time.March, 1)}}
+		})),
 			[]string{CopyStale, Suspended}, CopyStale},
-		{"invalid", shown(noCopy, card(func(c *policy.Card) { c.State = policy.Invalid })), []string{LookupMissing, Invalid}, ""},
+		{"invalid", shown(noCopy, card(func(c *policy.Card) {
+			c.Changes = policy.Changes{{Turn: policy.End, Since: calendar.On(2026, time.March, 1)}}
+		})), []string{LookupMissing, Invalid}, ""},
 		{"expired, without an insurer", shown(silent, func(f *Facts) { f.Copy.ValidUntil, f.Copy.Insurance.SMO = calendar.On(2025, time.December, 31), "" }),
 			[]string{Expired}, Expired},
 		{"valid to the end of its last day", shown(silent, func(f *Facts) { f.Copy.ValidUntil = calendar.On(2026, time.March, 10) }), nil, "nothing_to_repair"},
@@ -134,7 +139,7 @@ func TestCausesThatMeetAreToldInTheOrderOfPuttingThemRight(t *testing.T) {
 func TestNothingOfTheRegisterIsToldWithoutConsent(t *testing.T) {
 	f := shown()
 	f.Consents, _, _ = f.Consents.Revoke(consent.FFOMS, consent.Self, "why", "r", noon.Add(-time.Hour))
-	f.Answer.Card.State = policy.Suspended
+	f.Answer.Card.Changes = policy.Changes{{Turn: policy.Suspend, Since: calendar.On(2026, time.January, 1)}}
 	if all := Examine(f); len(all) != 1 || all[0].Code != ConsentMissing {
 		t.Errorf("%+v", all)
 	}

@@ -213,14 +213,18 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		// Function and Anyone are not roles that a token can give.
 		return c, fmt.Errorf("role %q is unknown", c.Role)
 	}
+	if person.Visible(c.Unit) != c.Unit {
+		bad = errors.New("the unit has hidden characters")
+	}
 	if bad != nil || c.Role != access.Citizen {
 		return c, bad
 	}
 	// An unverified contact may be another person's, so it is as good as none.
-	if !emailVerified {
+	// One that does not read as it is written is none, either.
+	if !emailVerified || person.Visible(c.Email) != c.Email {
 		c.Email = ""
 	}
-	if !phoneVerified {
+	if !phoneVerified || person.Visible(c.Phone) != c.Phone {
 		c.Phone = ""
 	}
 	c.Person.Sex = person.Sex(gender)
@@ -241,7 +245,9 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		expires, _ := civil(doc.ExpiryDate) // many documents have none
 		c.Person.Document = person.Document{Type: kind, Series: doc.Series, Number: doc.Number, Expires: expires}.Normalised()
 	}
-	c.Person.Name = c.Person.Name.Normalised()
+	// The person cannot mend here what the login says: so what is hidden in it goes.
+	name := c.Person.Name
+	c.Person.Name = person.Name{Family: person.Visible(name.Family), Given: person.Visible(name.Given), Patronymic: person.Visible(name.Patronymic)}.Normalised()
 	return c, nil
 }
 

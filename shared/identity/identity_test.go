@@ -112,6 +112,7 @@ func TestATokenIsAcceptedOnlyFromItsIssuerForUsInItsTime(t *testing.T) {
 		"an unknown role":      i.sign(t, claims{"roles": []string{"root"}}),
 		"a claim of its own":   i.sign(t, claims{"trusted": "yes"}),
 		"a SNILS that is none": i.sign(t, claims{"snils": "112-233-445 96"}),
+		"a unit that deceives": i.sign(t, claims{"roles": []string{"clinic"}, "clinic": "26\u202e002"}),
 		"an unreadable date":   i.sign(t, claims{"birthDate": "yesterday"}),
 	} {
 		if c, err := v.Verify(t.Context(), token); !errors.Is(err, ErrToken) {
@@ -145,6 +146,17 @@ func TestAContactCountsOnlyWhileItIsVerified(t *testing.T) {
 		if got := [2]string{c.Email, c.Phone}; err != nil || got != want {
 			t.Errorf("%v: %q, %v", verified, got, err)
 		}
+	}
+}
+
+func TestWhatIsHiddenInALoginIsNotTakenOver(t *testing.T) {
+	i := newIssuer(t)
+	c, err := verifier(t, i.url, "").Verify(t.Context(), i.sign(t, claims{
+		"lastName": "Соло\u202eвьёва\u200b", "firstName": "Ма\r\nрия", "middleName": "\u2066Петровна\u2069",
+		"email": "maria\u202e@example.org", "email_verified": true, "mobile": "+7(916)1234567\u200b", "mobile_verified": true,
+	}))
+	if err != nil || c.Person.Name.Full() != "Соловьёва Ма рия Петровна" || c.Email != "" || c.Phone != "" {
+		t.Errorf("%v: %q, %q, %q", err, c.Person.Name, c.Email, c.Phone)
 	}
 }
 

@@ -119,7 +119,7 @@ func checkPart(part string) (fault.Field, bool) {
 		switch {
 		case Printable(r):
 			letters = letters || unicode.IsLetter(r)
-		case unicode.In(r, unicode.C, unicode.Zl, unicode.Zp):
+		case Hidden(r):
 			return fault.Field{Code: "name_control_character", Detail: fault.Text{
 				RU: "Здесь есть невидимый знак. Сотрите и введите с клавиатуры заново.",
 				EN: "There is an invisible character. Clear the field and type it anew."}}, false

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"polis/shared/calendar"
+	"polis/shared/fault"
 	"polis/shared/person"
 )
 
@@ -81,4 +82,36 @@ func Answer(q Question, candidates []Insured, today calendar.Date, now time.Time
 		return Finding{Reasons: slices.Compact(differ)}
 	}
 	return Finding{Reasons: []string{NotInRegister}}
+}
+
+var (
+	errNotInRegister = fault.New(fault.Conflict, NotInRegister,
+		"Вашей записи в регистре нет. Оформите полис или позвоните в территориальный фонд.",
+		"The register has no record of you. Apply for a policy or call the regional fund.").Suggesting("register")
+	errDiffers = fault.New(fault.Conflict, "record_differs",
+		"Запись в регистре отличается от ваших данных, поэтому изменить её здесь нельзя. Сверьте СНИЛС и документ со страховой.",
+		"The record in the register differs from your data, so it cannot be changed here. Compare SNILS and document with the insurer.")
+	errDuplicate = fault.New(fault.Conflict, DuplicateRecords,
+		"В регистре две записи на одного человека. Позвоните в территориальный фонд: их объединят.",
+		"The register has two records of one person. Call the regional fund: they will be merged.")
+)
+
+// Own is the one of the records that surely is the person's; a Conflict says why
+// there is none.
+func Own(p person.Person, candidates []Insured) (Insured, error) {
+	var own []Insured
+	for _, record := range candidates {
+		if blocking, _ := Match(record, p); len(blocking) == 0 {
+			own = append(own, record)
+		}
+	}
+	switch {
+	case len(own) == 1:
+		return own[0], nil
+	case len(own) > 1:
+		return Insured{}, errDuplicate
+	case len(candidates) > 0:
+		return Insured{}, errDiffers
+	}
+	return Insured{}, errNotInRegister
 }

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"time"
+
 	"polis/shared/calendar"
 	"polis/shared/person"
 )
@@ -48,9 +50,9 @@ func Match(record Insured, asked person.Person) (blocking, told []string) {
 // Enrol makes the record of a person first put on record. An adult citizen's is
 // valid without limit (Rules of compulsory medical insurance, on validity of
 // the policy).
-func Enrol(id string, enp person.ENP, p person.Person, region, smo, cause string, today calendar.Date) Insured {
+func Enrol(id string, enp person.ENP, p person.Person, region, smo, cause string, today calendar.Date, recorded time.Time) Insured {
 	return Insured{
-		ID: id, ENP: enp, Person: p, State: Active, ValidFrom: today, Cause: cause,
-		Insurances: []Insurance{{SMO: smo, Region: region, Since: today}},
+		ID: id, ENP: enp, Person: p, ValidFrom: today, Cause: cause, RecordedAt: recorded,
+		Insurances: []Insurance{{Cover: Cover{SMO: smo, Region: region, Since: today}, Cause: cause, Recorded: recorded}},
 	}
 }

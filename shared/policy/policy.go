@@ -11,24 +11,6 @@ import (
 	"polis/shared/person"
 )
 
-// State of a record, as the register knows it.
-type State string
-
-const (
-	Active    State = "active"
-	Suspended State = "suspended" // military or equivalent service (326-FZ, art. 49.1)
-	Invalid   State = "invalid"   // ended: death, lost ground, merged into another
-)
-
-// Insurance is one period of cover by one insurer. An empty SMO means that the
-// regional fund stands in until somebody chooses (326-FZ, art. 16).
-type Insurance struct {
-	SMO    string        `json:"smo"`
-	Region string        `json:"region"`
-	Since  calendar.Date `json:"since"`
-	Until  calendar.Date `json:"until,omitzero"`
-}
-
 // Clinic a person is attached to.
 type Clinic struct {
 	Name    string        `json:"name"`
@@ -48,11 +30,10 @@ type Insured struct {
 	ENP             person.ENP        `json:"enp"`
 	Person          person.Person     `json:"person"`
 	Earlier         []person.Document `json:"earlier_documents,omitempty"`
-	State           State             `json:"state"`
-	StateSince      calendar.Date     `json:"state_since,omitzero"`
+	Changes         Changes           `json:"changes,omitempty"` // of the state, as recorded
 	ValidFrom       calendar.Date     `json:"valid_from"`
 	ValidUntil      calendar.Date     `json:"valid_until,omitzero"` // zero: no limit
-	Insurances      []Insurance       `json:"insurances"`           // oldest first
+	Insurances      []Insurance       `json:"insurances"`           // as recorded
 	Clinic          *Clinic           `json:"clinic,omitempty"`
 	Birth           *BirthRecord      `json:"birth_record,omitempty"`
 	Representatives []person.SNILS    `json:"representatives,omitempty"`
@@ -64,17 +45,6 @@ type Insured struct {
 // Reported reports whether the record was made of a birth that ZAGS reported: its
 // number was given here with it. An imported child brings a number along.
 func (i Insured) Reported() bool { return i.Birth != nil && i.Territory != "" }
-
-// Insurance in force on the date; the zero Insurance where there is none.
-func (i Insured) Insurance(on calendar.Date) Insurance {
-	for n := len(i.Insurances) - 1; n >= 0; n-- {
-		in := i.Insurances[n]
-		if !on.Before(in.Since) && (in.Until.IsZero() || !on.After(in.Until)) {
-			return in
-		}
-	}
-	return Insurance{}
-}
 
 // RepresentedBy reports whether the register holds that person as a
 // representative, which ends when the child is 18 (Civil Code, art. 21).
@@ -96,11 +66,10 @@ type Card struct {
 	Insured    string        `json:"insured"` // id in the register
 	ENP        person.ENP    `json:"enp"`
 	Person     person.Person `json:"person"`
-	State      State         `json:"state"`
-	StateSince calendar.Date `json:"state_since,omitzero"`
+	Changes    Changes       `json:"changes,omitempty"` // also of days to come
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until,omitzero"`
-	Insurance  Insurance     `json:"insurance"`
+	Insurance  Cover         `json:"insurance"`
 	Clinic     *Clinic       `json:"clinic,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // data that differ from the applicant's, by code
 	AsOf       time.Time     `json:"as_of"`
@@ -108,13 +77,24 @@ type Card struct {
 	DiffersSince calendar.Date `json:"differs_since,omitzero"` // when the cabinet first knew of the warnings
 }
 
-// CardOf makes the card of a record as it stands on the date.
+// CardOf makes the card of a record as it stands on the date. Who chose the
+// insurer, why, and where the family moved is no business of the other parent,
+// and so is not in it.
 func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
 	return Card{
-		Insured: i.ID, ENP: i.ENP, Person: i.Person,
-		State: i.State, StateSince: i.StateSince, ValidFrom: i.ValidFrom, ValidUntil: i.ValidUntil,
-		Insurance: i.Insurance(today), Clinic: i.Clinic, AsOf: asOf,
+		Insured: i.ID, ENP: i.ENP, Person: i.Person, Changes: i.Changes.told(),
+		ValidFrom: i.ValidFrom, ValidUntil: i.ValidUntil,
+		Insurance: i.Insurance(today).Cover, Clinic: i.Clinic, AsOf: asOf,
 	}
+}
+
+// told is what counts of the changes, without what made each.
+func (c Changes) told() Changes {
+	told := c.inOrder()
+	for n := range told {
+		told[n].Cause, told[n].Recorded = "", time.Time{}
+	}
+	return told
 }
 
 // OfChild reports whether the card is a child's, which a representative may see
@@ -136,11 +116,11 @@ const (
 // Shown on the date.
 func (c Card) Shown(today calendar.Date) Shown {
 	switch {
-	case c.State == Invalid:
+	case c.Changes.On(today).State == Invalid:
 		return ShownInvalid
 	case !c.ValidUntil.IsZero() && today.After(c.ValidUntil):
 		return ShownExpired
-	case c.State == Suspended:
+	case c.Changes.On(today).State == Suspended:
 		return ShownSuspended
 	case c.Insurance.SMO == "":
 		return ShownNoInsurer
@@ -150,19 +130,21 @@ func (c Card) Shown(today calendar.Date) Shown {
 
 // ShownText is the state in words for the citizen.
 func (c Card) ShownText(today calendar.Date) fault.Text {
+	standing := c.Changes.On(today)
 	switch c.Shown(today) {
 	case ShownInvalid:
+		why := EndText(standing.Ground)
 		return fault.Text{
-			RU: fmt.Sprintf("Аннулирован с %s", c.StateSince.Russian()),
-			EN: fmt.Sprintf("Invalid since %s", c.StateSince)}
+			RU: fmt.Sprintf("Аннулирован с %s. Причина: %s", standing.Since.Russian(), why.RU),
+			EN: fmt.Sprintf("Invalid since %s. Reason: %s", standing.Since, why.EN)}
 	case ShownExpired:
 		return fault.Text{
 			RU: fmt.Sprintf("Срок действия истёк %s", c.ValidUntil.Russian()),
 			EN: fmt.Sprintf("Expired on %s", c.ValidUntil)}
 	case ShownSuspended:
 		return fault.Text{
-			RU: fmt.Sprintf("Приостановлен с %s", c.StateSince.Russian()),
-			EN: fmt.Sprintf("Suspended since %s", c.StateSince)}
+			RU: fmt.Sprintf("Приостановлен с %s", standing.Since.Russian()),
+			EN: fmt.Sprintf("Suspended since %s", standing.Since)}
 	case ShownNoInsurer:
 		return fault.Text{
 			RU: "Активен. Страховая не выбрана, пока её заменяет территориальный фонд ОМС",

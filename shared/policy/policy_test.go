@@ -19,7 +19,7 @@ var (
 )
 
 func recordOf(p person.Person) Insured {
-	return Enrol("i1", "2656410887000127", p, "26", "26002", "import", calendar.On(2019, 5, 14))
+	return Enrol("i1", "2656410887000127", p, "26", "26002", "import", calendar.On(2019, 5, 14), calendar.On(2019, 5, 14).Start(time.UTC))
 }
 
 func with(change func(*person.Person)) person.Person {
@@ -78,9 +78,9 @@ func TestTheAnswerNamesWhyNothingIsShown(t *testing.T) {
 func TestTheInsurerIsTheOneInForceOnTheDate(t *testing.T) {
 	record := recordOf(holder)
 	record.Insurances = []Insurance{
-		{SMO: "26002", Since: calendar.On(2019, 5, 14), Until: calendar.On(2023, 12, 31)},
-		{SMO: "", Since: calendar.On(2024, 1, 1), Until: calendar.On(2024, 1, 31)},
-		{SMO: "26005", Since: calendar.On(2024, 2, 1)},
+		{Cover: Cover{SMO: "26002", Since: calendar.On(2019, 5, 14)}},
+		{Cover: Cover{SMO: "", Since: calendar.On(2024, 1, 1)}},
+		{Cover: Cover{SMO: "26005", Since: calendar.On(2024, 2, 1)}},
 	}
 	for date, smo := range map[calendar.Date]string{
 		calendar.On(2019, 5, 14): "26002", calendar.On(2023, 12, 31): "26002", calendar.On(2024, 1, 15): "", today: "26005",
@@ -103,10 +103,10 @@ func TestTheStateShownFollowsFromTheRecordAndTheDate(t *testing.T) {
 	}{
 		{"in force", func(*Card) {}, ShownActive},
 		{"nobody chosen yet", func(c *Card) { c.Insurance.SMO = "" }, ShownNoInsurer},
-		{"suspended", func(c *Card) { c.State = Suspended }, ShownSuspended},
+		{"suspended", func(c *Card) { c.Changes = Changes{{Turn: Suspend, Since: today}} }, ShownSuspended},
 		{"last day", func(c *Card) { c.ValidUntil = today }, ShownActive},
 		{"the day after", func(c *Card) { c.ValidUntil = today.AddDays(-1) }, ShownExpired},
-		{"ended goes before expired", func(c *Card) { c.State, c.ValidUntil = Invalid, today.AddDays(-1) }, ShownInvalid},
+		{"ended goes before expired", func(c *Card) { c.Changes, c.ValidUntil = Changes{{Turn: End, Since: today}}, today.AddDays(-1) }, ShownInvalid},
 	} {
 		c := card
 		tc.change(&c)

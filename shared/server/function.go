@@ -86,7 +86,7 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Tim
 	}
 	if f.maxInflight > 0 && running > f.maxInflight {
 		h.Set("Retry-After", "1")
-		return refuse(w, r, id, http.StatusTooManyRequests, errOverloaded)
+		return f.refuse(w, r, ctx, http.StatusTooManyRequests, errOverloaded)
 	}
 	var body []byte
 	if hasBody {
@@ -95,7 +95,7 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Tim
 			// What is left of the body must not be taken for the next request.
 			h.Set("Connection", "close")
 			status, why := bodyFault(err)
-			return refuse(w, r, id, status, why)
+			return f.refuse(w, r, ctx, status, why)
 		}
 		http.NewResponseController(w).SetReadDeadline(time.Time{})
 		began = time.Now() // what a slow client took is not the function's
@@ -112,9 +112,14 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Tim
 			attrs = append(attrs, "stack", string(p.stack))
 		}
 		f.log.Error("function failed", attrs...)
-		return refuse(w, r, id, http.StatusInternalServerError, fault.From(nil))
+		return f.refuse(w, r, ctx, http.StatusInternalServerError, fault.From(nil))
 	}
 
+	return write(w, res)
+}
+
+func write(w http.ResponseWriter, res handler.Response) int {
+	h := w.Header()
 	for name, values := range res.Header {
 		if name != callIDHeader {
 			h[name] = values
@@ -128,6 +133,32 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Tim
 		w.Write(res.Body) // fails only when the client is gone
 	}
 	return res.StatusCode
+}
+
+// refuse answers in the handler's words, if it has any, or with a problem
+// document, and returns the status.
+func (f *function) refuse(w http.ResponseWriter, r *http.Request, ctx *call, status int, why *fault.Error) int {
+	if own, ok := f.handler.(Refuser); ok {
+		req := handler.Request{Header: r.Header, QueryString: r.URL.RawQuery, Method: r.Method, Host: r.Host}
+		req.WithContext(ctx)
+		if res, ok := f.own(own, req, why); ok {
+			res.StatusCode = status
+			return write(w, res)
+		}
+	}
+	return refuse(w, r, ctx.id[0], status, why)
+}
+
+// own asks the handler; one that panics at this too has no words.
+func (f *function) own(h Refuser, req handler.Request, why *fault.Error) (res handler.Response, ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			p := &panicError{value: v, stack: debug.Stack()}
+			f.log.Error("function failed to refuse", "call_id", CallID(req.Context()), "error", p.Error(), "stack", string(p.stack))
+			ok = false
+		}
+	}()
+	return h.Refuse(req, why)
 }
 
 // ownLength is up to where net/http finds a body's length by itself; a longer

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"polis/shared/fault"
 )
 
 // problemOf reads a problem document and checks what all of them share.
@@ -404,6 +406,53 @@ func TestAPanicCostsOneCallAndTellsOnlyTheLog(t *testing.T) {
 	}
 	if a := p.do(t, "GET", "/", nil); a.body != "alive" {
 		t.Errorf("afterwards %d %q", a.StatusCode, a.body)
+	}
+}
+
+// worded is a handler with words of its own for what the server refuses.
+type worded struct {
+	handle
+	refuse func(req handler.Request, why *fault.Error) (handler.Response, bool)
+}
+
+func (w worded) Refuse(req handler.Request, why *fault.Error) (handler.Response, bool) {
+	return w.refuse(req, why)
+}
+
+func TestAHandlerRefusesInItsOwnWordsIfItHasAny(t *testing.T) {
+	p := serve(t, worded{
+		func(req handler.Request) (handler.Response, error) { panic("always") },
+		func(req handler.Request, why *fault.Error) (handler.Response, bool) {
+			switch Path(req.Context()) {
+			case "/none":
+				return handler.Response{}, false
+			case "/panics":
+				panic("again")
+			}
+			return handler.Response{
+				StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"text/html"}, "X-Call-Id": {"another"}},
+				Body: []byte(req.Method + " " + why.Code + " of " + CallID(req.Context())),
+			}, true
+		},
+	}, "max_body", "10")
+	for _, c := range []struct {
+		rule, body string
+		status     int
+		code       string
+	}{
+		{"a panic", "", http.StatusInternalServerError, "internal"},
+		{"a body too large", "12345678901", http.StatusRequestEntityTooLarge, "body_too_large"},
+	} {
+		a := p.do(t, "POST", "/a", strings.NewReader(c.body), "X-Call-Id", "call-1")
+		if a.StatusCode != c.status || a.body != "POST "+c.code+" of call-1" || a.Header.Get("Content-Type") != "text/html" || a.Header.Get("X-Call-Id") != "call-1" {
+			t.Errorf("%s: %d %q, %v", c.rule, a.StatusCode, a.body, a.Header)
+		}
+		for _, path := range []string{"/none", "/panics"} {
+			refused(t, p.do(t, "POST", path, strings.NewReader(c.body)), c.status, c.code)
+		}
+	}
+	if log := p.logs.String(); !strings.Contains(log, "function failed to refuse") {
+		t.Errorf("the log does not say that it could not refuse: %s", log)
 	}
 }
 

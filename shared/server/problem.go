@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"time"
 
 	"golang.org/x/text/language"
 
@@ -23,7 +24,7 @@ var (
 		"The request did not arrive whole. Send again.")
 	errOverloaded = fault.New(fault.TooMany, "overloaded",
 		"Сейчас слишком много запросов. Повторите через несколько секунд.",
-		"Too many requests at the moment. Try again in a few seconds.")
+		"Too many requests at the moment. Try again in a few seconds.").After(time.Second)
 )
 
 // languages lists Russian first, so that it is also the answer to no wish and

@@ -23,6 +23,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/config"
+	"polis/shared/fault"
 )
 
 // New makes a function from its settings. Faults of settings are noted in env
@@ -34,6 +35,15 @@ type Worker interface {
 	// Work is called once, when the function takes calls. ctx ends at the
 	// drain's first moment, and the drain waits for Work as for a call.
 	Work(ctx context.Context)
+}
+
+// Refuser is what a handler may be besides: it has words of its own for what the
+// server refuses before or after it.
+type Refuser interface {
+	// Refuse says why a call is refused; the status is the server's. The request
+	// has no body, for it may not have been read. It is called under load and has
+	// to be quick. False leaves it to the server's problem document.
+	Refuse(req handler.Request, why *fault.Error) (handler.Response, bool)
 }
 
 // Main is all of a function's main: it serves until SIGTERM or SIGINT, and

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"polis/shared/access"
-	"polis/shared/application"
 	"polis/shared/cabinet"
 	"polis/shared/ident"
 	"polis/shared/notice"
@@ -98,19 +97,4 @@ func (s *Store) Announce(ctx context.Context, g access.Grant, account, subject s
 		return struct{}{}, nil
 	})
 	return err
-}
-
-// PutApplication writes an application, with an event for each entry that its
-// timeline has gained: no step of an application goes without its notice. The
-// application must have been among the reads.
-func PutApplication(tx *Tx, account string, a application.Application) error {
-	doc := Application(account, a.ID)
-	before, _, err := Get(tx.View, doc)
-	if err != nil {
-		return err
-	}
-	for n := len(before.Timeline); n < len(a.Timeline); n++ {
-		tx.Emit(Event{Topic: noticeTopic, Home: account, Subject: notice.Subject(a.ID, n)}, 0)
-	}
-	return Put(tx, doc, a)
 }

@@ -391,6 +391,35 @@ func (s *Store) Record(ctx context.Context, g access.Grant, id string) (policy.I
 	return Get(view, doc)
 }
 
+// Amend changes one record in one step, and emits the events to tell where it
+// did. fn answers with the changed record, and whether there is a change at all;
+// it may run more than once. What makes a record unique must stay as it is. An
+// unknown id is ErrNoRecord.
+func (s *Store) Amend(ctx context.Context, g access.Grant, id string, fn func(policy.Insured) (policy.Insured, bool, error), tell ...Event) (policy.Insured, error) {
+	doc := Insured(id)
+	return Change(ctx, s, g.About(id), id, Once{}, []Ref{doc.Ref}, func(tx *Tx) (policy.Insured, error) {
+		record, found, err := Get(tx.View, doc)
+		if err != nil {
+			return record, err
+		}
+		if !found {
+			return record, ErrNoRecord
+		}
+		record, changed, err := fn(record)
+		if err != nil || !changed {
+			return record, err
+		}
+		for _, e := range tell {
+			tx.Emit(e, 0)
+		}
+		return record, Put(tx, doc, record)
+	})
+}
+
+// ErrNoRecord is an id that the register has no record under.
+var ErrNoRecord = fault.New(fault.NotFound, "record_not_found",
+	"Такой записи в регистре нет.", "The register has no such record.")
+
 func (s *Store) childrenKey(representative person.SNILS) string {
 	p, name := ident.Index(s.index, "children", string(representative))
 	return "children:{" + p + "}:" + name

@@ -17,8 +17,9 @@ import (
 // Sessions remembers browsers. What it keeps is sealed under a key of its own,
 // and its keys are digests of what the browser holds: nobody who reads the
 // store can log in with it. It is no part of the cabinet and leaves no trace in
-// the audit.
+// the audit. The insurers, which are public, it knows as the Store does.
 type Sessions struct {
+	*follower
 	rdb  redis.UniversalClient
 	key  [32]byte
 	seal cipher.AEAD
@@ -36,7 +37,7 @@ func OpenSessions(env *config.Env) *Sessions {
 
 // NewSessions remembers browsers over a client.
 func NewSessions(rdb redis.UniversalClient, key [32]byte) *Sessions {
-	return &Sessions{rdb: rdb, key: key, seal: newCipher(key[:])}
+	return &Sessions{follower: newFollower(rdb), rdb: rdb, key: key, seal: newCipher(key[:])}
 }
 
 // Close the connections.
@@ -153,6 +154,22 @@ func (s *Sessions) Take(ctx context.Context, token string, content any) (bool, e
 	}
 	name := s.held(token)
 	value, err := s.rdb.GetDel(ctx, name).Result()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	if err != nil {
+		return false, unreachable(err)
+	}
+	return true, s.unseal(name, value, content)
+}
+
+// Peek gives what is held and leaves it there; false where there is nothing.
+func (s *Sessions) Peek(ctx context.Context, token string, content any) (bool, error) {
+	if !wellFormed(token) {
+		return false, nil
+	}
+	name := s.held(token)
+	value, err := s.rdb.Get(ctx, name).Result()
 	if errors.Is(err, redis.Nil) {
 		return false, nil
 	}

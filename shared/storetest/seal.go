@@ -132,8 +132,8 @@ func moved(t *testing.T, ctx context.Context, k *kit) {
 
 func rolledBack(t *testing.T, ctx context.Context, k *kit) {
 	home := accountID("one")
-	first := k.keep(t, ctx, home, policy.Card{State: policy.Active})
-	second := k.keep(t, ctx, home, policy.Card{State: policy.Invalid})
+	first := k.keep(t, ctx, home, policy.Card{Insured: "i1"})
+	second := k.keep(t, ctx, home, policy.Card{Insured: "i2"})
 	const version = 8
 	for what, value := range map[string]string{
 		"the old body under the new version": second[:version] + first[version:],

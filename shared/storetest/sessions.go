@@ -141,11 +141,24 @@ func heldOnce(t *testing.T, ctx context.Context, k *kit) {
 			t.Errorf("took %q, %v instead of %q", got, found, want)
 		}
 	}
+	peek := func(token, want string) {
+		t.Helper()
+		var got string
+		found, err := k.sessions().Peek(ctx, token, &got)
+		must(t, err)
+		if got != want || found != (want != "") {
+			t.Errorf("saw %q, %v instead of %q", got, found, want)
+		}
+	}
+	peek(token, "state")
+	peek(token, "state")
 	for _, foreign := range []string{"", "x", token + "0", other[:4] + token[4:len(token)-1] + "-", k.begun(t, ctx, accountID("maria"), "Maria")} {
 		take(foreign, "")
+		peek(foreign, "")
 	}
 	take(token, "state")
 	take(token, "")
+	peek(token, "")
 	take(other, "another")
 
 	late, err := k.sessions().Hold(ctx, "late", time.Second)
@@ -198,15 +211,16 @@ func sessionsAway(t *testing.T, ctx context.Context, k *kit) {
 	s := k.sessions()
 	_, readOK, readErr := s.Read(gone, token, time.Minute, sessionNow)
 	var into string
+	seen, peekErr := s.Peek(gone, held, &into)
 	taken, takeErr := s.Take(gone, held, &into)
 	_, beginErr := s.Begin(gone, store.Session{Account: accountID("maria")}, time.Minute, sessionNow)
 	_, holdErr := s.Hold(gone, "state", time.Minute)
-	for what, err := range map[string]error{"read": readErr, "take": takeErr, "begin": beginErr, "hold": holdErr, "end": s.End(gone, accountID("maria"))} {
+	for what, err := range map[string]error{"read": readErr, "peek": peekErr, "take": takeErr, "begin": beginErr, "hold": holdErr, "end": s.End(gone, accountID("maria"))} {
 		if !fault.HasKind(err, fault.Unavailable) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if readOK || taken {
+	if readOK || seen || taken {
 		t.Error("found where nothing answers")
 	}
 	k.reads(t, ctx, token, sessionNow, "Maria")

@@ -191,15 +191,15 @@ func erasedInBetween(t *testing.T, ctx context.Context, k *kit) {
 		})
 		must(t, err)
 	}
-	put := func(state policy.State) func(tx *store.Tx) error {
-		return func(tx *store.Tx) error { return store.Put(tx, card, policy.Card{State: state}) }
+	put := func(insured string) func(tx *store.Tx) error {
+		return func(tx *store.Tx) error { return store.Put(tx, card, policy.Card{Insured: insured}) }
 	}
-	step(put(policy.Active))
+	step(put("i1"))
 	runs := 0
 	step(func(tx *store.Tx) error {
 		if runs++; runs == 1 {
 			step(func(tx *store.Tx) error { store.Erase(tx, card); return nil })
-			step(put(policy.Invalid))
+			step(put("i2"))
 		}
 		have, _, err := store.Get(tx.View, card)
 		if err != nil {
@@ -212,17 +212,17 @@ func erasedInBetween(t *testing.T, ctx context.Context, k *kit) {
 	must(t, err)
 	have, found, err := store.Get(v, card)
 	must(t, err)
-	if runs != 2 || !found || have.State != policy.Invalid || len(have.Warnings) != 1 {
+	if runs != 2 || !found || have.Insured != "i2" || len(have.Warnings) != 1 {
 		t.Errorf("after %d runs: %+v", runs, have)
 	}
 	step(func(tx *store.Tx) error {
 		store.Erase(tx, card)
-		return put(policy.Suspended)(tx)
+		return put("i3")(tx)
 	})
 	if v, err = k.View(ctx, g, home, card.Ref); err != nil {
 		t.Fatalf("erased and made anew in one step: %v", err)
 	}
-	if have, _, err := store.Get(v, card); err != nil || have.State != policy.Suspended {
+	if have, _, err := store.Get(v, card); err != nil || have.Insured != "i3" {
 		t.Errorf("erased and made anew in one step: %+v, %v", have, err)
 	}
 }

@@ -24,7 +24,7 @@ import (
 // that was not used before and retries nothing where it can be told so; Run
 // closes it.
 func Run(t *testing.T, open func(t *testing.T) redis.UniversalClient) {
-	for _, rule := range slices.Concat(stepRules, sealRules, outboxRules, registerRules, auditRules, sessionRules, faultRules) {
+	for _, rule := range slices.Concat(stepRules, sealRules, outboxRules, registerRules, auditRules, sessionRules, directoryRules, faultRules) {
 		t.Run(rule.name, func(t *testing.T) {
 			k := &kit{rdb: open(t)}
 			t.Cleanup(func() { k.rdb.Close() })
@@ -104,7 +104,7 @@ var recorded = calendar.On(2026, time.March, 10)
 
 // record of a person without a policy number, made by the cause.
 func (k *kit) record(cause string, p person.Person) policy.Insured {
-	return policy.Enrol(k.InsuredID(cause), "", p, region, "", cause, recorded)
+	return policy.Enrol(k.InsuredID(cause), "", p, region, "", cause, recorded, recorded.Start(time.UTC))
 }
 
 func must(t *testing.T, err error) {

@@ -111,6 +111,7 @@ func (e *Edge) Between(action access.Action, do func(*Call) error) *Edge {
 var (
 	_ handler.FunctionHandler = (*Edge)(nil)
 	_ server.Worker           = (*Edge)(nil)
+	_ server.Refuser          = (*Edge)(nil)
 )
 
 // Work does the function's own work.
@@ -139,6 +140,7 @@ type Call struct {
 	ID       string
 	Caller   access.Caller
 	Grant    access.Grant
+	Method   string
 	Query    url.Values
 	Header   http.Header
 	Body     []byte
@@ -172,7 +174,7 @@ func (e *Edge) Handle(req handler.Request) (handler.Response, error) {
 	began := e.Machine()
 	ctx := req.Context()
 	call := &Call{
-		Context: ctx, ID: server.CallID(ctx), Header: req.Header, Body: req.Body, Path: server.Path(ctx),
+		Context: ctx, ID: server.CallID(ctx), Method: req.Method, Header: req.Header, Body: req.Body, Path: server.Path(ctx),
 		english: e.english(req.Header),
 	}
 	route, err := e.match(req.Method, call)
@@ -183,6 +185,20 @@ func (e *Edge) Handle(req handler.Request) (handler.Response, error) {
 	res := e.respond(call, answer, err)
 	e.log(req.Method, route, call, res.StatusCode, e.Machine().Sub(began), err)
 	return res, nil
+}
+
+// Refuse shows a person in a browser what the server refuses. Nobody is asked who
+// it is: the page is the same for all.
+func (e *Edge) Refuse(req handler.Request, why *fault.Error) (handler.Response, bool) {
+	if e.Page == nil {
+		return handler.Response{}, false
+	}
+	ctx := req.Context()
+	call := &Call{
+		Context: ctx, ID: server.CallID(ctx), Method: req.Method, Header: http.Header{}, Path: server.Path(ctx),
+		english: e.english(req.Header),
+	}
+	return e.respond(call, Answer{}, why), true
 }
 
 func (e *Edge) english(h http.Header) bool {

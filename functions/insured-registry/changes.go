@@ -1,0 +1,132 @@
+package function
+
+import (
+	"polis/shared/fault"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// Topics of what follows a change of a record: the people whom it concerns are
+// told of it, and the copies that cabinets have are brought up to date.
+const (
+	changeTopic  = "notify/changes"
+	refreshTopic = "policy-request/refresh"
+)
+
+// follow are the events of a change that the cause made.
+func follow(id, cause string) []store.Event {
+	return []store.Event{
+		{Topic: changeTopic, Home: id, Subject: cause},
+		{Topic: refreshTopic, Home: id, Subject: cause},
+	}
+}
+
+// subject is the record that a request is about: a child's, or the applicant's
+// own, if it surely is theirs.
+func (r *register) subject(c *web.Call, q policy.Request) (policy.Insured, error) {
+	if q.Child != "" {
+		return r.childOf(c, q.Applicant, q.Child)
+	}
+	records, err := r.store.Find(c, c.Grant, store.Query{SNILS: q.Applicant.SNILS, Document: q.Applicant.Document})
+	if err != nil {
+		return policy.Insured{}, err
+	}
+	return policy.Own(q.Applicant, records)
+}
+
+// change does what an application asks for, once for each application.
+func (r *register) change(c *web.Call) (web.Answer, error) {
+	var q policy.Request
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	insurers, err := r.store.CurrentDirectory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	record, err := r.subject(c, q)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	record, err = r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
+		if i.Knows(q.Cause) {
+			return i, false, nil
+		}
+		i, err := i.Apply(q, r.law(), insurers.FindInsurer)
+		return i, true, err
+	}, follow(record.ID, q.Cause)...)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(r.applied(record))
+}
+
+// try answers what a change would come to now, and changes nothing.
+func (r *register) try(c *web.Call) (web.Answer, error) {
+	var q policy.Request
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	record, err := r.subject(c, q)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	insurers, err := r.store.CurrentDirectory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if _, err := record.Apply(q, r.law(), insurers.FindInsurer); err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(r.applied(record))
+}
+
+func (r *register) applied(i policy.Insured) policy.Applied {
+	in := i.Insurance(i.Today(r.law()))
+	return policy.Applied{ID: i.ID, Region: in.Region, SMO: in.SMO}
+}
+
+// may answers whether the insurer may be changed now, and if not, why and from
+// when.
+func (r *register) may(c *web.Call) (web.Answer, error) {
+	var q policy.Request
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	record, err := r.subject(c, q)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	insurers, err := r.store.CurrentDirectory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	reason, err := record.May(r.law(), insurers.FindInsurer)
+	answer := policy.May{Applied: r.applied(record), Allowed: err == nil, Reason: reason}
+	if err != nil {
+		why := fault.From(err)
+		answer.Code, answer.Detail, answer.From = why.Code, c.Text(why.Detail), why.From
+	}
+	return web.OK(answer)
+}
+
+// told says what a cause did to a record, and whom it concerns.
+func (r *register) told(c *web.Call) (web.Answer, error) {
+	var q struct {
+		Insured string `json:"insured"`
+		Cause   string `json:"cause"`
+	}
+	if err := c.Bind(&q); err != nil {
+		return web.Answer{}, err
+	}
+	record, found, err := r.store.Record(c, c.Grant, q.Insured)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	items := []policy.Told{}
+	if told, did := record.Tells(q.Cause, record.Today(r.law())); found && did {
+		items = append(items, told)
+	}
+	return web.OK(map[string]any{"items": items})
+}

@@ -1,0 +1,57 @@
+package person
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"polis/shared/fault"
+)
+
+// Hidden reports whether a character shows nothing of its own and so may deceive
+// who reads the text around it: controls, the marks that turn a line round
+// (U+202E, U+2066), characters without width, fillers, separators of lines. No
+// foreign text is kept with one. What an emoji is dressed with is no deceit.
+func Hidden(r rune) bool {
+	return unicode.In(r, unicode.C, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point)
+}
+
+// Visible is a text without its hidden characters, for what cannot be sent back
+// to whoever wrote it. Line ends and tabs become spaces.
+func Visible(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r' || r == '\t':
+			return ' '
+		case Hidden(r):
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// CheckLine names what is wrong with a text of one line that others are shown:
+// too_long, in characters, or control_character. CheckText allows line ends and
+// tabs besides.
+func CheckLine(field, text string, longest int) []fault.Field {
+	return check(field, text, longest, Hidden)
+}
+
+func CheckText(field, text string, longest int) []fault.Field {
+	return check(field, text, longest, func(r rune) bool { return Hidden(r) && r != '\n' && r != '\r' && r != '\t' })
+}
+
+func check(field, text string, longest int, refused func(rune) bool) []fault.Field {
+	switch {
+	case utf8.RuneCountInString(text) > longest:
+		return []fault.Field{{Field: field, Code: "too_long", Detail: fault.Text{
+			RU: fmt.Sprintf("Не длиннее %d знаков.", longest),
+			EN: fmt.Sprintf("At most %d characters.", longest)}}}
+	case strings.ContainsFunc(text, refused):
+		return []fault.Field{{Field: field, Code: "control_character", Detail: fault.Text{
+			RU: "В тексте есть невидимые знаки. Отправьте его без них.",
+			EN: "There are invisible characters in the text. Send it without them."}}}
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/person"
+)
+
+// Request asks the register to change a record for an application: one of the
+// verbs, for the applicant or for a child of theirs.
+type Request struct {
+	Cause     string        `json:"cause"`     // id of the application
+	Submitted time.Time     `json:"submitted"` // decides the dates of the law
+	Applicant person.Person `json:"applicant"`
+	Child     string        `json:"child,omitempty"` // id of a child's record
+
+	Choice     *Choice       `json:"choice,omitempty"`
+	Suspension *Suspension   `json:"suspension,omitempty"`
+	Resume     calendar.Date `json:"resume,omitzero"`
+	Restore    calendar.Date `json:"restore,omitzero"`
+}
+
+// Applied is the record as it stands after a request, or before one that is only
+// tried.
+type Applied struct {
+	ID     string `json:"id"`
+	Region string `json:"region"` // of insurance
+	SMO    string `json:"smo,omitempty"`
+}
+
+// May answers whether the insurer may be changed now: with the reason that fits,
+// or why not and from when.
+type May struct {
+	Applied
+	Allowed bool   `json:"allowed"`
+	Reason  Reason `json:"reason,omitempty"`
+	Code    string `json:"code,omitempty"`
+	Detail  string `json:"detail,omitempty"`
+	From    string `json:"from,omitempty"`
+}
+
+// Apply does what a request asks for, as far as the law allows it.
+func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, error) {
+	d := Deed{Source: ByPerson, Cause: r.Cause, At: r.Submitted, Recorded: now}
+	switch {
+	case r.Choice != nil:
+		return i.Choose(*r.Choice, d, find)
+	case r.Suspension != nil:
+		return i.Suspend(*r.Suspension, d)
+	case !r.Resume.IsZero():
+		return i.Resume(r.Resume, d)
+	case !r.Restore.IsZero():
+		d.Source = ByFund
+		return i.Restore(r.Restore, d)
+	}
+	return i, nil
+}
+
+// Knows reports whether the cause has changed the record.
+func (i Insured) Knows(cause string) bool {
+	return i.Cause == cause || i.Changes.Has(cause) ||
+		slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == cause || in.CorrectedBy == cause })
+}
+
+// ChangeKind is what a cause did to a record, as people are told of it.
+type ChangeKind string
+
+const (
+	InsurerChosen    ChangeKind = "insurer_chosen"
+	InsurerCorrected ChangeKind = "insurer_corrected"
+	PolicySuspended  ChangeKind = "policy_suspended"
+	PolicyResumed    ChangeKind = "policy_resumed"
+	PolicyEnded      ChangeKind = "policy_ended"
+	PolicyRestored   ChangeKind = "policy_restored"
+)
+
+// Told is what the register tells of a change of a record, so that the people
+// whom it concerns can be told.
+type Told struct {
+	Insured         string         `json:"insured"` // id of the record
+	Kind            ChangeKind     `json:"kind"`
+	Person          person.SNILS   `json:"person,omitempty"`
+	Representatives []person.SNILS `json:"representatives,omitempty"` // while the person is a child
+	At              time.Time      `json:"at"`
+}
+
+// Tells is what a cause did; false where it did nothing that people are told of.
+func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
+	told := Told{Insured: i.ID, Person: i.Person.SNILS}
+	if i.Person.Birth.Age(today) < 18 {
+		told.Representatives = i.Representatives
+	}
+	for _, in := range i.Insurances {
+		if in.Cause == cause && cause != i.Cause {
+			told.Kind, told.At = InsurerChosen, in.Recorded
+			if in.Reason == "" || slices.ContainsFunc(i.Insurances, func(x Insurance) bool { return x.CorrectedBy == cause }) {
+				told.Kind = InsurerCorrected
+			}
+			return told, true
+		}
+	}
+	for _, c := range i.Changes {
+		if c.Cause == cause {
+			told.At = c.Recorded
+			told.Kind = map[Turn]ChangeKind{Suspend: PolicySuspended, Resume: PolicyResumed, End: PolicyEnded, Restore: PolicyRestored}[c.Turn]
+			return told, true
+		}
+	}
+	return told, false
+}

@@ -1,0 +1,289 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/fault"
+)
+
+// State of a record on a date.
+type State string
+
+const (
+	Active    State = "active"
+	Suspended State = "suspended" // military or equivalent service (326-FZ, art. 49.1)
+	Invalid   State = "invalid"   // ended: death, lost ground, merged into another
+)
+
+// Turn is what a dated change does to the state.
+type Turn string
+
+const (
+	Suspend Turn = "suspend"
+	Resume  Turn = "resume"
+	End     Turn = "end"
+	Restore Turn = "restore"
+)
+
+// Death is the ground of an end that no application can do away with.
+const Death = "death"
+
+// Grounds for which a policy ends beside death.
+var EndGrounds = []string{Death, "citizenship_lost", "permit_cancelled", "refugee_status_lost", "contract_ended", "merged"}
+
+// EndText is the ground of an end in words.
+func EndText(ground string) fault.Text {
+	switch ground {
+	case Death:
+		return fault.Text{RU: "в регистре записана смерть", EN: "a death is on record"}
+	case "citizenship_lost":
+		return fault.Text{RU: "утрата гражданства", EN: "loss of citizenship"}
+	case "permit_cancelled":
+		return fault.Text{RU: "разрешение на проживание аннулировано", EN: "the residence permit was cancelled"}
+	case "refugee_status_lost":
+		return fault.Text{RU: "утрата статуса беженца", EN: "loss of refugee status"}
+	case "contract_ended":
+		return fault.Text{RU: "трудовой договор прекращён", EN: "the employment contract ended"}
+	case "merged":
+		return fault.Text{RU: "запись объединена с другой записью этого человека", EN: "the record was merged with another one of the same person"}
+	}
+	return fault.Text{RU: "по данным регистра", EN: "by the register's data"}
+}
+
+// SuspensionGrounds is the closed list of article 49.1 of 326-FZ: service of
+// those whom the state insures otherwise meanwhile.
+var SuspensionGrounds = []string{"conscription", "contract_service", "mobilisation", "equivalent_service"}
+
+// Sources of a change.
+const (
+	ByPerson      = "person"
+	ByCommissiary = "commissariat"
+	ByZAGS        = "zags"
+	ByEmployer    = "employer"
+	ByFund        = "fund"
+	ByImport      = "import"
+)
+
+// Change of the state from a day on. Changes are kept in the order in which they
+// were recorded, which need not be that of their days; the state of a date is
+// computed from them and stored nowhere. One that was recorded by mistake is
+// noted as cancelled and counts no more.
+type Change struct {
+	Turn      Turn          `json:"turn"`
+	Ground    string        `json:"ground,omitempty"`
+	Since     calendar.Date `json:"since"`
+	Source    string        `json:"source"`
+	Cause     string        `json:"cause,omitempty"` // id of the application, event or import
+	Recorded  time.Time     `json:"recorded,omitzero"`
+	Cancelled time.Time     `json:"cancelled,omitzero"`
+}
+
+// Changes of one record.
+type Changes []Change
+
+// Standing is the state on a date, since when and on what ground.
+type Standing struct {
+	State  State         `json:"state"`
+	Since  calendar.Date `json:"since,omitzero"`
+	Ground string        `json:"ground,omitempty"`
+}
+
+// On computes the state of a date. An ended record stays so until it is
+// restored; the end of a service whose beginning is not known changes nothing.
+func (c Changes) On(day calendar.Date) Standing {
+	at := Standing{State: Active}
+	for _, change := range c.inOrder() {
+		if change.Since.After(day) {
+			break
+		}
+		to := Standing{Since: change.Since, Ground: change.Ground}
+		switch change.Turn {
+		case Suspend:
+			to.State = Suspended
+		case End:
+			to.State = Invalid
+		default:
+			to = Standing{State: Active, Since: change.Since}
+		}
+		switch {
+		case change.Turn == End && change.Ground == Death: // whatever came before
+			at = to
+		case at.State == Invalid && change.Turn != Restore, at.State == to.State:
+		default:
+			at = to
+		}
+	}
+	return at
+}
+
+// inOrder is what counts, by day; of one day, as recorded.
+func (c Changes) inOrder() Changes {
+	counting := slices.DeleteFunc(slices.Clone(c), func(x Change) bool { return !x.Cancelled.IsZero() })
+	slices.SortStableFunc(counting, func(a, b Change) int {
+		return cmp.Or(cmp.Compare(a.Since.String(), b.Since.String()), a.Recorded.Compare(b.Recorded))
+	})
+	return counting
+}
+
+// Has reports whether the cause made any of the changes.
+func (c Changes) Has(cause string) bool {
+	return slices.ContainsFunc(c, func(x Change) bool { return x.Cause == cause })
+}
+
+// turned adds a change of the state.
+func (i Insured) turned(turn Turn, ground string, since calendar.Date, d Deed) Insured {
+	i.Changes = append(slices.Clone(i.Changes), Change{Turn: turn, Ground: ground, Since: since, Source: d.Source, Cause: d.Cause, Recorded: d.Recorded})
+	return i
+}
+
+// Next is the first day after the given one on which the state turns; the zero
+// date where none is known.
+func (c Changes) Next(day calendar.Date) calendar.Date {
+	for _, change := range c.inOrder() {
+		if change.Since.After(day) && c.On(change.Since).State != c.On(change.Since.AddDays(-1)).State {
+			return change.Since
+		}
+	}
+	return calendar.Date{}
+}
+
+// Deed is what changes a record: by whom, for which application or event, at
+// which moment of the law, and when the register came to know of it.
+type Deed struct {
+	Source   string
+	Cause    string // the same cause never changes a record twice
+	At       time.Time
+	Recorded time.Time
+}
+
+// Suspension is what a person or a source asks for.
+type Suspension struct {
+	Ground string        `json:"ground"`
+	From   calendar.Date `json:"from"`
+	Until  calendar.Date `json:"until,omitzero"` // the last day of service; zero: not known
+}
+
+var (
+	errSuspended = fault.New(fault.Conflict, "policy_suspended",
+		"Полис на эту дату уже приостановлен.", "The policy is suspended on this date already.")
+	errNotSuspended = fault.New(fault.Conflict, "policy_not_suspended",
+		"Полис на эту дату не приостановлен, возобновлять нечего.", "The policy is not suspended on this date, there is nothing to resume.")
+	errAdults = fault.New(fault.Conflict, "adults_only",
+		"Полис приостанавливают только совершеннолетним.", "Only an adult's policy is suspended.")
+	errNotEnded = fault.New(fault.Conflict, "policy_not_ended",
+		"Полис действует, восстанавливать нечего.", "The policy is valid, there is nothing to restore.")
+)
+
+// mayTurn refuses what is ended, and what was asked for before.
+func (i Insured) mayTurn(day calendar.Date) error {
+	switch at := i.Changes.On(day); {
+	case at.State == Invalid && at.Ground == Death:
+		return errDead
+	case at.State == Invalid, i.Expired(day):
+		return errPolicyEnded
+	}
+	return nil
+}
+
+// Suspend takes the policy out of force for a service, from its first day to its
+// last (326-FZ, art. 49.1); also for days to come. Repeated for the same cause
+// it changes nothing.
+func (i Insured) Suspend(s Suspension, d Deed) (Insured, error) {
+	if i.Changes.Has(d.Cause) {
+		return i, nil
+	}
+	if err := i.mayTurn(s.From); err != nil {
+		return i, err
+	}
+	if i.Person.Birth.Age(s.From) < 18 {
+		return i, errAdults
+	}
+	if i.Changes.On(s.From).State == Suspended {
+		return i, errSuspended
+	}
+	i = i.turned(Suspend, s.Ground, s.From, d)
+	if !s.Until.IsZero() {
+		i = i.turned(Resume, "", s.Until.AddDays(1), d)
+	}
+	return i, nil
+}
+
+// Resume puts the policy in force again from a day on. A source's word that a
+// service ended is kept also where its beginning is not known yet; a person can
+// only resume what is suspended.
+func (i Insured) Resume(from calendar.Date, d Deed) (Insured, error) {
+	if i.Changes.Has(d.Cause) {
+		return i, nil
+	}
+	if err := i.mayTurn(from); err != nil {
+		return i, err
+	}
+	if d.Source == ByPerson && i.Changes.On(from).State != Suspended {
+		return i, errNotSuspended
+	}
+	return i.turned(Resume, "", from, d), nil
+}
+
+// EndOn ends the policy from a day on: what is known of its ground came in that
+// day. A record that is ended stays as it is, but a death is kept in any case.
+func (i Insured) EndOn(day calendar.Date, ground string, d Deed) (Insured, error) {
+	if i.Changes.Has(d.Cause) {
+		return i, nil
+	}
+	if i.Changes.On(day).State == Invalid && ground != Death {
+		return i, errPolicyEnded
+	}
+	return i.turned(End, ground, day, d), nil
+}
+
+// Restore puts an ended policy in force again, as the fund decided. Death is not
+// restored from: a wrong record of it is cancelled.
+func (i Insured) Restore(day calendar.Date, d Deed) (Insured, error) {
+	if i.Changes.Has(d.Cause) {
+		return i, nil
+	}
+	switch standing := i.Changes.On(day); {
+	case standing.State != Invalid:
+		return i, errNotEnded
+	case standing.Ground == Death:
+		return i, errDead
+	}
+	return i.turned(Restore, "", day, d), nil
+}
+
+var errNoDeath = fault.New(fault.Conflict, "death_not_recorded",
+	"В записи нет сведений о смерти.", "The record has no death.")
+
+// CancelDeath does away with a death that was recorded by mistake: the record is
+// as if it had never been reported.
+func (i Insured) CancelDeath(now time.Time) (Insured, error) {
+	changes, found := slices.Clone(i.Changes), false
+	for n := range changes {
+		if changes[n].Ground == Death && changes[n].Cancelled.IsZero() {
+			changes[n].Cancelled, found = now, true
+		}
+	}
+	if !found {
+		return i, errNoDeath
+	}
+	i.Changes = changes
+	return i, nil
+}
+
+// Today is the date of the law at a moment, by the clock of the region in which
+// the person is insured.
+func (i Insured) Today(at time.Time) calendar.Date {
+	day := calendar.Today(at, "")
+	for range 2 { // the region itself may change with the day
+		day = calendar.Today(at, i.Insurance(day).Region)
+	}
+	return day
+}
+
+// Expired reports whether the policy's term is over.
+func (i Insured) Expired(day calendar.Date) bool {
+	return !i.ValidUntil.IsZero() && day.After(i.ValidUntil)
+}

@@ -1,0 +1,207 @@
+package policy
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/fault"
+)
+
+// on is a day of 2026.
+func on(month time.Month, day int) calendar.Date { return calendar.On(2026, month, day) }
+
+func deed(source, cause string) Deed {
+	return Deed{Source: source, Cause: cause, At: now, Recorded: now}
+}
+
+func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.T) {
+	mistaken := Change{Turn: End, Ground: Death, Since: on(3, 1), Cancelled: now}
+	for rule, tc := range map[string]struct {
+		changes Changes
+		states  map[calendar.Date]State
+	}{
+		"nothing was ever reported": {nil, map[calendar.Date]State{on(1, 1): Active}},
+		"suspended from its first day, resumed from its own": {
+			Changes{{Turn: Suspend, Since: on(3, 1)}, {Turn: Resume, Since: on(6, 1)}},
+			map[calendar.Date]State{on(2, 28): Active, on(3, 1): Suspended, on(5, 31): Suspended, on(6, 1): Active}},
+		"the end of the service was reported before its beginning": {
+			Changes{{Turn: Resume, Since: on(6, 1)}, {Turn: Suspend, Since: on(3, 1)}},
+			map[calendar.Date]State{on(5, 31): Suspended, on(6, 1): Active}},
+		"an ended policy is not put in force by the end of a service": {
+			Changes{{Turn: Suspend, Since: on(3, 1)}, {Turn: End, Ground: "permit_cancelled", Since: on(4, 1)}, {Turn: Resume, Since: on(6, 1)}},
+			map[calendar.Date]State{on(3, 31): Suspended, on(4, 1): Invalid, on(6, 1): Invalid}},
+		"restored": {
+			Changes{{Turn: End, Ground: "permit_cancelled", Since: on(4, 1)}, {Turn: Restore, Since: on(5, 1)}},
+			map[calendar.Date]State{on(4, 30): Invalid, on(5, 1): Active}},
+		"a cancelled death was never": {
+			Changes{{Turn: Suspend, Since: on(2, 1)}, mistaken},
+			map[calendar.Date]State{on(2, 28): Suspended, on(3, 1): Suspended, on(12, 31): Suspended}},
+		"a day that does not come in a common year": {
+			Changes{{Turn: Suspend, Since: calendar.On(2028, time.February, 29)}},
+			map[calendar.Date]State{calendar.On(2028, time.February, 28): Active, calendar.On(2028, time.February, 29): Suspended, calendar.On(2028, time.March, 1): Suspended}},
+	} {
+		for day, want := range tc.states {
+			if got := tc.changes.On(day); got.State != want {
+				t.Errorf("%s: on %s it is %s instead of %s", rule, day, got.State, want)
+			}
+		}
+	}
+}
+
+func TestADeathIsTheGroundWhateverEndedThePolicyBefore(t *testing.T) {
+	c := Changes{{Turn: End, Ground: "permit_cancelled", Since: on(2, 1)}, {Turn: End, Ground: Death, Since: on(3, 1)}}
+	if got := c.On(on(3, 1)); got.Ground != Death || got.Since != on(3, 1) {
+		t.Errorf("%+v", got)
+	}
+	if got := c.On(on(2, 28)); got.Ground != "permit_cancelled" {
+		t.Errorf("%+v", got)
+	}
+}
+
+// spoken is a record after verbs that must all succeed.
+func spoken(t *testing.T, i Insured, verbs ...func(Insured) (Insured, error)) Insured {
+	t.Helper()
+	for _, verb := range verbs {
+		var err error
+		if i, err = verb(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return i
+}
+
+func suspend(from, until calendar.Date, source, cause string) func(Insured) (Insured, error) {
+	return func(i Insured) (Insured, error) {
+		return i.Suspend(Suspension{Ground: "conscription", From: from, Until: until}, deed(source, cause))
+	}
+}
+
+func resume(from calendar.Date, source, cause string) func(Insured) (Insured, error) {
+	return func(i Insured) (Insured, error) { return i.Resume(from, deed(source, cause)) }
+}
+
+func end(day calendar.Date, ground, cause string) func(Insured) (Insured, error) {
+	return func(i Insured) (Insured, error) { return i.EndOn(day, ground, deed(ByZAGS, cause)) }
+}
+
+func restore(day calendar.Date, cause string) func(Insured) (Insured, error) {
+	return func(i Insured) (Insured, error) { return i.Restore(day, deed(ByFund, cause)) }
+}
+
+// A verb of the table, as the diagram names it.
+var verbs = []struct {
+	name string
+	do   func(Insured) (Insured, error)
+}{
+	{"suspend", suspend(tableDay, calendar.Date{}, ByPerson, "x")},
+	{"resume", resume(tableDay, ByPerson, "x")},
+	{"end of service reported", resume(tableDay, ByCommissiary, "x")},
+	{"ground lost", end(tableDay, "permit_cancelled", "x")},
+	{"death", end(tableDay, Death, "x")},
+	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(now) }},
+	{"restore", restore(tableDay, "x")},
+}
+
+var tableDay = on(3, 10)
+
+// stateOf names the state on the table's day, a death apart.
+func stateOf(i Insured) string {
+	if at := i.Changes.On(tableDay); at.Ground == Death {
+		return "dead"
+	} else {
+		return string(at.State)
+	}
+}
+
+// Action by state, as 326-FZ and the Rules have them; "" is allowed. The diagram
+// of the README is made of it.
+func TestEachActionInEachState(t *testing.T) {
+	adult := recordOf(holder)
+	child := adult
+	child.Person.Birth = calendar.On(2012, time.March, 10)
+	eighteen := adult
+	eighteen.Person.Birth = calendar.On(2008, time.March, 10)
+	tomorrow := eighteen
+	tomorrow.Person.Birth = calendar.On(2008, time.March, 11)
+	states := map[string]Insured{
+		"active":      adult,
+		"suspended":   spoken(t, adult, suspend(on(2, 1), calendar.Date{}, ByPerson, "s")),
+		"invalid":     spoken(t, adult, end(on(2, 1), "permit_cancelled", "e")),
+		"dead":        spoken(t, adult, end(on(2, 1), Death, "d")),
+		"restored":    spoken(t, adult, end(on(2, 1), "permit_cancelled", "e"), restore(on(3, 1), "r")),
+		"a child":     child,
+		"18 today":    eighteen,
+		"18 tomorrow": tomorrow,
+	}
+	const none, dead = "policy_not_suspended", "death_recorded"
+	diagram := "stateDiagram-v2\n  [*] --> active: put on record\n"
+	for _, row := range []struct {
+		state string
+		want  [7]string // in the order of the verbs
+	}{
+		{"active", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"suspended", [7]string{"policy_suspended", "", "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"invalid", [7]string{"policy_ended", "policy_ended", "policy_ended", "policy_ended", "", "death_not_recorded", ""}},
+		{"dead", [7]string{dead, dead, dead, "policy_ended", "", "", dead}},
+		{"restored", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"a child", [7]string{"adults_only", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"18 today", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"18 tomorrow", [7]string{"adults_only", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+	} {
+		before := states[row.state]
+		for n, verb := range verbs {
+			after, err := verb.do(before)
+			code := ""
+			if err != nil {
+				code = fault.From(err).Code
+			}
+			if code != row.want[n] {
+				t.Errorf("%s, %s: %q instead of %q", row.state, verb.name, code, row.want[n])
+			}
+			if err != nil && !slices.Equal(after.Changes, before.Changes) {
+				t.Errorf("%s, %s: refused, and yet %+v", row.state, verb.name, after.Changes)
+			}
+			if to := stateOf(after); err == nil && row.state == stateOf(before) && to != row.state {
+				diagram += fmt.Sprintf("  %s --> %s: %s\n", row.state, to, verb.name)
+			}
+		}
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), diagram) {
+		t.Errorf("the README shows another diagram than\n%s", diagram)
+	}
+}
+
+func TestTheSameCauseChangesARecordOnce(t *testing.T) {
+	i := spoken(t, recordOf(holder), suspend(on(3, 1), on(5, 31), ByPerson, "s"))
+	again := spoken(t, i, suspend(on(3, 1), on(5, 31), ByPerson, "s"))
+	if len(i.Changes) != 2 || len(again.Changes) != 2 || !again.Knows("s") || again.Knows("t") {
+		t.Errorf("%+v", again.Changes)
+	}
+	if i.Changes.On(on(5, 31)).State != Suspended || i.Changes.On(on(6, 1)).State != Active || i.Changes.Next(on(3, 1)) != on(6, 1) {
+		t.Errorf("%+v", i.Changes)
+	}
+}
+
+func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
+	before := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
+	dead := spoken(t, before, end(on(3, 1), Death, "d"))
+	alive, err := dead.CancelDeath(now)
+	if err != nil || alive.Changes.On(on(3, 5)) != before.Changes.On(on(3, 5)) {
+		t.Errorf("%+v, %v", alive.Changes, err)
+	}
+	if _, err := alive.CancelDeath(now); fault.From(err).Code != "death_not_recorded" {
+		t.Errorf("cancelled twice: %v", err)
+	}
+	if dead.Changes[1].Cancelled != (time.Time{}) {
+		t.Error("the record it was made of has changed too")
+	}
+}

@@ -246,9 +246,7 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		expires, _ := civil(doc.ExpiryDate) // many documents have none
 		c.Person.Document = person.Document{Type: kind, Series: doc.Series, Number: doc.Number, Expires: expires}.Normalised()
 	}
-	// The person cannot mend here what the login says: so what is hidden in it goes.
-	name := c.Person.Name
-	c.Person.Name = person.Name{Family: text.Visible(name.Family), Given: text.Visible(name.Given), Patronymic: text.Visible(name.Patronymic)}.Normalised()
+	c.Person.Name = c.Person.Name.Normalised()
 	return c, nil
 }
 

@@ -33,6 +33,7 @@ type Insured struct {
 	Changes         Changes           `json:"changes,omitempty"` // of the state, as recorded
 	ValidFrom       calendar.Date     `json:"valid_from"`
 	ValidUntil      calendar.Date     `json:"valid_until,omitzero"` // zero: no limit
+	Rights          []Right           `json:"rights,omitempty"`     // as recorded; none: a citizen's
 	Insurances      []Insurance       `json:"insurances"`           // as recorded
 	Clinic          *Clinic           `json:"clinic,omitempty"`
 	Birth           *BirthRecord      `json:"birth_record,omitempty"`
@@ -69,6 +70,7 @@ type Card struct {
 	Changes    Changes       `json:"changes,omitempty"` // also of days to come
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until,omitzero"`
+	Right      Right         `json:"right,omitzero"` // of a foreigner
 	Insurance  Cover         `json:"insurance"`
 	Clinic     *Clinic       `json:"clinic,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // data that differ from the applicant's, by code
@@ -81,11 +83,16 @@ type Card struct {
 // insurer, why, and where the family moved is no business of the other parent,
 // and so is not in it.
 func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
-	return Card{
+	card := Card{
 		Insured: i.ID, ENP: i.ENP, Person: i.Person, Changes: i.Changes.told(),
 		ValidFrom: i.ValidFrom, ValidUntil: i.ValidUntil,
 		Insurance: i.Insurance(today).Cover, Clinic: i.Clinic, AsOf: asOf,
 	}
+	if len(i.Rights) > 0 {
+		card.Right = i.right()
+		card.Right.Cause, card.Right.Recorded = "", time.Time{}
+	}
+	return card
 }
 
 // told is what counts of the changes, without what made each.

@@ -41,11 +41,12 @@ type Insured struct {
 	RecordedAt      time.Time         `json:"recorded_at"`
 	Territory       string            `json:"territory,omitempty"` // whose fund gave the ENP; need not be the region of insurance
 	Cause           string            `json:"cause"`               // id of the application, event or import that made it
+	Applied         bool              `json:"applied,omitempty"`   // a parent applied for it, before the birth was reported
 }
 
 // Reported reports whether the record was made of a birth that ZAGS reported: its
 // number was given here with it. An imported child brings a number along.
-func (i Insured) Reported() bool { return i.Birth != nil && i.Territory != "" }
+func (i Insured) Reported() bool { return i.Birth != nil && i.Territory != "" && !i.Applied }
 
 // RepresentedBy reports whether the register holds that person as a
 // representative, which ends when the child is 18 (Civil Code, art. 21).

@@ -314,7 +314,8 @@ func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 	return i.Under(r, d.Cause, d.Recorded), nil
 }
 
-var errNotByContract = fault.New(fault.Conflict, "not_insured_by_contract",
+// ErrNotByContract is a dismissal of somebody whose policy rests on something else.
+var ErrNotByContract = fault.New(fault.Conflict, "not_insured_by_contract",
 	"Этот полис не зависит от трудового договора.",
 	"This policy does not depend on an employment contract.")
 
@@ -328,7 +329,7 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	}
 	r := i.right()
 	if entitlements[r.Category].ends != contractEnds {
-		return i, errNotByContract
+		return i, ErrNotByContract
 	}
 	earlier := len(i.Rights) > 1 && last.Before(r.ValidFrom)
 	if earlier || !last.Before(r.ValidUntil) {

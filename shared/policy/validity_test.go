@@ -248,7 +248,7 @@ func TestDismissalEndsTheValidityAndNotTheRecord(t *testing.T) {
 	if late, err := worker(t, "2026-04-30").Dismissed(day(t, "2026-05-01"), reported(t, "late", "2026-05-02")); err != nil || len(late.Rights) != 1 {
 		t.Errorf("after the policy had expired: %v %+v", err, late.Rights)
 	}
-	if _, err := recordOf(holder).Dismissed(day(t, "2026-06-15"), reported(t, "fired", "2026-06-16")); !errors.Is(err, errNotByContract) {
+	if _, err := recordOf(holder).Dismissed(day(t, "2026-06-15"), reported(t, "fired", "2026-06-16")); !errors.Is(err, ErrNotByContract) {
 		t.Errorf("a citizen: %v", err)
 	}
 }

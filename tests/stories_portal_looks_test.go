@@ -118,7 +118,7 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 	l.at("home with a card", "/", "2656 4108 3700 0318")
 	l.at("card", "/card", "Городская поликлиника № 1")
 	l.at("application granted", "/requests/"+asked, "Что происходило")
-	l.at("applications", "/requests", "Показать полис")
+	l.at("applications", "/requests", "Показ полиса")
 	document := insured.extract("self").ID
 	l.at("documents", "/documents", "Выписка о полисе ОМС")
 	l.at("document", "/documents/"+document, "Скачать PDF")

@@ -212,9 +212,9 @@ func (t *toggle) receipt(c *web.Call) (web.Answer, error) {
 	if !ok {
 		return web.Answer{}, fault.New(fault.NotFound, "receipt_not_found", "Такой квитанции нет.", "There is no such receipt.")
 	}
-	terms := consent.Terms(item.Operator)
+	terms, version := item.Wording()
 	return web.OK(map[string]any{
-		"consent": show(c, item), "terms_version": consent.TermsVersion, "subject": c.Caller.Person.Name.Full(),
+		"consent": show(c, item), "terms_version": version, "subject": c.Caller.Person.Name.Full(),
 		"purpose": c.Text(terms.Purpose), "data": c.Text(terms.Data), "actions": c.Text(terms.Actions),
 		"term": c.Text(terms.Term), "withdrawal": c.Text(terms.Withdrawal),
 	})

@@ -305,9 +305,13 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
 		return web.Answer{}, fault.WrongField("records", "out_of_range", "От 1 до 500 записей.", "From 1 to 500 records.")
 	}
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	imported, unchanged, refused := 0, 0, []refusal{}
 	for i, line := range chunk.Records {
-		record, err := r.record(line, chunk.SourceID)
+		record, err := r.record(line, insurers, chunk.SourceID)
 		made := false
 		if err == nil {
 			var have policy.Insured
@@ -345,7 +349,7 @@ func codeOf(f *fault.Error) string {
 	return f.Code
 }
 
-func (r *register) record(line row, source string) (policy.Insured, error) {
+func (r *register) record(line row, insurers directory.Directory, source string) (policy.Insured, error) {
 	p := person.Person{SNILS: person.SNILS(line.SNILS), Name: line.Name, Sex: line.Sex, Birth: line.Birth, Document: line.Document}.Normalised()
 	if line.Since.IsZero() || line.Since.After(r.today(r.home)) {
 		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
@@ -361,7 +365,7 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 	if _, ok := directory.FindRegion(line.Region); !ok {
 		return policy.Insured{}, fault.Wrong(wrongRegion("region"))
 	}
-	if insurer, ok := directory.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
+	if insurer, ok := insurers.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
 		return policy.Insured{}, fault.WrongField("insurer", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
 	}
 	if wrong := line.texts(); wrong != nil {

@@ -72,7 +72,11 @@ func (r *requests) read(c *web.Call) (web.Answer, error) {
 	if !found {
 		return web.Answer{}, store.ErrNoApplication
 	}
-	return web.OK(show(c, a, r.law()))
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(show(c, a, insurers, r.law()))
 }
 
 func (r *requests) list(c *web.Call) (web.Answer, error) {
@@ -92,6 +96,10 @@ func (r *requests) list(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	items := []application.View{}
 	for _, id := range ids {
 		a, found, err := store.Get(v, store.Application(c.Caller.Account, id))
@@ -99,7 +107,7 @@ func (r *requests) list(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 		if found {
-			items = append(items, show(c, a, r.law()))
+			items = append(items, show(c, a, insurers, r.law()))
 		}
 	}
 	answer := map[string]any{"items": items}

@@ -45,7 +45,7 @@ const (
 const child = "child"
 
 // check normalises the request and names every wrong field.
-func (q *request) check(home string, applicant person.Person, now time.Time) error {
+func (q *request) check(home string, insurers directory.Directory, applicant person.Person, now time.Time) error {
 	var wrong []fault.Field
 	note := func(field, code, ru, en string) {
 		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
@@ -84,7 +84,7 @@ func (q *request) check(home string, applicant person.Person, now time.Time) err
 	}
 	today := calendar.Today(now, q.Region)
 	if q.SMO != "" {
-		insurer, ok := directory.FindInsurer(q.SMO)
+		insurer, ok := insurers.FindInsurer(q.SMO)
 		if !ok || insurer.Region != q.Region || !insurer.InForce(today) {
 			note("smo", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
 		}
@@ -190,7 +190,11 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := r.law()
-	if err := q.check(r.home, c.Caller.Person, now); err != nil {
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if err := q.check(r.home, insurers, c.Caller.Person, now); err != nil {
 		return web.Answer{}, err
 	}
 	today := calendar.Today(now, q.Region)
@@ -235,5 +239,5 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Accepted(show(c, a, now))
+	return web.Accepted(show(c, a, insurers, now))
 }

@@ -14,6 +14,7 @@ import (
 	policycard "polis/functions/policy-card"
 	policyrequest "polis/functions/policy-request"
 	portal "polis/functions/portal"
+	smoselection "polis/functions/smo-selection"
 )
 
 // All maps a function's name to what makes it.
@@ -27,4 +28,5 @@ var All = map[string]server.New{
 	"policy-card":       policycard.New,
 	"policy-request":    policyrequest.New,
 	"portal":            portal.New,
+	"smo-selection":     smoselection.New,
 }

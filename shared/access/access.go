@@ -63,6 +63,7 @@ const (
 	ReadInsurers     Action = "register.insurers"
 	CorrectInsurer   Action = "register.correct_insurer"
 	ImportInsured    Action = "register.import"
+	ImportDirectory  Action = "directory.import"
 	ReadNotices      Action = "notices.read"
 	ChangeNotices    Action = "notices.change"
 	DeliverNotice    Action = "notices.deliver"
@@ -100,6 +101,7 @@ var rules = map[Action]rule{
 	ReadInsurers:     {roles: []Role{Fund}},
 	CorrectInsurer:   {roles: []Role{Fund}},
 	ImportInsured:    {roles: []Role{Operator}},
+	ImportDirectory:  {roles: []Role{Operator}},
 	ReadNotices:      {roles: []Role{Citizen}, confirmed: true},
 	ChangeNotices:    {roles: []Role{Citizen}, confirmed: true},
 	DeliverNotice:    {roles: []Role{Function}},

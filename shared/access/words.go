@@ -28,6 +28,7 @@ var words = map[Action]fault.Text{
 	ReadInsurers:     {RU: "Просмотр истории страховых компаний", EN: "The history of insurers was read"},
 	CorrectInsurer:   {RU: "Исправление сведений о страховой компании", EN: "An insurer on record was corrected"},
 	ImportInsured:    {RU: "Загрузка сведений в регистр", EN: "Data were loaded into the register"},
+	ImportDirectory:  {RU: "Загрузка справочника страховых", EN: "A directory of insurers was imported"},
 	ReadNotices:      {RU: "Просмотр уведомлений", EN: "Notices were read"},
 	ChangeNotices:    {RU: "Изменение настроек уведомлений", EN: "Preferences for notices were changed"},
 	DeliverNotice:    {RU: "Отправка уведомления", EN: "A notice was sent"},

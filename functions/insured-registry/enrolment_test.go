@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	insuredregistry "polis/functions/insured-registry"
 	"polis/shared/access"
 	"polis/shared/calendar"
 	"polis/shared/functiontest"
@@ -47,6 +48,44 @@ func TestAChildsRecordNeedsItsCivilRecord(t *testing.T) {
 	if len(born.Items) != 0 {
 		t.Errorf("a parent who applied is told of the birth: %+v", born.Items)
 	}
+}
+
+func TestTheMothersInsurerCoversANewbornWhileTheRegimeSaysSo(t *testing.T) {
+	for rule, tc := range map[string]struct {
+		cover, registered string
+		moved             time.Duration
+		smo, until        string
+	}{
+		"registered today, by the Rules of 2025": {"", "2026-03-10", 0, "26002", "2026-03-10"},
+		"registered yesterday":                   {"", "2026-03-09", 0, "", ""},
+		"by another regime":                      {"30", "2026-03-09", 0, "26002", "2026-04-08"},
+		"after its last day":                     {"30", "2026-03-09", 30 * 24 * time.Hour, "", ""},
+	} {
+		b := functiontest.New(t)
+		b.Run(name, insuredregistry.New, "newborn_cover", tc.cover)
+		b.Import(functiontest.Row(maria), functiontest.Row(pavel, "insurer", "26005"))
+		e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: pavel, Region: "26", Child: &policy.NewChild{
+			Person: ilya, Birth: policy.BirthRecord{Number: "1", Date: date(t, tc.registered)}, Parents: []person.SNILS{maria.SNILS}}}
+		var made policy.Enrolled
+		b.CallAs("policy-request", name, "/records", e).Expect(201, "").JSON(&made)
+		b.Advance(tc.moved)
+		f := find(b, policy.Question{Applicant: maria, Child: made.ID})
+		if f.Card == nil || f.Card.Insurance.SMO != "" || f.Card.Covering.SMO != tc.smo || f.Card.Covering.Until.String() != tc.until {
+			t.Errorf("%s: %+v", rule, f.Card)
+		}
+	}
+	if _, err := insuredregistry.New(functiontest.New(t).Env("newborn_cover", "30 days")); err == nil {
+		t.Error("a setting that cannot be read is taken")
+	}
+}
+
+func date(t *testing.T, text string) calendar.Date {
+	t.Helper()
+	d, err := calendar.ParseDate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func TestAnEmployersWordEndsWhatRestsOnTheContractAlone(t *testing.T) {

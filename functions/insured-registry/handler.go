@@ -32,7 +32,8 @@ const birthTopic = "notify/births"
 type register struct {
 	store *store.Store
 	law   clock.Clock
-	home  string // region whose fund runs this installation
+	home  string        // region whose fund runs this installation
+	cover policy.Stages // days for which the mother's insurer covers a newborn
 }
 
 // New makes the function from its settings.
@@ -41,6 +42,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	functions := gateway.Open(env, Name)
 	if _, ok := directory.FindRegion(r.home); !ok {
 		env.Fault("region", "%q is not a region", r.home)
+	}
+	var err error
+	if r.cover, err = policy.ParseStages(env.String("newborn_cover", policy.DefaultNewbornCover)); err != nil {
+		env.Fault("newborn_cover", "%v", err)
 	}
 	edge := web.Open(env, Name)
 	if err := env.Err(); err != nil {
@@ -97,6 +102,9 @@ func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error)
 		return web.Answer{}, err
 	}
 	card := policy.CardOf(record, record.Today(r.law()), r.law())
+	if card.Covering, err = r.covering(c, record); err != nil {
+		return web.Answer{}, err
+	}
 	return web.OK(policy.Finding{Card: &card})
 }
 

@@ -76,11 +76,18 @@ type view struct {
 	Region     string          `json:"region"`
 	RegionName string          `json:"region_name"`
 	Insurer    insurer         `json:"insurer"`
+	Covering   *covering       `json:"covering_insurer,omitempty"` // of a newborn
 	Clinic     *policy.Clinic  `json:"clinic,omitempty"`
 	Warnings   []string        `json:"warnings,omitempty"`
 	ReportBy   calendar.Date   `json:"report_by,omitzero"` // the last day to report what differs
 	DaysLeft   *int            `json:"report_days_left,omitempty"`
 	AsOf       time.Time       `json:"as_of"`
+}
+
+// covering is the contact of who covers a newborn, to the end of the day.
+type covering struct {
+	directory.Contact
+	Until calendar.Date `json:"until"`
 }
 
 // insurer is the contact with the day since which it insures.
@@ -158,6 +165,9 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 	v.Text = c.Text(card.ShownText(today))
 	if card.Right.Category != "" {
 		v.Category, v.Validity = card.Right.Category, c.Text(card.Right.Text())
+	}
+	if of, covered := card.CoveredNow(today); covered {
+		v.Covering = &covering{insurers.ContactOf(of.SMO, of.Region), of.Until}
 	}
 	if by := card.ReportBy(); !by.IsZero() {
 		left := daysLeft(by, today)

@@ -73,6 +73,7 @@ type Card struct {
 	ValidUntil calendar.Date `json:"valid_until,omitzero"`
 	Right      Right         `json:"right,omitzero"` // of a foreigner
 	Insurance  Cover         `json:"insurance"`
+	Covering   Covering      `json:"covering_insurer,omitzero"` // of a newborn, while it lasts
 	Clinic     *Clinic       `json:"clinic,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // data that differ from the applicant's, by code
 	AsOf       time.Time     `json:"as_of"`
@@ -103,6 +104,13 @@ func (c Changes) told() Changes {
 		told[n].Cause, told[n].Recorded = "", time.Time{}
 	}
 	return told
+}
+
+// CoveredNow is who covers a newborn on the day, if somebody else than its insurer
+// does.
+func (c Card) CoveredNow(today calendar.Date) (Covering, bool) {
+	of := c.Covering
+	return of, of.SMO != "" && of.SMO != c.Insurance.SMO && !today.After(of.Until)
 }
 
 // OfChild reports whether the card is a child's, which a representative may see

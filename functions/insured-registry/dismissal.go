@@ -8,6 +8,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -29,7 +30,7 @@ func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
 	if c.Caller.Unit != "employer" {
 		return web.Answer{}, errSource
 	}
-	wrong := person.CheckLine("source_id", e.SourceID, maxSourceID)
+	wrong := text.CheckLine("source_id", e.SourceID, maxSourceID)
 	if e.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
 	}

@@ -5,6 +5,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -25,7 +26,7 @@ func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
 		if e.Child.Birth.Number == "" {
 			wrong = append(wrong, required("child.birth_record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
 		}
-		wrong = append(wrong, person.CheckLine("child.birth_record.number", e.Child.Birth.Number, maxRecordNumber)...)
+		wrong = append(wrong, text.CheckLine("child.birth_record.number", e.Child.Birth.Number, maxRecordNumber)...)
 	}
 	if wrong != nil {
 		return e, "", fault.Wrong(wrong...)

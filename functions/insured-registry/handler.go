@@ -20,6 +20,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -206,14 +207,14 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	if b.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
 	}
-	wrong = append(wrong, person.CheckLine("source_id", b.SourceID, maxSourceID)...)
+	wrong = append(wrong, text.CheckLine("source_id", b.SourceID, maxSourceID)...)
 	if _, ok := directory.FindRegion(b.Region); !ok {
 		wrong = append(wrong, wrongRegion("region"))
 	}
 	if b.Record.Number == "" {
 		wrong = append(wrong, required("record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
 	}
-	wrong = append(wrong, person.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
+	wrong = append(wrong, text.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
 	if b.Mother == "" && b.Father == "" {
 		wrong = append(wrong, required("mother", "Укажите хотя бы одного из родителей.", "Name at least one of the parents."))
 	}
@@ -307,7 +308,7 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 	if chunk.SourceID == "" {
 		return web.Answer{}, fault.WrongField("source_id", "required", "Укажите номер выгрузки.", "Give the id of the import.")
 	}
-	if wrong := person.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
+	if wrong := text.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
 	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
@@ -411,10 +412,10 @@ func (r *register) record(line row, insurers directory.Directory, source string)
 // texts names what is wrong with the texts of others that are kept as they came.
 func (r row) texts() (wrong []fault.Field) {
 	if r.Clinic != nil {
-		wrong = append(person.CheckLine("clinic.name", r.Clinic.Name, maxClinic), person.CheckLine("clinic.address", r.Clinic.Address, maxClinic)...)
+		wrong = append(text.CheckLine("clinic.name", r.Clinic.Name, maxClinic), text.CheckLine("clinic.address", r.Clinic.Address, maxClinic)...)
 	}
 	if r.BirthRecord != nil {
-		wrong = append(wrong, person.CheckLine("birth_record.number", r.BirthRecord.Number, maxRecordNumber)...)
+		wrong = append(wrong, text.CheckLine("birth_record.number", r.BirthRecord.Number, maxRecordNumber)...)
 	}
 	return wrong
 }

@@ -11,6 +11,7 @@ import (
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -58,7 +59,7 @@ func (k *newChild) check(today calendar.Date) (wrong []fault.Field) {
 	if k.Record.Date.After(today) || !k.Record.Date.IsZero() && k.Record.Date.Before(p.Birth) {
 		note("child.birth_record.date", "date_wrong", "Проверьте дату актовой записи.", "Check the date of the civil record.")
 	}
-	return append(wrong, person.CheckLine("child.birth_record.number", k.Record.Number, maxRecord)...)
+	return append(wrong, text.CheckLine("child.birth_record.number", k.Record.Number, maxRecord)...)
 }
 
 // maxRecord is the longest number of a civil record, as the register takes it.

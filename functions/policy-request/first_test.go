@@ -55,8 +55,8 @@ type card struct {
 	Insurer                          struct{ SMO string }
 }
 
-// shown asks the register anew and reads the card.
-func shown(b *functiontest.Bench, token, who string) (c card) {
+// asked asks the register anew and reads the card.
+func asked(b *functiontest.Bench, token, who string) (c card) {
 	submit(b, token, `{"kind":"lookup","person":"`+who+`"}`)
 	b.Deliver(1)
 	b.Call("GET", policycard.Name, "/?person="+who, token, nil).Expect(200, "").JSON(&c)
@@ -77,7 +77,7 @@ func TestAWorkerOfTheEAEUIsInsuredWhileTheContractLastsAndAgainAfterwards(t *tes
 		t.Fatalf("%+v", a)
 	}
 	b.Consent(token, "self")
-	if c := shown(b, token, "self"); c.ENP != a.ENP || c.Status != "active" || c.ValidUntil != "2026-12-31" || c.Validity != a.Validity || c.Category != a.Category {
+	if c := asked(b, token, "self"); c.ENP != a.ENP || c.Status != "active" || c.ValidUntil != "2026-12-31" || c.Validity != a.Validity || c.Category != a.Category {
 		t.Errorf("%+v", c)
 	}
 	if res := b.Call("POST", name, "/", token, first).Expect(409, "already_insured"); res.Suggest != "lookup" {
@@ -89,7 +89,7 @@ func TestAWorkerOfTheEAEUIsInsuredWhileTheContractLastsAndAgainAfterwards(t *tes
 	for range 2 { // delivered twice
 		b.Call("POST", insuredregistry.Name, "/events", b.Token(functiontest.Employer), dismissal).Expect(202, "")
 	}
-	c := shown(b, token, "self")
+	c := asked(b, token, "self")
 	if c.Status != "expired" || c.Text != "Срок действия истёк 15.11.2026" || c.Validity != "Полис действует до 15.11.2026: трудовой договор прекращён" {
 		t.Errorf("%+v", c)
 	}
@@ -101,7 +101,7 @@ func TestAWorkerOfTheEAEUIsInsuredWhileTheContractLastsAndAgainAfterwards(t *tes
 	if again.Status != "granted" || again.ENP != a.ENP || again.Until != "2027-03-31" || again.Text != "Полис продлён, его номер прежний. Чтобы увидеть новый срок, запросите данные" {
 		t.Fatalf("%+v", again)
 	}
-	if c := shown(b, token, "self"); c.Status != "active" || c.ENP != a.ENP || c.ValidFrom != "2026-11-16" || c.ValidUntil != "2027-03-31" || c.Insurer.SMO != "26005" {
+	if c := asked(b, token, "self"); c.Status != "active" || c.ENP != a.ENP || c.ValidFrom != "2026-11-16" || c.ValidUntil != "2027-03-31" || c.Insurer.SMO != "26005" {
 		t.Errorf("%+v", c)
 	}
 }
@@ -127,7 +127,7 @@ func TestAPolicyIsProlongedFromNovemberOn(t *testing.T) {
 			t.Errorf("%s: %+v", moment, a)
 		}
 	}
-	if c := shown(b, token, "self"); c.ValidFrom != "2026-10-30" || c.ValidUntil != "2027-12-31" {
+	if c := asked(b, token, "self"); c.ValidFrom != "2026-10-30" || c.ValidUntil != "2027-12-31" {
 		t.Errorf("%+v", c)
 	}
 }
@@ -252,7 +252,7 @@ func TestAParentPutsAChildOnRecord(t *testing.T) {
 				}
 			}
 			b.Consent(mother, a.Person)
-			if c := shown(b, mother, a.Person); c.ENP != a.ENP || c.Status != "no_insurer" || c.ValidUntil != "" {
+			if c := asked(b, mother, a.Person); c.ENP != a.ENP || c.Status != "no_insurer" || c.ValidUntil != "" {
 				t.Errorf("%+v", c)
 			}
 			if res := b.Call("POST", name, "/", mother, body(t, p, veraRecord, "2025-09-09")).Expect(409, "already_insured"); res.Suggest != "choose" {

@@ -20,6 +20,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/server"
 	"polis/shared/store"
+	"polis/shared/text"
 )
 
 func TestWhatItNeedsIsNamedAtOnce(t *testing.T) {
@@ -208,7 +209,7 @@ func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
 		t.Errorf("what was typed is not kept: %s", res.Body)
 	}
 	for _, body := range [][]byte{res.Body, b.Call("GET", Name, "/a%E2%80%AEb?c=%E2%80%AEd", "", nil, "Cookie", mine).Expect(404, "").Body} {
-		if strings.ContainsFunc(string(body), func(r rune) bool { return person.Hidden(r) && r != '\n' }) {
+		if strings.ContainsFunc(string(body), func(r rune) bool { return text.Hidden(r) && r != '\n' }) {
 			t.Errorf("%s", body)
 		}
 	}
@@ -447,5 +448,19 @@ func TestWithoutAScriptThePageIsReadAgainLessAndLessOften(t *testing.T) {
 		if page := seen(t, "/requests/a1?look="+odd, answers); !strings.Contains(page, `content="3; `) && odd[0] != '9' {
 			t.Errorf("%s: %s", odd, page)
 		}
+	}
+}
+
+func TestAnApplicationForSomethingElseDoesNotHideTheSearchForThePolicy(t *testing.T) {
+	search := applicationOf("a1", "self", "working", false)
+	other := strings.ReplaceAll(strings.ReplaceAll(applicationOf("a2", "self", "refused", false), `"lookup"`, `"suspend"`), "Ищем", "Отказано")
+	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	list := `{"items":[` + other + `,` + search + `]}`
+	answers := map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	if page := seen(t, "/", answers); !strings.Contains(page, "Ищем") || strings.Contains(page, "Отказано") {
+		t.Errorf("%s", page)
+	}
+	if page := seen(t, "/requests", answers); !strings.Contains(page, "Приостановление полиса") || !strings.Contains(page, "Показ полиса") {
+		t.Errorf("%s", page)
 	}
 }

@@ -18,7 +18,7 @@ import (
 
 	"polis/shared/fault"
 	"polis/shared/ident"
-	"polis/shared/person"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -166,7 +166,7 @@ func visible(form url.Values) url.Values {
 	for name, values := range form {
 		for _, value := range values {
 			typed.Add(name, strings.Map(func(r rune) rune {
-				if person.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
+				if text.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
 					return -1
 				}
 				return r

@@ -49,6 +49,7 @@ const (
 	ReadApplications Action = "applications.read"
 	WorkApplication  Action = "applications.work"
 	ReadCard         Action = "card.read"
+	RefreshCopy      Action = "card.refresh"
 	ExaminePolicy    Action = "card.examine"
 	RepairPolicy     Action = "card.repair"
 	RenderExtract    Action = "extracts.render"
@@ -87,6 +88,7 @@ var rules = map[Action]rule{
 	ReadApplications: {roles: []Role{Citizen}, confirmed: true},
 	WorkApplication:  {roles: []Role{Function}},
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
+	RefreshCopy:      {roles: []Role{Function}},
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},

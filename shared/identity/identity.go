@@ -21,6 +21,7 @@ import (
 	"polis/shared/fault"
 	"polis/shared/ident"
 	"polis/shared/person"
+	"polis/shared/text"
 )
 
 // skew is how far the issuer's clock may be from ours.
@@ -216,7 +217,7 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		// Function and Anyone are not roles that a token can give.
 		return c, fmt.Errorf("role %q is unknown", c.Role)
 	}
-	if person.Visible(c.Unit) != c.Unit {
+	if text.Visible(c.Unit) != c.Unit {
 		bad = errors.New("the unit has hidden characters")
 	}
 	if bad != nil || c.Role != access.Citizen {
@@ -224,10 +225,10 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	}
 	// An unverified contact may be another person's, so it is as good as none.
 	// One that does not read as it is written is none, either.
-	if !emailVerified || person.Visible(c.Email) != c.Email {
+	if !emailVerified || text.Visible(c.Email) != c.Email {
 		c.Email = ""
 	}
-	if !phoneVerified || person.Visible(c.Phone) != c.Phone {
+	if !phoneVerified || text.Visible(c.Phone) != c.Phone {
 		c.Phone = ""
 	}
 	c.Person.Sex = person.Sex(gender)
@@ -259,7 +260,7 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 // visible is a name as it may be kept. The person cannot mend here what the login
 // says: so what is hidden in it goes.
 func visible(name person.Name) person.Name {
-	return person.Name{Family: person.Visible(name.Family), Given: person.Visible(name.Given), Patronymic: person.Visible(name.Patronymic)}.Normalised()
+	return person.Name{Family: text.Visible(name.Family), Given: text.Visible(name.Given), Patronymic: text.Visible(name.Patronymic)}.Normalised()
 }
 
 // document as the login has it; of a birth certificate also the civil record.
@@ -304,8 +305,8 @@ func (k kid) confirmed() (person.Kin, bool) {
 			return person.Kin{}, false
 		}
 	}
-	for _, text := range k.Parents {
-		parent, err := person.ParseSNILS(text)
+	for _, typed := range k.Parents {
+		parent, err := person.ParseSNILS(typed)
 		if err != nil {
 			return person.Kin{}, false
 		}

@@ -77,6 +77,15 @@ const (
 	PolicyRestored   ChangeKind = "policy_restored"
 )
 
+// ChangeKinds are all of them.
+var ChangeKinds = []ChangeKind{InsurerChosen, InsurerCorrected, PolicySuspended, PolicyResumed, PolicyEnded, PolicyRestored}
+
+// ToldQuestion asks what a cause did to a record.
+type ToldQuestion struct {
+	Insured string `json:"insured"` // id of the record
+	Cause   string `json:"cause"`
+}
+
 // Told is what the register tells of a change of a record, so that the people
 // whom it concerns can be told.
 type Told struct {

@@ -71,15 +71,6 @@ func (a applicationAnswer) Ended() bool {
 	return a.Status == application.Granted || a.Status == application.Refused
 }
 
-// shows reports whether the policy shows at the end of it.
-func (a applicationAnswer) shows() bool {
-	switch a.Kind {
-	case application.Lookup, application.Link, application.Register, application.Repair:
-		return true
-	}
-	return false
-}
-
 type applicationList struct {
 	Items []applicationAnswer
 	Next  string

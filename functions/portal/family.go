@@ -176,6 +176,15 @@ func (v *visit) unchosen(o overview) {
 	calls.Wait()
 }
 
+// shows reports whether the application, granted, leads to a card in the cabinet.
+func (a applicationAnswer) shows() bool {
+	switch a.Kind {
+	case application.Lookup, application.Link, application.Register, application.Repair:
+		return true
+	}
+	return false
+}
+
 // aChild stands in for a name that only the register knows.
 var aChild = fault.Text{RU: "Ребёнок", EN: "Child"}
 
@@ -248,7 +257,9 @@ func (p *portal) home(v *visit) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	v.unchosen(o)
+	if o.Incomplete == nil { // else it is the register that is silent
+		v.unchosen(o)
+	}
 	return v.show("home", homeTitle, o)
 }
 

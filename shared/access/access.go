@@ -32,7 +32,7 @@ type Caller struct {
 	Role      Role
 	Account   string        // citizen: the opaque id of the account
 	Confirmed bool          // citizen: identity confirmed in person
-	Person    person.Person // citizen: data vouched for by the login
+	Person    person.Person // citizen: data vouched for by the login; of staff the SNILS alone
 	Email     string        // citizen: verified, or ""
 	Phone     string        // citizen: verified, or ""
 	Unit      string        // staff: SMO; clinic: its code; source: its name; function: its name
@@ -57,7 +57,7 @@ const (
 	EraseExtract     Action = "extracts.erase"
 	LookUpInsured    Action = "register.look_up"
 	RecordInsured    Action = "register.put_on_record"
-	RecordBirth      Action = "register.birth"
+	ReportEvent      Action = "register.event"
 	ChangeInsured    Action = "register.change"
 	ReadInsurers     Action = "register.insurers"
 	CorrectInsurer   Action = "register.correct_insurer"
@@ -71,6 +71,10 @@ const (
 	SealAudit        Action = "audit.seal" // ids only
 	ReadAudit        Action = "audit.read"
 	ReadAccesses     Action = "audit.read_own"
+	ReadCases        Action = "cases.read"
+	DecideCase       Action = "cases.decide"
+	FollowCase       Action = "cases.follow"
+	RebuildCases     Action = "cases.rebuild" // ids only
 )
 
 type rule struct {
@@ -94,7 +98,7 @@ var rules = map[Action]rule{
 	EraseExtract:     {roles: []Role{Function}},
 	LookUpInsured:    {roles: []Role{Function}},
 	RecordInsured:    {roles: []Role{Function}},
-	RecordBirth:      {roles: []Role{Source}},
+	ReportEvent:      {roles: []Role{Source, Fund}},
 	ChangeInsured:    {roles: []Role{Function}},
 	ReadInsurers:     {roles: []Role{Fund}},
 	CorrectInsurer:   {roles: []Role{Fund}},
@@ -108,6 +112,10 @@ var rules = map[Action]rule{
 	SealAudit:        {roles: []Role{Anyone, Function, Operator}},
 	ReadAudit:        {roles: []Role{Auditor}},
 	ReadAccesses:     {roles: []Role{Citizen}, confirmed: true},
+	ReadCases:        {roles: []Role{Staff, Fund}},
+	DecideCase:       {roles: []Role{Staff, Fund}},
+	FollowCase:       {roles: []Role{Function}},
+	RebuildCases:     {roles: []Role{Operator}},
 }
 
 var (

@@ -104,6 +104,7 @@ type Application struct {
 	Choice     *policy.Choice     `json:"choice,omitempty"`     // Choose
 	Suspension *policy.Suspension `json:"suspension,omitempty"` // Suspend
 	From       calendar.Date      `json:"from,omitzero"`        // Resume, Restore: the first day in force
+	Review     *Review            `json:"review,omitempty"`     // where people decide
 
 	Applicant person.Person     `json:"applicant"` // as the login vouched for at submission
 	Epoch     int               `json:"epoch"`     // of the consents at submission

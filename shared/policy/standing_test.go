@@ -103,7 +103,7 @@ var verbs = []struct {
 	{"end of service reported", resume(tableDay, ByCommissiary, "x")},
 	{"ground lost", end(tableDay, "permit_cancelled", "x")},
 	{"death", end(tableDay, Death, "x")},
-	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(now) }},
+	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(deed(ByFund, "x")) }},
 	{"restore", restore(tableDay, "x")},
 }
 
@@ -194,14 +194,69 @@ func TestTheSameCauseChangesARecordOnce(t *testing.T) {
 func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
 	before := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
 	dead := spoken(t, before, end(on(3, 1), Death, "d"))
-	alive, err := dead.CancelDeath(now)
+	alive, err := dead.CancelDeath(deed(ByFund, "c"))
 	if err != nil || alive.Changes.On(on(3, 5)) != before.Changes.On(on(3, 5)) {
 		t.Errorf("%+v, %v", alive.Changes, err)
 	}
-	if _, err := alive.CancelDeath(now); fault.From(err).Code != "death_not_recorded" {
+	if again, err := alive.CancelDeath(deed(ByFund, "c")); err != nil || !slices.Equal(again.Changes, alive.Changes) || !alive.Knows("c") {
+		t.Errorf("the same decision again: %+v, %v", again.Changes, err)
+	}
+	if _, err := alive.CancelDeath(deed(ByFund, "another")); fault.From(err).Code != "death_not_recorded" {
 		t.Errorf("cancelled twice: %v", err)
+	}
+	if !dead.Dead() || alive.Dead() || before.Dead() {
+		t.Error("who is dead?")
 	}
 	if dead.Changes[1].Cancelled != (time.Time{}) {
 		t.Error("the record it was made of has changed too")
+	}
+}
+
+func TestAContractsEndEndsOnlyAPolicyThatRestsOnIt(t *testing.T) {
+	worker := recordOf(holder)
+	worker.ValidUntil = on(12, 31)
+	today := worker.Today(now)
+	for rule, tc := range map[string]struct {
+		last calendar.Date
+		ends calendar.Date
+	}{
+		"of a day to come":           {today.AddDays(10), today.AddDays(11)},
+		"of today":                   {today, today.AddDays(1)},
+		"of yesterday":               {today.AddDays(-1), today},
+		"long ago, known only today": {today.AddDays(-40), today},
+	} {
+		after, err := worker.Dismiss(tc.last, deed(ByEmployer, "c"))
+		if err != nil || after.Changes.On(tc.ends).Ground != "contract_ended" || after.Changes.On(tc.ends.AddDays(-1)).State != Active {
+			t.Errorf("%s: %+v, %v", rule, after.Changes, err)
+		}
+	}
+	if _, err := recordOf(holder).Dismiss(today, deed(ByEmployer, "c")); fault.From(err).Code != "policy_not_by_contract" {
+		t.Errorf("a citizen: %v", err)
+	}
+}
+
+func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
+	foreigner := recordOf(holder)
+	foreigner.ValidUntil = on(12, 31)
+	today := foreigner.Today(now)
+	for rule, tc := range map[string]struct {
+		before Insured
+		state  State
+	}{
+		"in force":                {foreigner, Active},
+		"ended":                   {spoken(t, foreigner, end(on(1, 15), "permit_cancelled", "e")), Active},
+		"in service, and remains": {spoken(t, foreigner, suspend(on(1, 15), calendar.Date{}, ByCommissiary, "s")), Suspended},
+	} {
+		after := spoken(t, tc.before, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) })
+		if got := after.Changes.On(today); got.State != tc.state || !after.ValidUntil.IsZero() {
+			t.Errorf("%s: %+v until %s", rule, got, after.ValidUntil)
+		}
+		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) {
+			t.Errorf("%s: delivered again, %+v", rule, again.Changes)
+		}
+	}
+	dead := spoken(t, foreigner, end(on(1, 15), Death, "d"))
+	if _, err := dead.Naturalise(deed(ByInterior, "g")); fault.From(err).Code != "death_recorded" {
+		t.Errorf("dead: %v", err)
 	}
 }

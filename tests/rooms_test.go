@@ -15,7 +15,7 @@ import (
 
 // The rooms of shared/ and what each may know, beside the standard library.
 var (
-	domain = []string{"access", "application", "audit", "cabinet", "calendar", "clock", "consent", "directory", "doctor", "fault", "ident", "notice", "person", "policy", "review"}
+	domain = []string{"access", "application", "audit", "cabinet", "calendar", "clock", "consent", "directory", "doctor", "fault", "ident", "notice", "person", "policy", "review", "text"}
 	// An adapter knows the domain, its settings, and one technology.
 	adapters = map[string][]string{
 		"store":    {"github.com/redis/go-redis/"},
@@ -24,6 +24,7 @@ var (
 		"gateway":  {},
 		"mail":     {"github.com/emersion/"},
 		"sms":      {},
+		"f002":     {"golang.org/x/text/"}, // the classifier comes in windows-1251
 		"extract":  {"github.com/go-pdf/fpdf", "rsc.io/qr", "github.com/boombuler/barcode"},
 	}
 	edge = map[string][]string{

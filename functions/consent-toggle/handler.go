@@ -16,9 +16,9 @@ import (
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/ident"
-	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -126,7 +126,7 @@ func (r *request) check() error {
 		case r.Reason == "":
 			note("reason", "required", "Укажите причину отзыва.", "Give the reason for revoking.")
 		default:
-			wrong = append(wrong, person.CheckText("reason", r.Reason, maxReason)...)
+			wrong = append(wrong, text.CheckLines("reason", r.Reason, maxReason)...)
 		}
 	default:
 		note("action", "action_unknown", "Действие: grant — дать, revoke — отозвать.", "Action: grant or revoke.")
@@ -212,9 +212,9 @@ func (t *toggle) receipt(c *web.Call) (web.Answer, error) {
 	if !ok {
 		return web.Answer{}, fault.New(fault.NotFound, "receipt_not_found", "Такой квитанции нет.", "There is no such receipt.")
 	}
-	terms := consent.Terms(item.Operator)
+	terms, version := item.Wording()
 	return web.OK(map[string]any{
-		"consent": show(c, item), "terms_version": consent.TermsVersion, "subject": c.Caller.Person.Name.Full(),
+		"consent": show(c, item), "terms_version": version, "subject": c.Caller.Person.Name.Full(),
 		"purpose": c.Text(terms.Purpose), "data": c.Text(terms.Data), "actions": c.Text(terms.Actions),
 		"term": c.Text(terms.Term), "withdrawal": c.Text(terms.Withdrawal),
 	})

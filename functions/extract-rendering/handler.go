@@ -20,6 +20,7 @@ import (
 	"polis/shared/clock"
 	"polis/shared/config"
 	"polis/shared/consent"
+	"polis/shared/directory"
 	"polis/shared/extract"
 	"polis/shared/fault"
 	"polis/shared/gateway"
@@ -175,12 +176,18 @@ type reserved struct {
 	Epoch   int
 	Settle  store.Event
 	Mine    bool
+
+	insurers directory.Directory // of the moment, for the insurer's contacts
 }
 
 func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
 	home := c.Caller.Account
 	account, copied := store.Account(home), store.Card(home, q.Person)
 	now := r.law()
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return reserved{}, err
+	}
 	return store.Change(c, r.store, c.Grant, home, store.Once{}, []store.Ref{account.Ref, copied.Ref},
 		func(tx *store.Tx) (reserved, error) {
 			have, _, err := store.Get(tx.View, account)
@@ -197,7 +204,7 @@ func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
 			if !found || q.Person != consent.Self && !card.OfChild(calendar.Today(now, card.Insurance.Region)) {
 				return reserved{}, errNoPolicy
 			}
-			content, err := r.content(card, now)
+			content, err := r.content(card, insurers, now)
 			if err != nil {
 				return reserved{}, err
 			}
@@ -220,14 +227,14 @@ func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
 				tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: old.ID, Lane: old.ID}, 0)
 			}
 			settle := tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: id, Lane: id}, lease)
-			return reserved{Extract: e, Card: card, Epoch: have.Consents.Epoch(q.Person), Settle: settle, Mine: true}, store.Put(tx, account, have)
+			return reserved{Extract: e, Card: card, Epoch: have.Consents.Epoch(q.Person), Settle: settle, Mine: true, insurers: insurers}, store.Put(tx, account, have)
 		})
 }
 
 // render draws, stores and publishes a reserved extract.
 func (r *rendering) render(c *web.Call, q request, got reserved) (cabinet.Extract, error) {
 	home, e := c.Caller.Account, got.Extract
-	pdf, err := r.renderer.Render(r.page(e, got.Card))
+	pdf, err := r.renderer.Render(r.page(e, got.Card, got.insurers))
 	if err != nil {
 		return e, err
 	}
@@ -338,9 +345,9 @@ func (r *rendering) settle(c *web.Call) (web.Answer, error) {
 func (r *rendering) object(home, id string) string { return r.store.Digest("object", home, id) }
 
 // content is a digest of everything that the extract shows of the person.
-func (r *rendering) content(card policy.Card, now time.Time) (string, error) {
+func (r *rendering) content(card policy.Card, insurers directory.Directory, now time.Time) (string, error) {
 	card.Warnings = nil
-	shown := r.page(cabinet.Extract{Created: now}, card)
+	shown := r.page(cabinet.Extract{Created: now}, card, insurers)
 	shown.FormedAt = time.Time{}
 	b, err := json.Marshal(shown)
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 
 // page puts a card on paper: formed at the moment of the law clock, in the time
 // of the region of insurance.
-func (r *rendering) page(e cabinet.Extract, card policy.Card) extract.Page {
+func (r *rendering) page(e cabinet.Extract, card policy.Card, insurers directory.Directory) extract.Page {
 	region := card.Insurance.Region
 	zone, ok := calendar.Zone(region)
 	if !ok {
 		zone = time.UTC
 	}
-	contact := directory.ContactOf(card.Insurance.SMO, region)
+	contact := insurers.ContactOf(card.Insurance.SMO, region)
 	status, note, _ := strings.Cut(card.ShownText(calendar.Today(e.Created, region)).RU, ". ")
 	p := extract.Page{
 		Number: e.Number, Code: e.Code, FormedAt: e.Created.In(zone), AsOf: card.AsOf.In(zone),

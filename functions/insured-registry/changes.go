@@ -1,7 +1,6 @@
 package function
 
 import (
-	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/policy"
 	"polis/shared/store"
@@ -42,6 +41,10 @@ func (r *register) change(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}
+	insurers, err := r.store.CurrentDirectory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	record, err := r.subject(c, q)
 	if err != nil {
 		return web.Answer{}, err
@@ -50,7 +53,7 @@ func (r *register) change(c *web.Call) (web.Answer, error) {
 		if i.Knows(q.Cause) {
 			return i, false, nil
 		}
-		i, err := i.Apply(q, r.law(), directory.FindInsurer)
+		i, err := i.Apply(q, r.law(), insurers.FindInsurer)
 		return i, true, err
 	}, follow(record.ID, q.Cause)...)
 	if err != nil {
@@ -69,7 +72,11 @@ func (r *register) try(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if _, err := record.Apply(q, r.law(), directory.FindInsurer); err != nil {
+	insurers, err := r.store.CurrentDirectory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if _, err := record.Apply(q, r.law(), insurers.FindInsurer); err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(r.applied(record))
@@ -91,7 +98,11 @@ func (r *register) may(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	reason, err := record.May(r.law(), directory.FindInsurer)
+	insurers, err := r.store.CurrentDirectory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	reason, err := record.May(r.law(), insurers.FindInsurer)
 	answer := policy.May{Applied: r.applied(record), Allowed: err == nil, Reason: reason}
 	if err != nil {
 		why := fault.From(err)
@@ -102,10 +113,7 @@ func (r *register) may(c *web.Call) (web.Answer, error) {
 
 // told says what a cause did to a record, and whom it concerns.
 func (r *register) told(c *web.Call) (web.Answer, error) {
-	var q struct {
-		Insured string `json:"insured"`
-		Cause   string `json:"cause"`
-	}
+	var q policy.ToldQuestion
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}

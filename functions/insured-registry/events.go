@@ -10,6 +10,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -158,7 +159,7 @@ func (q report) check(kind reportKind, today calendar.Date) (snils person.SNILS,
 	if q.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
 	}
-	wrong = append(wrong, person.CheckLine("source_id", q.SourceID, maxSourceID)...)
+	wrong = append(wrong, text.CheckLine("source_id", q.SourceID, maxSourceID)...)
 	named := func(field string, err error) {
 		if err == nil {
 			return

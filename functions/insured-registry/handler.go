@@ -19,6 +19,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -220,14 +221,14 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	if b.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
 	}
-	wrong = append(wrong, person.CheckLine("source_id", b.SourceID, maxSourceID)...)
+	wrong = append(wrong, text.CheckLine("source_id", b.SourceID, maxSourceID)...)
 	if _, ok := directory.FindRegion(b.Region); !ok {
 		wrong = append(wrong, wrongRegion("region"))
 	}
 	if b.Record.Number == "" {
 		wrong = append(wrong, required("record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
 	}
-	wrong = append(wrong, person.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
+	wrong = append(wrong, text.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
 	if b.Mother == "" && b.Father == "" {
 		wrong = append(wrong, required("mother", "Укажите хотя бы одного из родителей.", "Name at least one of the parents."))
 	}
@@ -318,15 +319,19 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 	if chunk.SourceID == "" {
 		return web.Answer{}, fault.WrongField("source_id", "required", "Укажите номер выгрузки.", "Give the id of the import.")
 	}
-	if wrong := person.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
+	if wrong := text.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
 	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
 		return web.Answer{}, fault.WrongField("records", "out_of_range", "От 1 до 500 записей.", "From 1 to 500 records.")
 	}
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	imported, unchanged, refused := 0, 0, []refusal{}
 	for i, line := range chunk.Records {
-		record, err := r.record(line, chunk.SourceID)
+		record, err := r.record(line, insurers, chunk.SourceID)
 		made := false
 		if err == nil {
 			var have policy.Insured
@@ -364,7 +369,7 @@ func codeOf(f *fault.Error) string {
 	return f.Code
 }
 
-func (r *register) record(line row, source string) (policy.Insured, error) {
+func (r *register) record(line row, insurers directory.Directory, source string) (policy.Insured, error) {
 	p := person.Person{SNILS: person.SNILS(line.SNILS), Name: line.Name, Sex: line.Sex, Birth: line.Birth, Document: line.Document}.Normalised()
 	if line.Since.IsZero() || line.Since.After(r.today(r.home)) {
 		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
@@ -380,7 +385,7 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 	if _, ok := directory.FindRegion(line.Region); !ok {
 		return policy.Insured{}, fault.Wrong(wrongRegion("region"))
 	}
-	if insurer, ok := directory.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
+	if insurer, ok := insurers.FindInsurer(line.Insurer); line.Insurer != "" && (!ok || insurer.Region != line.Region) {
 		return policy.Insured{}, fault.WrongField("insurer", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
 	}
 	if wrong := line.texts(); wrong != nil {
@@ -418,10 +423,10 @@ func (r *register) record(line row, source string) (policy.Insured, error) {
 // texts names what is wrong with the texts of others that are kept as they came.
 func (r row) texts() (wrong []fault.Field) {
 	if r.Clinic != nil {
-		wrong = append(person.CheckLine("clinic.name", r.Clinic.Name, maxClinic), person.CheckLine("clinic.address", r.Clinic.Address, maxClinic)...)
+		wrong = append(text.CheckLine("clinic.name", r.Clinic.Name, maxClinic), text.CheckLine("clinic.address", r.Clinic.Address, maxClinic)...)
 	}
 	if r.BirthRecord != nil {
-		wrong = append(wrong, person.CheckLine("birth_record.number", r.BirthRecord.Number, maxRecordNumber)...)
+		wrong = append(wrong, text.CheckLine("birth_record.number", r.BirthRecord.Number, maxRecordNumber)...)
 	}
 	return wrong
 }

@@ -34,8 +34,8 @@ type insurance struct {
 	Name string `json:"name"` // of the insurer, or of the fund that stood in
 }
 
-func named(in policy.Insurance) insurance {
-	return insurance{in, directory.ContactOf(in.SMO, in.Region).Name}
+func named(in policy.Insurance, known directory.Directory) insurance {
+	return insurance{in, known.ContactOf(in.SMO, in.Region).Name}
 }
 
 // insurers answers who insured a person on a date, by what the register knew at
@@ -53,6 +53,10 @@ func (r *register) insurers(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	known, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	now := r.law()
 	if q.On.IsZero() {
 		q.On = record.Today(now)
@@ -67,11 +71,11 @@ func (r *register) insurers(c *web.Call) (web.Answer, error) {
 		History []insurance   `json:"history"` // as recorded
 	}{On: q.On, Known: q.Known, History: []insurance{}}
 	if in := record.InsuranceAsOf(q.On, q.Known); !in.Since.IsZero() {
-		of := named(in)
+		of := named(in, known)
 		answer.Insurer = &of
 	}
 	for _, in := range record.Insurances {
-		answer.History = append(answer.History, named(in))
+		answer.History = append(answer.History, named(in, known))
 	}
 	return web.OK(answer)
 }
@@ -102,7 +106,11 @@ func (r *register) correct(c *web.Call) (web.Answer, error) {
 	if _, ok := directory.FindRegion(q.Region); !ok {
 		wrong = append(wrong, wrongRegion("region"))
 	}
-	if insurer, ok := directory.FindInsurer(q.SMO); q.SMO != "" && (!ok || insurer.Region != q.Region) {
+	known, err := r.store.CurrentDirectory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if insurer, ok := known.FindInsurer(q.SMO); q.SMO != "" && (!ok || insurer.Region != q.Region) {
 		wrong = append(wrong, fault.Field{Field: "smo", Code: "smo_not_in_region", Detail: fault.Text{RU: "Такой страховой в регионе нет.", EN: "The region has no such insurer."}})
 	}
 	if wrong != nil {
@@ -114,9 +122,9 @@ func (r *register) correct(c *web.Call) (web.Answer, error) {
 	}
 	correction := policy.Correction{Wrong: q.Wrong, Cause: q.SourceID, Right: policy.Cover{SMO: q.SMO, Region: q.Region, Since: q.Since}}
 	record, err = r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
-		known := i.Knows(q.SourceID)
+		again := i.Knows(q.SourceID)
 		i, err := i.Correct(correction, r.law())
-		return i, !known, err
+		return i, !again, err
 	}, follow(record.ID, q.SourceID)...)
 	if err != nil {
 		return web.Answer{}, err

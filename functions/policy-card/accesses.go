@@ -65,9 +65,13 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	insurers, err := k.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	items := make([]accessed, len(entries))
 	for i, e := range entries {
-		items[i] = accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(actor(e, c.Caller.Account)), CallID: e.Call}
+		items[i] = accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(actor(e, c.Caller.Account, insurers)), CallID: e.Call}
 	}
 	return web.OK(map[string]any{"items": items, "next": next})
 }
@@ -81,6 +85,7 @@ var services = map[string]fault.Text{
 	"notify":            {RU: "сервис уведомлений", EN: "the notices service"},
 	"policy-card":       {RU: "сервис карточки полиса", EN: "the policy card service"},
 	"policy-lifecycle":  {RU: "сервис приостановки полиса", EN: "the suspension service"},
+	"smo-selection":     {RU: "сервис выбора страховой", EN: "the insurers service"},
 	"policy-request":    {RU: "сервис заявлений", EN: "the applications service"},
 	"review-desk":       {RU: "сервис рассмотрения заявлений", EN: "the review service"},
 }
@@ -94,7 +99,7 @@ var sources = map[string]fault.Text{
 }
 
 // actor is who did it, in words.
-func actor(e audit.Entry, account string) fault.Text {
+func actor(e audit.Entry, account string, insurers directory.Directory) fault.Text {
 	unit, _, _ := strings.Cut(e.Actor, "/")
 	switch e.Role {
 	case access.Citizen:
@@ -113,7 +118,7 @@ func actor(e audit.Entry, account string) fault.Text {
 		}
 		return fault.Text{RU: "источник сведений", EN: "a source of data"}
 	case access.Staff:
-		if insurer, ok := directory.FindInsurer(unit); ok {
+		if insurer, ok := insurers.FindInsurer(unit); ok {
 			return fault.Text{RU: "сотрудник страховой компании «" + insurer.Name + "»", EN: "staff of the insurer " + insurer.Name}
 		}
 		return fault.Text{RU: "сотрудник страховой компании", EN: "staff of an insurer"}

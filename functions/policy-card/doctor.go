@@ -129,8 +129,12 @@ func (k *cards) facts(c *web.Call, who string) (doctor.Facts, error) {
 	if err != nil {
 		return doctor.Facts{}, err
 	}
+	insurers, err := k.store.Directory(c)
+	if err != nil {
+		return doctor.Facts{}, err
+	}
 	f := doctor.Facts{
-		Who: who, Account: c.Caller.Person, Consents: have.Consents, Wait: k.wait, Region: k.home, Now: k.law(),
+		Who: who, Account: c.Caller.Person, Consents: have.Consents, Wait: k.wait, Region: k.home, Directory: insurers, Now: k.law(),
 	}
 	card, shown, err := store.Get(v, copied)
 	if err != nil {

@@ -131,17 +131,21 @@ func (k *cards) card(c *web.Call) (web.Answer, error) {
 	if !found || !k.current(who, card) {
 		return web.Answer{}, errEmpty
 	}
-	return web.OK(show(c, who, card, k.law()))
+	insurers, err := k.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(show(c, who, card, insurers, k.law()))
 }
 
-func show(c *web.Call, who string, card policy.Card, now time.Time) view {
+func show(c *web.Call, who string, card policy.Card, insurers directory.Directory, now time.Time) view {
 	region := card.Insurance.Region
 	zone, _ := calendar.Zone(region)
 	today := calendar.Today(now, region)
 	v := view{
 		Person: who, ENP: card.ENP, ENPGrouped: card.ENP.Grouped(), Name: card.Person.Name, Sex: card.Person.Sex, Birth: card.Person.Birth,
 		Status: card.Shown(today), ValidFrom: card.ValidFrom, ValidUntil: card.ValidUntil, Region: region,
-		Insurer: insurer{directory.ContactOf(card.Insurance.SMO, region), card.Insurance.Since}, Clinic: card.Clinic, Warnings: card.Warnings, AsOf: card.AsOf,
+		Insurer: insurer{insurers.ContactOf(card.Insurance.SMO, region), card.Insurance.Since}, Clinic: card.Clinic, Warnings: card.Warnings, AsOf: card.AsOf,
 	}
 	if zone != nil {
 		v.AsOf = card.AsOf.In(zone)

@@ -55,6 +55,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadApplications, Do: r.list},
 		web.Route{Method: "GET", Pattern: "/{id}", Action: access.ReadApplications, Do: r.read},
 		web.Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: r.work},
+		web.Route{Method: "POST", Pattern: "/refresh", Action: access.RefreshCopy, Do: r.refresh},
 	), nil
 }
 
@@ -66,7 +67,11 @@ func (r *requests) read(c *web.Call) (web.Answer, error) {
 	if !found {
 		return web.Answer{}, store.ErrNoApplication
 	}
-	return web.OK(show(c, a, r.law()))
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(show(c, a, insurers, r.law()))
 }
 
 func (r *requests) list(c *web.Call) (web.Answer, error) {
@@ -86,6 +91,10 @@ func (r *requests) list(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	items := []application.View{}
 	for _, id := range ids {
 		a, found, err := store.Get(v, store.Application(c.Caller.Account, id))
@@ -93,7 +102,7 @@ func (r *requests) list(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 		if found {
-			items = append(items, show(c, a, r.law()))
+			items = append(items, show(c, a, insurers, r.law()))
 		}
 	}
 	answer := map[string]any{"items": items}

@@ -37,7 +37,7 @@ const (
 )
 
 // check normalises the request and names every wrong field.
-func (q *request) check(home string, applicant person.Person, today calendar.Date) error {
+func (q *request) check(home string, insurers directory.Directory, applicant person.Person, today calendar.Date) error {
 	var wrong []fault.Field
 	note := func(field, code, ru, en string) {
 		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
@@ -74,7 +74,7 @@ func (q *request) check(home string, applicant person.Person, today calendar.Dat
 		note("region", "region_unknown", "Нет региона с таким кодом.", "There is no region with this code.")
 	}
 	if q.SMO != "" {
-		insurer, ok := directory.FindInsurer(q.SMO)
+		insurer, ok := insurers.FindInsurer(q.SMO)
 		if !ok || insurer.Region != q.Region || !insurer.InForce(today) {
 			note("smo", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
 		}
@@ -154,7 +154,11 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := r.law()
-	if err := q.check(r.home, c.Caller.Person, calendar.Today(now, r.home)); err != nil {
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if err := q.check(r.home, insurers, c.Caller.Person, calendar.Today(now, r.home)); err != nil {
 		return web.Answer{}, err
 	}
 	applicant := c.Caller.Person
@@ -195,5 +199,5 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Accepted(show(c, a, now))
+	return web.Accepted(show(c, a, insurers, now))
 }

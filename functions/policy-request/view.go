@@ -73,10 +73,10 @@ func reason(code string) application.Reason {
 }
 
 // show is an application with whom to turn to about it.
-func show(c *web.Call, a application.Application, now time.Time) application.View {
+func show(c *web.Call, a application.Application, insurers directory.Directory, now time.Time) application.View {
 	v := a.View(c.Text, now)
 	if len(a.Reasons) > 0 {
-		v.Help = helpFor(a, calendar.Today(now, a.Region))
+		v.Help = helpFor(a, insurers, calendar.Today(now, a.Region))
 	}
 	if a.Kind == application.Register && a.Status == application.Granted {
 		v.Help = &application.Help{Insurers: []directory.Insurer{}, Offer: application.Lookup}
@@ -84,8 +84,8 @@ func show(c *web.Call, a application.Application, now time.Time) application.Vie
 	return v
 }
 
-func helpFor(a application.Application, today calendar.Date) *application.Help {
-	h := &application.Help{Insurers: append([]directory.Insurer{}, directory.InsurersOf(a.Region, today)...)}
+func helpFor(a application.Application, insurers directory.Directory, today calendar.Date) *application.Help {
+	h := &application.Help{Insurers: append([]directory.Insurer{}, insurers.InsurersOf(a.Region, today)...)}
 	if fund, ok := directory.FundOf(a.Region); ok {
 		h.Fund = &fund
 	}

@@ -39,6 +39,12 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) {
 		out = r.ask(c, a)
 	}
+	if out.card != nil {
+		// Noted before it is there: a change of the record misses no copy.
+		if err := r.store.NoteCopy(c, grant, e.Home, out.card.Insured); err != nil {
+			return web.Answer{}, err
+		}
+	}
 	card := store.Card(e.Home, a.Person)
 	err = r.store.Advance(c, grant, e, now, []store.Ref{card.Ref},
 		func(tx *store.Tx, a application.Application, have cabinet.Account) (application.Application, cabinet.Account, error) {

@@ -88,36 +88,44 @@ func (v *visit) looked(list *accessPage) error {
 	}
 }
 
-// together makes rows of accesses, newest first. What one person or service read
-// on one day, with nobody and no change between, is one row; and so is the same
-// change again and again.
+// together makes rows of accesses, newest first. What one person or service did
+// within a minute is one row; and so is what one read on a day, with nobody and
+// no change between.
 func together(items []accessAnswer, zone *time.Location) []looked {
 	var rows []looked
 	for _, item := range items {
-		reads := item.Action.Reads()
-		if n := len(rows) - 1; n >= 0 && rows[n].takes(item, reads, zone) {
-			rows[n].First = item.At
-			rows[n].add(item.Text)
-			continue
+		at := len(rows)
+		for i := len(rows) - 1; i >= 0 && sameMinute(rows[i].First, item.At); i-- {
+			if rows[i].Who == item.Who {
+				at = i
+			}
 		}
-		row := looked{First: item.At, Last: item.At, Who: item.Who, reads: reads}
-		row.add(item.Text)
-		rows = append(rows, row)
+		if n := len(rows) - 1; at > n && n >= 0 && rows[n].goesOn(item, zone) {
+			at = n
+		}
+		if at == len(rows) {
+			rows = append(rows, looked{Last: item.At, Who: item.Who, reads: true})
+		}
+		rows[at].add(item)
 	}
 	return rows
 }
 
-func (l *looked) takes(item accessAnswer, reads bool, zone *time.Location) bool {
+func sameMinute(a, b time.Time) bool { return a.Truncate(time.Minute).Equal(b.Truncate(time.Minute)) }
+
+// goesOn reports whether an access is more of the same reading.
+func (l *looked) goesOn(item accessAnswer, zone *time.Location) bool {
 	sameDay := l.First.In(zone).Format(time.DateOnly) == item.At.In(zone).Format(time.DateOnly)
-	return l.Who == item.Who && sameDay && l.reads == reads && (reads || l.Done[0].Text == item.Text)
+	return l.Who == item.Who && sameDay && l.reads && item.Action.Reads()
 }
 
-func (l *looked) add(text string) {
-	if i := slices.IndexFunc(l.Done, func(d done) bool { return d.Text == text }); i >= 0 {
+func (l *looked) add(item accessAnswer) {
+	l.First, l.reads = item.At, l.reads && item.Action.Reads()
+	if i := slices.IndexFunc(l.Done, func(d done) bool { return d.Text == item.Text }); i >= 0 {
 		l.Done[i].Count++
 		return
 	}
-	l.Done = append(l.Done, done{text, 1})
+	l.Done = append(l.Done, done{item.Text, 1})
 }
 
 // Span is a day with the time of it, or the times from and until which it went on.

@@ -128,7 +128,7 @@ func (v *visit) family() (overview, error) {
 		m := &o.Members[i]
 		m.relative, m.Consents = r, needed(o.Consents, r.Person)
 		for k, a := range applications.Items {
-			if a.Person == r.Person {
+			if a.Person == r.Person && a.shows() {
 				m.Latest = &applications.Items[k]
 				break
 			}
@@ -148,6 +148,15 @@ func (v *visit) family() (overview, error) {
 	}
 	calls.Wait()
 	return o, nil
+}
+
+// shows reports whether the application, granted, leads to a card in the cabinet.
+func (a applicationAnswer) shows() bool {
+	switch a.Kind {
+	case application.Lookup, application.Link, application.Register, application.Repair:
+		return true
+	}
+	return false
 }
 
 // aChild stands in for a name that only the register knows.
@@ -181,6 +190,29 @@ func (o overview) name(who string) string {
 		}
 	}
 	return ""
+}
+
+// rank is how soon a step needs the visitor. A consent that they have withdrawn
+// is their own choice, and so needs nothing.
+func (m member) rank() int {
+	switch next := m.Next(); {
+	case next == answer, next == wait && m.Latest.Overdue:
+		return 0
+	case next == ask:
+		return 1
+	case next == giveConsent && m.Revoked() == nil:
+		return 2
+	case next == wait, next == later:
+		return 3
+	case next == look:
+		return 4
+	}
+	return 5
+}
+
+// ByNeed is the family with those first for whom the visitor has to do something.
+func (o overview) ByNeed() []member {
+	return slices.SortedStableFunc(slices.Values(o.Members), func(a, b member) int { return a.rank() - b.rank() })
 }
 
 var homeTitle = fault.Text{RU: "Мой полис", EN: "My policy"}

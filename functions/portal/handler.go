@@ -53,7 +53,6 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		env.Fault("region", "%q is not a region", p.region)
 	}
 	edge := web.Public(env, Name)
-	issuer := env.URL("oidc_issuer")
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
@@ -65,9 +64,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	if err := p.crossed.AddTrustedOrigin(at.Scheme + "://" + at.Host); err != nil {
 		return nil, err
 	}
-	if p.pages, err = openPages(issuer); err != nil {
+	if p.pages, err = openPages(); err != nil {
 		return nil, err
 	}
+	p.login.Origins() // to be known by the first page
 	edge.Page, edge.English = p.fault, english
 	return edge.With(
 		open("/", p.visit(p.home)),

@@ -2,9 +2,11 @@ package function
 
 import (
 	"encoding/json"
+	"fmt"
 	"html"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +20,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/server"
 	"polis/shared/store"
+	"polis/shared/text"
 )
 
 func TestWhatItNeedsIsNamedAtOnce(t *testing.T) {
@@ -199,14 +202,16 @@ func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
 		return handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
 			Body: []byte(`{"status":422,"code":"invalid_fields","detail":"x","errors":[{"field":"enp","code":"enp_length","detail":"x"}]}`)}, nil
 	}))
+	b.Put("policy-card", answering(map[string]string{"GET /family": `{"items":[{"person":"self","name":{"given":"Ан\u202eна"}}]}`}))
 	mine := in(t, b)
 	form := url.Values{"kind": {"link"}, "enp": {"<b>26\u202e56\u200b\u2066</b>"}}.Encode()
 	res := b.Call("POST", Name, "/requests", "", form, "Cookie", mine, "Content-Type", "application/x-www-form-urlencoded").Expect(422, "")
 	if !strings.Contains(string(res.Body), `value="&lt;b&gt;2656&lt;/b&gt;"`) {
 		t.Errorf("what was typed is not kept: %s", res.Body)
 	}
-	for _, body := range [][]byte{res.Body, b.Call("GET", Name, "/a%E2%80%AEb?c=%E2%80%AEd", "", nil, "Cookie", mine).Expect(404, "").Body} {
-		if strings.ContainsFunc(string(body), func(r rune) bool { return person.Hidden(r) && r != '\n' }) {
+	for _, body := range [][]byte{res.Body, b.Call("GET", Name, "/a%E2%80%AEb?c=%E2%80%AEd", "", nil, "Cookie", mine).Expect(404, "").Body,
+		b.Call("GET", Name, "/requests/new", "", nil, "Cookie", mine).Body} {
+		if strings.ContainsFunc(string(body), func(r rune) bool { return text.Hidden(r) && r != '\n' }) {
 			t.Errorf("%s", body)
 		}
 	}
@@ -234,13 +239,18 @@ func between(text, before, after string) string {
 	return text
 }
 
-// answering is a function in place of the real one, that answers by path.
+// answering is a function in place of the real one, that answers by path; of ""
+// it has none.
 func answering(answers map[string]string) functiontest.Handler {
 	return func(r handler.Request) (handler.Response, error) {
-		if body, ok := answers[r.Method+" "+server.Path(r.Context())]; ok {
-			return handler.Response{StatusCode: 200, Body: []byte(body)}, nil
+		body, ok := answers[r.Method+" "+server.Path(r.Context())]
+		switch {
+		case !ok:
+			return handler.Response{StatusCode: 503, Body: []byte("away")}, nil
+		case body == "":
+			return handler.Response{StatusCode: 404, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":404,"code":"x","detail":"x"}`)}, nil
 		}
-		return handler.Response{StatusCode: 503, Body: []byte("away")}, nil
+		return handler.Response{StatusCode: 200, Body: []byte(body)}, nil
 	}
 }
 
@@ -303,12 +313,13 @@ func TestEachFormOfAPageHasAKeyOfItsOwnAndKeepsItWhileNobodyAnswers(t *testing.T
 func TestWhatTheServerRefusesIsAPageToo(t *testing.T) {
 	b := plain(t)
 	h := b.Run(Name, New, "public_url", "http://127.0.0.1:8080").(server.Refuser)
-	b.Redis.SetError("LOADING") // nobody is asked
+	mine := in(t, b)
+	asked := b.Redis.CommandCount() // and no more
 	for kind, words := range map[fault.Kind]string{
 		fault.TooMany: "Слишком много запросов", fault.TooLarge: "Слишком большой запрос", fault.Internal: "Внутренняя ошибка",
 	} {
 		for language, want := range map[string]string{"ru": words, "en": fault.Titles[kind].EN} {
-			req := handler.Request{Method: http.MethodPost, Header: http.Header{"Cookie": {"polis-language=" + language + "; " + "polis-session=x"}}}
+			req := handler.Request{Method: http.MethodPost, Header: http.Header{"Cookie": {"polis-language=" + language + "; " + mine}}}
 			req.WithContext(server.WithCall(t.Context(), "/consents", "call-7"))
 			res, ok := h.Refuse(req, fault.New(kind, "x", "Почему.", "Why."))
 			if !ok || res.Header.Get("Content-Type") != "text/html; charset=utf-8" || res.Header.Get("Content-Security-Policy") == "" || res.Header.Get("Content-Language") != language {
@@ -318,6 +329,9 @@ func TestWhatTheServerRefusesIsAPageToo(t *testing.T) {
 				t.Errorf("%s: %s", want, page)
 			}
 		}
+	}
+	if now := b.Redis.CommandCount(); now != asked {
+		t.Errorf("the store was asked %d times", now-asked)
 	}
 }
 
@@ -343,7 +357,7 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 		if asked++; asked == 3 {
 			who = "оператор сервиса"
 		}
-		entry := `{"at":"2026-03-10T09:00:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"` + who + `"}`
+		entry := `{"at":"2026-03-10T09:` + strconv.Itoa(50-asked) + `:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"` + who + `"}`
 		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[` + strings.Repeat(entry+",", 99) + entry + `],"next":"n"}`)}, nil
 	}))
 	page := string(b.Call("GET", Name, "/access", "", nil, "Cookie", mine).Expect(200, "").Body)
@@ -354,4 +368,101 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 		t.Errorf("%s", page)
 	}
 	b.Call("GET", Name, "/access?person=c2", "", nil, "Cookie", mine).Expect(404, "")
+}
+
+func TestABrowserIsToldToStayWithHTTPSWhereThatIsTheAddress(t *testing.T) {
+	b := functiontest.New(t)
+	for public, want := range map[string]string{"https://polis.example.org": "max-age=31536000", "http://127.0.0.1:8080": ""} {
+		b.Run(Name, New, "public_url", public)
+		if got := b.Call("GET", Name, "/", "", nil).Header.Get("Strict-Transport-Security"); got != want {
+			t.Errorf("%s: %q", public, got)
+		}
+	}
+}
+
+// seen is a page of a visitor whose functions answer so.
+func seen(t *testing.T, path string, answers map[string]map[string]string) string {
+	t.Helper()
+	b := plain(t)
+	for name, by := range answers {
+		b.Put(name, answering(by))
+	}
+	return string(b.Call("GET", Name, path, "", nil, "Cookie", in(t, b)).Expect(200, "").Body)
+}
+
+const aFamily = `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"family":"Вымышленников","given":"Илья"}}]}`
+
+func applicationOf(id, who, status string, overdue bool) string {
+	return fmt.Sprintf(`{"id":%q,"number":"26-1","kind":"lookup","person":%q,"status":%q,"text":"Ищем","submitted":"2026-03-02T09:00:00+03:00",`+
+		`"due":"2026-03-09T18:00:00+03:00","overdue":%v,"timeline":[]}`, id, who, status, overdue)
+}
+
+func TestAListOfApplicationsSaysWhoseEachIsAndWhichIsLate(t *testing.T) {
+	list := `{"items":[` + applicationOf("a1", "c1", "working", true) + `,` + applicationOf("a2", "c2", "working", false) + `,` + applicationOf("a3", "self", "granted", false) + `]}`
+	page := seen(t, "/requests", map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily}})
+	for text, n := range map[string]int{
+		"Для кого: Вымышленников Илья": 1, "Для кого: Ребёнок": 1, "Для кого: Вымышленникова Анна": 1, "Срок ответа истёк 9\u00a0марта\u00a02026": 1,
+	} {
+		if strings.Count(page, text) != n {
+			t.Errorf("%q is not there %d times: %s", text, n, page)
+		}
+	}
+	// Without the register the list is there.
+	page = seen(t, "/requests", map[string]map[string]string{"policy-request": {"GET /": list}})
+	if strings.Count(page, "Для кого: Ребёнок") != 2 {
+		t.Errorf("%s", page)
+	}
+}
+
+func TestALateAnswerIsNotPromised(t *testing.T) {
+	for overdue, texts := range map[bool][2]string{true: {"Срок ответа истёк", "Ответ будет"}, false: {"Ответ будет не позже", "истёк"}} {
+		late := applicationOf("a1", "self", "working", overdue)
+		granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+		for path, page := range map[string]string{
+			"/":            seen(t, "/", map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + late + `]}`}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}),
+			"/requests/a1": seen(t, "/requests/a1", map[string]map[string]string{"policy-request": {"GET /a1": late}}),
+		} {
+			if path == "/" && !strings.Contains(page, "Ищем") {
+				t.Fatalf("%s", page)
+			}
+			if !strings.Contains(page, texts[0]) || strings.Contains(page, texts[1]) {
+				t.Errorf("%s, overdue %v: %s", path, overdue, page)
+			}
+		}
+	}
+}
+
+func TestWithoutAScriptThePageIsReadAgainLessAndLessOften(t *testing.T) {
+	answers := map[string]map[string]string{"policy-request": {"GET /a1": applicationOf("a1", "self", "working", false)}}
+	last := 0
+	for look := range 20 {
+		page := seen(t, fmt.Sprintf("/requests/a1?look=%d", look), answers)
+		var wait, next int
+		if _, err := fmt.Sscanf(between(page, `http-equiv="refresh" content="`, `"`), "%d; url="+root+"/requests/a1?look=%d", &wait, &next); err != nil {
+			t.Fatal(err, page)
+		}
+		if wait < last || wait > 60 || look == 0 && wait != 3 || look == 19 && wait != 60 || next != min(look+1, len(waits)) {
+			t.Errorf("look %d: again in %d as %d", look, wait, next)
+		}
+		last = wait
+	}
+	for _, odd := range []string{"-5", "x", "99999999999999999999"} {
+		if page := seen(t, "/requests/a1?look="+odd, answers); !strings.Contains(page, `content="3; `) && odd[0] != '9' {
+			t.Errorf("%s: %s", odd, page)
+		}
+	}
+}
+
+func TestAnApplicationForSomethingElseDoesNotHideTheSearchForThePolicy(t *testing.T) {
+	search := applicationOf("a1", "self", "working", false)
+	other := strings.ReplaceAll(strings.ReplaceAll(applicationOf("a2", "self", "refused", false), `"lookup"`, `"suspend"`), "Ищем", "Отказано")
+	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	list := `{"items":[` + other + `,` + search + `]}`
+	answers := map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	if page := seen(t, "/", answers); !strings.Contains(page, "Ищем") || strings.Contains(page, "Отказано") {
+		t.Errorf("%s", page)
+	}
+	if page := seen(t, "/requests", answers); !strings.Contains(page, "Приостановление полиса") || !strings.Contains(page, "Показ полиса") {
+		t.Errorf("%s", page)
+	}
 }

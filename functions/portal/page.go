@@ -18,7 +18,7 @@ import (
 
 	"polis/shared/fault"
 	"polis/shared/ident"
-	"polis/shared/person"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -32,8 +32,7 @@ var assetFiles embed.FS
 type pages struct {
 	byName  map[string]*template.Template
 	assets  map[string]asset // by name
-	version string           // changes with any asset
-	policy  string
+	version string           // changes with any asset and any page
 }
 
 type asset struct {
@@ -45,11 +44,9 @@ var media = map[string]string{
 	".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml",
 }
 
-// openPages parses every page with the layout and the components. A form may
-// lead to the issuer, which the browser checks also where a logout is sent on.
-func openPages(issuer string) (*pages, error) {
+// openPages parses every page with the layout and the components.
+func openPages() (*pages, error) {
 	p := &pages{byName: map[string]*template.Template{}, assets: map[string]asset{}}
-	sum := sha256.New()
 	files, err := fs.ReadDir(assetFiles, "assets")
 	if err != nil {
 		return nil, err
@@ -59,10 +56,12 @@ func openPages(issuer string) (*pages, error) {
 		if err != nil {
 			return nil, err
 		}
-		sum.Write(content)
 		p.assets[f.Name()] = asset{media[path.Ext(f.Name())], content}
 	}
-	p.version = hex.EncodeToString(sum.Sum(nil)[:6])
+	// The worker keeps a page, too: under the version's name it is never an old one.
+	if p.version, err = versionOf(assetFiles, pageFiles); err != nil {
+		return nil, err
+	}
 
 	shared, err := template.New("").Funcs(template.FuncMap{"fields": fields}).ParseFS(pageFiles, "pages/layout.html", "pages/components.html")
 	if err != nil {
@@ -85,15 +84,26 @@ func openPages(issuer string) (*pages, error) {
 			return nil, err
 		}
 	}
-	at, err := url.Parse(issuer)
-	if err != nil {
-		return nil, err
-	}
-	p.policy = strings.Join([]string{
-		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'", "worker-src 'self'",
-		"form-action 'self' " + at.Scheme + "://" + at.Host, "base-uri 'none'", "frame-ancestors 'none'",
-	}, "; ")
 	return p, nil
+}
+
+// versionOf names the content of all files.
+func versionOf(all ...fs.FS) (string, error) {
+	sum := sha256.New()
+	for _, files := range all {
+		err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := fs.ReadFile(files, name)
+			fmt.Fprintf(sum, "%s %d\n%s", name, len(content), content)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6]), nil
 }
 
 // fields gives a component its fields: pairs of a name and a value, and the page
@@ -155,12 +165,7 @@ func visible(form url.Values) url.Values {
 	typed := url.Values{}
 	for name, values := range form {
 		for _, value := range values {
-			typed.Add(name, strings.Map(func(r rune) rune {
-				if person.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
-					return -1
-				}
-				return r
-			}, value))
+			typed.Add(name, strings.Map(legible, value))
 		}
 	}
 	return typed
@@ -179,7 +184,7 @@ func (v *visit) render200(name string, p *page) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Answer{Status: http.StatusOK, Body: content, Header: v.pages.header()}, nil
+	return web.Answer{Status: http.StatusOK, Body: content, Header: v.header()}, nil
 }
 
 func (p *pages) render(name string, of *page) (web.Bytes, error) {
@@ -191,19 +196,38 @@ func (p *pages) render(name string, of *page) (web.Bytes, error) {
 	if err := t.ExecuteTemplate(&b, "layout.html", of); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	return bytes.Map(legible, b.Bytes()), nil
 }
 
-func (p *pages) header() http.Header {
-	return http.Header{
+// legible drops what would deceive the reader of a page, whoever wrote it: the login
+// may name a person so, and is refused only where that name is to be recorded.
+func legible(r rune) rune {
+	if text.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
+		return -1
+	}
+	return r
+}
+
+// header guards a page. A form may lead to the login, which the browser checks
+// also where an answer sends it on.
+func (p *portal) header() http.Header {
+	policy := []string{
+		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'", "connect-src 'self'", "worker-src 'self'",
+		"form-action 'self' " + strings.Join(p.login.Origins(), " "), "base-uri 'none'", "frame-ancestors 'none'",
+	}
+	h := http.Header{
 		"Content-Type":                 {"text/html; charset=utf-8"},
-		"Content-Security-Policy":      {p.policy},
+		"Content-Security-Policy":      {strings.Join(policy, "; ")},
 		"Referrer-Policy":              {"same-origin"},
 		"Cross-Origin-Opener-Policy":   {"same-origin"},
 		"Cross-Origin-Resource-Policy": {"same-origin"},
 		"Permissions-Policy":           {"camera=(), geolocation=(), microphone=()"},
 		"Vary":                         {"Cookie"},
 	}
+	if p.secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000") // a year, for this host alone
+	}
+	return h
 }
 
 // faultPage is a fault with a page of its own.

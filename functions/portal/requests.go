@@ -4,33 +4,106 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 
 	"polis/shared/application"
 	"polis/shared/calendar"
 	"polis/shared/consent"
 	"polis/shared/directory"
 	"polis/shared/fault"
+	"polis/shared/person"
 	"polis/shared/web"
 )
 
 var requestsTitle = fault.Text{RU: "Заявления", EN: "Applications"}
 
+// kin are the people whose applications a visitor sees.
+type kin []relative
+
+// NameOf is whose something is; "" where it is not known.
+func (k kin) NameOf(who string) string {
+	for _, r := range k {
+		if r.Person == who {
+			return r.Name.Full()
+		}
+	}
+	return ""
+}
+
+// kin asks for the names of the family. Without the register a child is a child.
+func (v *visit) kin(of ...applicationAnswer) (kin, error) {
+	have := kin{{Person: consent.Self, Name: v.Who.Name}}
+	if !slices.ContainsFunc(of, func(a applicationAnswer) bool { return a.Person != consent.Self }) {
+		return have, nil
+	}
+	var answered struct{ Items kin }
+	err := v.ask(http.MethodGet, "/policy-card/family", nil, &answered)
+	if err != nil && !fault.HasKind(err, fault.Unavailable) {
+		return nil, err
+	}
+	for _, r := range answered.Items {
+		if r.Person != consent.Self {
+			have = append(have, r)
+		}
+	}
+	for _, a := range of {
+		if have.NameOf(a.Person) == "" {
+			have = append(have, relative{Person: a.Person, Name: person.Name{Given: v.Text(aChild)}})
+		}
+	}
+	return have, nil
+}
+
+type requestsPage struct {
+	applicationList
+	kin
+}
+
 func (p *portal) requests(v *visit) (web.Answer, error) {
-	var list applicationList
+	var list requestsPage
 	query := url.Values{"limit": {"20"}}
 	if next := v.Query.Get("next"); next != "" {
 		query.Set("next", next)
 	}
-	if err := v.ask(http.MethodGet, "/policy-request?"+query.Encode(), nil, &list); err != nil {
+	err := v.ask(http.MethodGet, "/policy-request?"+query.Encode(), nil, &list.applicationList)
+	if err == nil {
+		list.kin, err = v.kin(list.Items...)
+	}
+	if err != nil {
 		return web.Answer{}, err
 	}
 	return v.show("requests", requestsTitle, list)
 }
 
+// requestPage is an application with whose it is, and without a script when the
+// page is to be read again, for the how many-th time.
+type requestPage struct {
+	applicationAnswer
+	Whose string
+	Wait  int // seconds
+	Look  int
+}
+
+// waits between two looks of a browser without a script: quick while somebody
+// waits for an answer of moments, then slow.
+var waits = [...]int{3, 3, 3, 5, 5, 10, 10, 20, 30, 60}
+
 func (p *portal) request(v *visit) (web.Answer, error) {
-	var a applicationAnswer
-	if err := v.ask(http.MethodGet, "/policy-request/"+url.PathEscape(v.Segment("id")), nil, &a); err != nil {
+	var a requestPage
+	if err := v.ask(http.MethodGet, "/policy-request/"+url.PathEscape(v.Segment("id")), nil, &a.applicationAnswer); err != nil {
 		return web.Answer{}, err
+	}
+	looked, _ := strconv.Atoi(v.Query.Get("look")) // anything else is the first
+	looked = min(max(looked, 0), len(waits)-1)
+	a.Wait, a.Look = waits[looked], looked+1
+	// Whose it is stands beside what the script reads again and again.
+	if !v.Query.Has("live") {
+		names, err := v.kin(a.applicationAnswer)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		a.Whose = names.NameOf(a.Person)
 	}
 	return v.show("request", fault.Text{RU: "Заявление " + a.Number, EN: "Application " + a.Number}, a)
 }
@@ -54,12 +127,16 @@ func (n newRequestPage) RegionName() string {
 	return region.Name
 }
 
-func (v *visit) newRequestOf(kind application.Kind, region string) newRequestPage {
+func (v *visit) newRequestOf(kind application.Kind, region string) (newRequestPage, error) {
 	page := newRequestPage{Kind: kind, Region: region, Regions: directory.Regions()}
 	if region != "" {
-		page.Insurers = directory.InsurersOf(region, calendar.Today(v.law(), region))
+		insurers, err := v.sessions.Directory(v)
+		if err != nil {
+			return newRequestPage{}, err
+		}
+		page.Insurers = insurers.InsurersOf(region, calendar.Today(v.law(), region))
 	}
-	return page
+	return page, nil
 }
 
 var errNoKind = fault.New(fault.NotFound, "kind_unknown", "Такого заявления нет.", "There is no such application.")
@@ -70,7 +147,11 @@ func (p *portal) newRequest(v *visit) (web.Answer, error) {
 	if !ok {
 		return web.Answer{}, errNoKind
 	}
-	return v.show("new-request", title, v.newRequestOf(kind, cmp.Or(v.Query.Get("region"), v.region)))
+	page, err := v.newRequestOf(kind, cmp.Or(v.Query.Get("region"), v.region))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return v.show("new-request", title, page)
 }
 
 type submission struct {
@@ -97,7 +178,11 @@ func (p *portal) submit(v *visit) (web.Answer, error) {
 	}
 	var made applicationAnswer
 	if err := v.ask(http.MethodPost, "/policy-request", s, &made); err != nil {
-		return v.again(err, "new-request", title, v.newRequestOf(kind, cmp.Or(s.Region, v.region)))
+		page, pageErr := v.newRequestOf(kind, cmp.Or(s.Region, v.region))
+		if pageErr != nil {
+			return web.Answer{}, pageErr
+		}
+		return v.again(err, "new-request", title, page)
 	}
 	return v.to("/requests/" + made.ID)
 }

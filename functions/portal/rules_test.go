@@ -2,9 +2,11 @@ package function
 
 import (
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"polis/shared/access"
@@ -151,6 +153,13 @@ func TestWhatOneReadInARowOnADayIsOneRow(t *testing.T) {
 	entry(at(10, 9, 8), "вы", access.Apply, "Подача заявления")
 	entry(at(10, 9, 7), "сервис заявлений", access.LookUpInsured, "Поиск сведений в регистре")
 	entry(at(10, 9, 6), "вы", access.ReadApplications, "Просмотр заявлений")
+	// Two at once, each with several things.
+	entry(at(10, 9, 5), "сервис уведомлений", access.DeliverNotice, "Отправка уведомления")
+	entry(at(10, 9, 5), "сервис заявлений", access.WorkApplication, "Обработка заявления")
+	entry(at(10, 9, 5), "сервис уведомлений", access.DeliverNotice, "Отправка уведомления")
+	entry(at(10, 9, 5), "сервис заявлений", access.LookUpInsured, "Поиск сведений в регистре")
+	entry(at(10, 9, 4), "сервис заявлений", access.WorkApplication, "Обработка заявления")
+	entry(at(10, 9, 3), "вы", access.ReadApplications, "Просмотр заявлений")
 	entry(at(10, 0, 1), "вы", access.ReadCard, "Просмотр карточки полиса")
 	entry(at(9, 23, 59), "вы", access.ReadCard, "Просмотр карточки полиса")
 	var rows []string
@@ -166,7 +175,11 @@ func TestWhatOneReadInARowOnADayIsOneRow(t *testing.T) {
 		"10 09:09-09:09 вы, Изменение согласия 2",
 		"10 09:08-09:08 вы, Подача заявления 1",
 		"10 09:07-09:07 сервис заявлений, Поиск сведений в регистре 1",
-		"10 00:01-09:06 вы, Просмотр заявлений 1, Просмотр карточки полиса 1",
+		"10 09:06-09:06 вы, Просмотр заявлений 1",
+		"10 09:05-09:05 сервис уведомлений, Отправка уведомления 2",
+		"10 09:05-09:05 сервис заявлений, Обработка заявления 1, Поиск сведений в регистре 1",
+		"10 09:04-09:04 сервис заявлений, Обработка заявления 1",
+		"10 00:01-09:03 вы, Просмотр заявлений 1, Просмотр карточки полиса 1",
 		"09 23:59-23:59 вы, Просмотр карточки полиса 1",
 	}
 	if !slices.Equal(rows, want) {
@@ -178,6 +191,62 @@ func TestNumbersHaveTheirNoun(t *testing.T) {
 	for n, want := range map[int]string{2: "2 раза", 4: "4 раза", 5: "5 раз", 11: "11 раз", 12: "12 раз", 21: "21 раз", 22: "22 раза", 112: "112 раз", 1: ""} {
 		if got := strings.ReplaceAll((&page{}).Times(n), "\u00a0", " "); got != want {
 			t.Errorf("%d: %q", n, got)
+		}
+	}
+}
+
+func TestWhoNeedsTheVisitorComesFirst(t *testing.T) {
+	given, none, back := []consentAnswer{{Status: consent.Granted}}, []consentAnswer{{Status: consent.None}}, []consentAnswer{{Status: consent.Revoked}}
+	latest := func(s application.Status, overdue bool) *applicationAnswer {
+		return &applicationAnswer{Status: s, Overdue: overdue}
+	}
+	who := func(name string) relative { return relative{Person: name} }
+	family := overview{Members: []member{
+		{relative: who("withdrawn"), Consents: back},
+		{relative: who("looked at"), Consents: given, Card: &cardAnswer{}},
+		{relative: who("waited for"), Consents: given, Latest: latest(application.Working, false)},
+		{relative: who("cannot be read"), Consents: given, Fault: fault.Unreachable("policy_card", nil)},
+		{relative: who("without consent"), Consents: none},
+		{relative: who("to ask"), Consents: given},
+		{relative: who("late"), Consents: given, Latest: latest(application.Working, true)},
+		{relative: who("to answer"), Consents: given, Latest: latest(application.NeedsPerson, false)},
+	}}
+	var order []string
+	for _, m := range family.ByNeed() {
+		order = append(order, m.Person)
+	}
+	want := []string{"late", "to answer", "to ask", "without consent", "waited for", "cannot be read", "looked at", "withdrawn"}
+	if !slices.Equal(order, want) {
+		t.Errorf("%q", order)
+	}
+	if family.Members[0].Person != "withdrawn" {
+		t.Error("the family itself is in another order")
+	}
+}
+
+func TestAVersionIsOfEveryFilesContent(t *testing.T) {
+	of := func(files ...fs.FS) string {
+		version, err := versionOf(files...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return version
+	}
+	file := func(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(text)} }
+	assets, pages := fstest.MapFS{"assets/a.css": file("a")}, fstest.MapFS{"pages/a.html": file("a"), "pages/b.html": file("b")}
+	was := of(assets, pages)
+	if of(assets, pages) != was {
+		t.Error("the same files have two versions")
+	}
+	for change, files := range map[string][]fs.FS{
+		"an asset":  {fstest.MapFS{"assets/a.css": file("A")}, pages},
+		"a page":    {assets, fstest.MapFS{"pages/a.html": file("a"), "pages/b.html": file("B")}},
+		"no page b": {assets, fstest.MapFS{"pages/a.html": file("a")}},
+		"a name":    {assets, fstest.MapFS{"pages/a.html": file("a"), "pages/c.html": file("b")}},
+		"the seam":  {assets, fstest.MapFS{"pages/a.html": file("ab"), "pages/b.html": file("")}},
+	} {
+		if of(files...) == was {
+			t.Errorf("%s changes no version", change)
 		}
 	}
 }

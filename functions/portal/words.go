@@ -84,13 +84,21 @@ func (p *page) timeOf(at any) (time.Time, error) {
 func (p *page) KindOf(kind application.Kind) string {
 	switch kind {
 	case application.Lookup:
-		return p.T("Показать полис", "Show the policy")
+		return p.T("Показ полиса", "Showing the policy")
 	case application.Link:
-		return p.T("Найти полис по номеру", "Find the policy by its number")
+		return p.T("Поиск полиса по номеру", "Finding the policy by its number")
 	case application.Register:
-		return p.T("Получить полис впервые", "First policy")
+		return p.T("Первый полис", "First policy")
 	case application.Repair:
-		return p.T("Восстановить показ полиса", "Make the policy show again")
+		return p.T("Восстановление показа полиса", "Making the policy show again")
+	case application.Choose:
+		return p.T("Выбор страховой компании", "Choice of the insurer")
+	case application.Suspend:
+		return p.T("Приостановление полиса", "Suspension of the policy")
+	case application.Resume:
+		return p.T("Возобновление полиса", "Resumption of the policy")
+	case application.Restore:
+		return p.T("Восстановление в регистре", "Restoration in the register")
 	}
 	return p.T("Заявление", "Application")
 }

@@ -6,8 +6,8 @@ import (
 
 	"polis/shared/application"
 	"polis/shared/fault"
-	"polis/shared/person"
 	"polis/shared/review"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -58,14 +58,14 @@ func (q decision) check() error {
 	}
 	for n, r := range q.Reasons {
 		at := fmt.Sprintf("reasons.%d.", n)
-		wrong = append(wrong, person.CheckLine(at+"field", r.Field, maxField)...)
+		wrong = append(wrong, text.CheckLine(at+"field", r.Field, maxField)...)
 		if !codes.MatchString(r.Code) {
 			note(at+"code", "code_wrong", "Код: латинские строчные буквы, цифры и подчёркивания.", "Code: small Latin letters, digits and underscores.")
 		}
 		if r.Detail == "" {
 			note(at+"detail", "required", "Напишите, что исправить.", "Say what has to be put right.")
 		}
-		wrong = append(wrong, person.CheckText(at+"detail", r.Detail, maxDetail)...)
+		wrong = append(wrong, text.CheckLines(at+"detail", r.Detail, maxDetail)...)
 	}
 	if wrong != nil {
 		return fault.Wrong(wrong...)

@@ -16,6 +16,7 @@ import (
 	policyrequest "polis/functions/policy-request"
 	portal "polis/functions/portal"
 	reviewdesk "polis/functions/review-desk"
+	smoselection "polis/functions/smo-selection"
 )
 
 // All maps a function's name to what makes it.
@@ -31,4 +32,5 @@ var All = map[string]server.New{
 	"policy-request":    policyrequest.New,
 	"portal":            portal.New,
 	"review-desk":       reviewdesk.New,
+	"smo-selection":     smoselection.New,
 }

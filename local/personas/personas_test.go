@@ -46,7 +46,7 @@ func TestEveryNumberOfAPersonaIsValidAndFitsThePerson(t *testing.T) {
 		}
 		since := date(t, p.Since)
 		if p.Insurer != "" {
-			insurer, ok := directory.FindInsurer(p.Insurer)
+			insurer, ok := directory.Demo().FindInsurer(p.Insurer)
 			if !ok || insurer.Region != personas.Region || !insurer.InForce(since) {
 				t.Errorf("%s: insurer %s has no contract in region %s on %s", who, p.Insurer, personas.Region, p.Since)
 			}

@@ -48,6 +48,7 @@ const (
 	ReadApplications Action = "applications.read"
 	WorkApplication  Action = "applications.work"
 	ReadCard         Action = "card.read"
+	RefreshCopy      Action = "card.refresh"
 	ExaminePolicy    Action = "card.examine"
 	RepairPolicy     Action = "card.repair"
 	RenderExtract    Action = "extracts.render"
@@ -62,6 +63,7 @@ const (
 	ReadInsurers     Action = "register.insurers"
 	CorrectInsurer   Action = "register.correct_insurer"
 	ImportInsured    Action = "register.import"
+	ImportDirectory  Action = "directory.import"
 	ReadNotices      Action = "notices.read"
 	ChangeNotices    Action = "notices.change"
 	DeliverNotice    Action = "notices.deliver"
@@ -89,6 +91,7 @@ var rules = map[Action]rule{
 	ReadApplications: {roles: []Role{Citizen}, confirmed: true},
 	WorkApplication:  {roles: []Role{Function}},
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
+	RefreshCopy:      {roles: []Role{Function}},
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},
@@ -103,6 +106,7 @@ var rules = map[Action]rule{
 	ReadInsurers:     {roles: []Role{Fund}},
 	CorrectInsurer:   {roles: []Role{Fund}},
 	ImportInsured:    {roles: []Role{Operator}},
+	ImportDirectory:  {roles: []Role{Operator}},
 	ReadNotices:      {roles: []Role{Citizen}, confirmed: true},
 	ChangeNotices:    {roles: []Role{Citizen}, confirmed: true},
 	DeliverNotice:    {roles: []Role{Function}},

@@ -14,9 +14,9 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 		ExaminePolicy: {Citizen}, RepairPolicy: {Citizen},
 		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen}, SendExtract: {Citizen}, AttachExtract: {Function},
 		ReadNotices: {Citizen}, ChangeNotices: {Citizen}, DeliverNotice: {Function},
-		WorkApplication: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},
+		WorkApplication: {Function}, RefreshCopy: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},
 		ReportEvent: {Source, Fund}, ReadCases: {Staff, Fund}, DecideCase: {Staff, Fund}, FollowCase: {Function}, RebuildCases: {Operator},
-		ChangeInsured: {Function}, ReadInsurers: {Fund}, CorrectInsurer: {Fund}, ImportInsured: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},
+		ChangeInsured: {Function}, ReadInsurers: {Fund}, CorrectInsurer: {Fund}, ImportInsured: {Operator}, ImportDirectory: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},
 		SealAudit: {Anyone, Function, Operator}, ReadAudit: {Auditor}, ReadAccesses: {Citizen},
 	}
 	if len(allowed) != len(rules) {

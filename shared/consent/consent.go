@@ -46,6 +46,8 @@ type Consent struct {
 	Receipt  string    `json:"receipt,omitempty"`
 	Reason   string    `json:"reason,omitempty"`
 
+	Terms string `json:"terms_version,omitempty"` // edition of the wording that it was given with
+
 	Application string `json:"application,omitempty"` // by which the person asked for it, where it came to be so by itself
 }
 
@@ -133,7 +135,7 @@ func (l Ledger) grant(c Consent, now time.Time, wait time.Duration) (Ledger, Con
 			return l, Consent{}, ErrWaiting.AllowedFrom(from.Format(time.RFC3339))
 		}
 	}
-	c.Status, c.Since = Granted, now
+	c.Status, c.Since, c.Terms = Granted, now, TermsVersion()
 	return l.with(c), c, nil
 }
 
@@ -152,7 +154,7 @@ func (l Ledger) revoke(c Consent, now time.Time) (Ledger, Consent, error) {
 	case Revoked:
 		return l, have, nil
 	}
-	c.Status, c.Since = Revoked, now
+	c.Status, c.Since, c.Terms = Revoked, now, have.Terms
 	l = l.with(c)
 	epochs := map[string]int{}
 	for k, v := range l.Epochs {

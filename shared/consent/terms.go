@@ -1,9 +1,32 @@
 package consent
 
-import "polis/shared/fault"
+import (
+	"slices"
 
-// TermsVersion of the wording below; it stands on every receipt.
-const TermsVersion = "2026-01"
+	"polis/shared/fault"
+)
+
+// edition of the wording. What people have agreed to is never written anew: a
+// change of a word is another edition, at the end of the list.
+type edition struct {
+	version string
+	wording func(Operator) Wording
+}
+
+var editions = []edition{{"2026-01", wording202601}}
+
+// Terms is the wording of the consent to that operator, as it is given now.
+func Terms(op Operator) Wording { return editions[len(editions)-1].wording(op) }
+
+// TermsVersion of that wording.
+func TermsVersion() string { return editions[len(editions)-1].version }
+
+// Wording is what exactly was agreed to, with its version. Consents of before
+// versions were kept are of the first one.
+func (c Consent) Wording() (Wording, string) {
+	at := max(0, slices.IndexFunc(editions, func(e edition) bool { return e.version == c.Terms }))
+	return editions[at].wording(c.Operator), editions[at].version
+}
 
 // Wording is what a consent must say (152-FZ, art. 9, part 4): operator,
 // purpose, data, actions, term and the way to withdraw.
@@ -16,8 +39,7 @@ type Wording struct {
 	Withdrawal fault.Text
 }
 
-// Terms is the wording of the consent to that operator.
-func Terms(op Operator) Wording {
+func wording202601(op Operator) Wording {
 	w := Wording{
 		Data: fault.Text{
 			RU: "фамилия, имя, отчество, дата рождения, пол, СНИЛС, документ, удостоверяющий личность, номер полиса, страховая медицинская организация, прикрепление к медицинской организации, оказанные медицинские услуги",

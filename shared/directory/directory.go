@@ -1,15 +1,74 @@
-// Package directory answers who serves a region: its insurers, its fund, and
-// what the region is called. The tables are demonstration data compiled from
-// public classifiers, each row marked with the date on which it was known to
-// be true; a real installation imports the current F002 instead.
+// Package directory answers who serves a region: its insurers and their
+// offices, its fund, and what the region is called. The tables are demonstration
+// data compiled from public classifiers, each row marked with the date on which
+// it was known to be true; a real installation imports the current F002, which
+// takes the place of the insurers here.
 package directory
 
 import (
 	"cmp"
+	"encoding/json"
 	"slices"
+	"strings"
+	"unicode"
 
 	"polis/shared/calendar"
 )
+
+// Directory is the insurers and their offices. It does not change once made and
+// is safe for concurrent use; the zero Directory is empty.
+type Directory struct {
+	insurers []Insurer // by code
+	offices  []Office
+}
+
+// New makes a directory of insurers, each code once.
+func New(insurers []Insurer, offices []Office) Directory {
+	d := Directory{slices.Clone(insurers), slices.Clone(offices)}
+	slices.SortFunc(d.insurers, func(a, b Insurer) int { return cmp.Compare(a.SMO, b.SMO) })
+	return d
+}
+
+var demo = New(insurers, offices)
+
+// Demo is the directory that comes with the service, until one is imported.
+func Demo() Directory { return demo }
+
+// stored is an insurer with what its public form leaves out.
+type stored struct {
+	Insurer
+	FullName string        `json:"full_name,omitempty"`
+	Since    calendar.Date `json:"since,omitzero"`
+	Until    calendar.Date `json:"until,omitzero"`
+}
+
+type document struct {
+	Insurers []stored `json:"insurers"`
+	Offices  []Office `json:"offices"`
+}
+
+// MarshalJSON writes all that UnmarshalJSON needs to make the same directory.
+func (d Directory) MarshalJSON() ([]byte, error) {
+	doc := document{Insurers: make([]stored, len(d.insurers)), Offices: d.offices}
+	for n, i := range d.insurers {
+		doc.Insurers[n] = stored{i, i.FullName, i.Since, i.Until}
+	}
+	return json.Marshal(doc)
+}
+
+func (d *Directory) UnmarshalJSON(text []byte) error {
+	var doc document
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return err
+	}
+	rows := make([]Insurer, len(doc.Insurers))
+	for n, s := range doc.Insurers {
+		rows[n] = s.Insurer
+		rows[n].FullName, rows[n].Since, rows[n].Until = s.FullName, s.Since, s.Until
+	}
+	*d = New(rows, doc.Offices)
+	return nil
+}
 
 // Insurer is an insurance organisation (SMO) in one region. What is not known
 // is an empty string.
@@ -23,8 +82,10 @@ type Insurer struct {
 	Address string        `json:"address"`
 	OGRN    string        `json:"ogrn"`  // the same for one company in every region
 	AsOf    calendar.Date `json:"as_of"` // the contacts were true on this date
-	Since   calendar.Date `json:"-"`     // first day of the contract with the fund
-	Until   calendar.Date `json:"-"`     // first day without it; zero while it lasts
+	// The name in full, where Name is a shorter one.
+	FullName string        `json:"-"`
+	Since    calendar.Date `json:"-"` // first day of the contract with the fund
+	Until    calendar.Date `json:"-"` // first day without it; zero while it lasts
 }
 
 // InForce reports whether the insurer has a contract in its region on the date.
@@ -62,11 +123,16 @@ func FindRegion(code string) (Region, bool) {
 	return find(regions, func(r Region) bool { return r.Code == code })
 }
 
+// OfOKATO finds a territory by its five-digit OKATO.
+func OfOKATO(okato string) (Region, bool) {
+	return find(regions, func(r Region) bool { return r.OKATO == okato })
+}
+
 // InsurersOf lists the insurers that a resident of the region may choose on the
 // date: those with a contract in force, sorted by name.
-func InsurersOf(region string, on calendar.Date) []Insurer {
+func (d Directory) InsurersOf(region string, on calendar.Date) []Insurer {
 	var found []Insurer
-	for _, i := range insurers {
+	for _, i := range d.insurers {
 		if i.Region == region && i.InForce(on) {
 			found = append(found, i)
 		}
@@ -79,8 +145,28 @@ func InsurersOf(region string, on calendar.Date) []Insurer {
 
 // FindInsurer finds an insurer by its five-digit code, whether or not its
 // contract is still in force: old records name it too.
-func FindInsurer(smo string) (Insurer, bool) {
-	return find(insurers, func(i Insurer) bool { return i.SMO == smo })
+func (d Directory) FindInsurer(smo string) (Insurer, bool) {
+	at, ok := slices.BinarySearchFunc(d.insurers, smo, func(i Insurer, smo string) int { return cmp.Compare(i.SMO, smo) })
+	if !ok {
+		return Insurer{}, false
+	}
+	return d.insurers[at], true
+}
+
+// Matches reports whether the words stand in one of the insurer's names, in
+// whatever case, with е for ё, and without quotation marks.
+func (i Insurer) Matches(words string) bool { return contains(words, i.Name, i.FullName) }
+
+func contains(words string, texts ...string) bool {
+	words = folded(words)
+	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(folded(text), words) })
+}
+
+// folded is a text as it is compared: letters and digits in lower case, what is
+// between them as one space.
+func folded(text string) string {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return strings.ReplaceAll(strings.Join(words, " "), "ё", "е")
 }
 
 // FundOf finds the territorial fund of a region.
@@ -94,6 +180,37 @@ func find[T any](rows []T, is func(T) bool) (T, bool) {
 	}
 	var none T
 	return none, false
+}
+
+// Office is where an insurer takes applications and issues extracts.
+type Office struct {
+	ID      string        `json:"id"`  // the insurer's code and a number
+	SMO     string        `json:"smo"` // of the insurer
+	Name    string        `json:"name"`
+	Address string        `json:"address"`
+	Phone   string        `json:"phone"`
+	Hours   string        `json:"hours"`
+	AsOf    calendar.Date `json:"as_of"` // the row was true on this date
+}
+
+// Matches reports whether the words stand in the office's name or address, or
+// in a name of its insurer, as Insurer.Matches compares them.
+func (o Office) Matches(words string, of Insurer) bool {
+	return contains(words, o.Name, o.Address) || of.Matches(words)
+}
+
+// OfficesOf lists the offices of the insurers that a resident of the region may
+// choose on the date, in the order of the insurers' names.
+func (d Directory) OfficesOf(region string, on calendar.Date) []Office {
+	var found []Office
+	for _, i := range d.InsurersOf(region, on) {
+		for _, o := range d.offices {
+			if o.SMO == i.SMO {
+				found = append(found, o)
+			}
+		}
+	}
+	return found
 }
 
 // Contact is whom an insured person turns to: the insurer, or the regional fund
@@ -111,8 +228,8 @@ type Contact struct {
 
 // ContactOf is the contact of an insurer, or of the region's fund where smo is
 // "". What is not known stays empty.
-func ContactOf(smo, region string) Contact {
-	if i, ok := FindInsurer(smo); ok {
+func (d Directory) ContactOf(smo, region string) Contact {
+	if i, ok := d.FindInsurer(smo); ok {
 		return Contact{i.SMO, i.Name, i.Phone, i.Email, i.Site, i.Address, false, i.AsOf}
 	}
 	c := Contact{SMO: smo, StandIn: smo == ""}

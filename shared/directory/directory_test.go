@@ -105,11 +105,11 @@ func TestInsurerBelongsToTheRegionOfItsCode(t *testing.T) {
 		if i.Site != "" && !site.MatchString(i.Site) {
 			t.Errorf("%s: site %q is malformed", i.SMO, i.Site)
 		}
-		if found, ok := FindInsurer(i.SMO); !ok || found != i {
+		if found, ok := Demo().FindInsurer(i.SMO); !ok || found != i {
 			t.Errorf("%s is not found by its code", i.SMO)
 		}
 	}
-	if _, ok := FindInsurer("00000"); ok {
+	if _, ok := Demo().FindInsurer("00000"); ok {
 		t.Error("00000 is an insurer")
 	}
 }
@@ -118,17 +118,17 @@ func TestPersonHasAChoiceOfInsurers(t *testing.T) {
 	for region, atLeast := range map[string]int{
 		"26": 4, "77": 2, "78": 2, "54": 2, "61": 2, "66": 2, "34": 2, "16": 2, "23": 2, "50": 2, "41": 2, "39": 2,
 	} {
-		if got := InsurersOf(region, today); len(got) < atLeast {
+		if got := Demo().InsurersOf(region, today); len(got) < atLeast {
 			t.Errorf("region %s has %d insurers, want %d or more", region, len(got), atLeast)
 		}
 	}
-	if got := InsurersOf("87", today); len(got) != 0 {
+	if got := Demo().InsurersOf("87", today); len(got) != 0 {
 		t.Errorf("an unknown region has insurers: %v", got)
 	}
 }
 
 func TestInsurersAreListedByName(t *testing.T) {
-	listed := InsurersOf("26", today)
+	listed := Demo().InsurersOf("26", today)
 	if !slices.IsSortedFunc(listed, func(a, b Insurer) int { return strings.Compare(a.Name, b.Name) }) {
 		t.Errorf("not sorted: %v", listed)
 	}
@@ -147,27 +147,27 @@ func TestOnlyContractsInForceAreOffered(t *testing.T) {
 		{"not today", today, false},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			got := slices.ContainsFunc(InsurersOf("26", c.on), func(i Insurer) bool { return i.SMO == "26004" })
+			got := slices.ContainsFunc(Demo().InsurersOf("26", c.on), func(i Insurer) bool { return i.SMO == "26004" })
 			if got != c.offered {
 				t.Errorf("offered on %s: %v, want %v", c.on, got, c.offered)
 			}
 		})
 	}
-	if _, ok := FindInsurer("26004"); !ok {
+	if _, ok := Demo().FindInsurer("26004"); !ok {
 		t.Error("an insurer whose contract ended is still found by its code")
 	}
 }
 
 func TestCompanyKeepsItsOGRNInEveryRegion(t *testing.T) {
-	stavropol, _ := FindInsurer("26006")
-	moscow, _ := FindInsurer("77012")
+	stavropol, _ := Demo().FindInsurer("26006")
+	moscow, _ := Demo().FindInsurer("77012")
 	if stavropol.OGRN != moscow.OGRN {
 		t.Error("the same company cannot be offered first on a move")
 	}
 }
 
 func TestTermsOfTheContractAreNotShown(t *testing.T) {
-	i, _ := FindInsurer("26003")
+	i, _ := Demo().FindInsurer("26003")
 	text, err := json.Marshal(i)
 	if err != nil {
 		t.Fatal(err)

@@ -27,6 +27,7 @@ type Facts struct {
 	Asked        bool                      // the register was asked now
 	Answer       *policy.Finding           // what it answered; nil: it did not
 	Region       string                    // whose fund and insurers are named, where no card says
+	Directory    directory.Directory       // where the insurers are found
 	Now          time.Time                 // law clock
 }
 
@@ -358,7 +359,7 @@ func (e *examination) state() {
 	today := calendar.Today(e.Now, region)
 	help := e.helpOf(region)
 	help.Insurers = nil
-	if insurer, ok := directory.FindInsurer(card.Insurance.SMO); ok {
+	if insurer, ok := e.Directory.FindInsurer(card.Insurance.SMO); ok {
 		help.Insurer = &insurer
 	}
 	help.Kind = ContactInsurer
@@ -408,7 +409,7 @@ func (e *examination) state() {
 
 // helpOf a region: its fund and its insurers.
 func (e *examination) helpOf(region string) Remedy {
-	r := Remedy{Region: region, Insurers: directory.InsurersOf(region, e.today)}
+	r := Remedy{Region: region, Insurers: e.Directory.InsurersOf(region, e.today)}
 	if fund, ok := directory.FundOf(region); ok {
 		r.Fund = &fund
 	}

@@ -8,6 +8,7 @@ import (
 	"polis/shared/application"
 	"polis/shared/calendar"
 	"polis/shared/consent"
+	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -31,7 +32,7 @@ func shown(change ...func(*Facts)) Facts {
 	copied, now := card, card
 	f := Facts{
 		Who: consent.Self, Account: somebody, Consents: l, Wait: consent.DefaultWait, Copy: &copied, Asked: true,
-		Answer: &policy.Finding{Card: &now}, Region: "26", Now: noon,
+		Answer: &policy.Finding{Card: &now}, Region: "26", Directory: directory.Demo(), Now: noon,
 	}
 	for _, c := range change {
 		c(&f)

@@ -21,6 +21,7 @@ import (
 	"polis/shared/fault"
 	"polis/shared/ident"
 	"polis/shared/person"
+	"polis/shared/text"
 )
 
 // skew is how far the issuer's clock may be from ours.
@@ -216,7 +217,7 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		// Function and Anyone are not roles that a token can give.
 		return c, fmt.Errorf("role %q is unknown", c.Role)
 	}
-	if person.Visible(c.Unit) != c.Unit {
+	if text.Visible(c.Unit) != c.Unit {
 		bad = errors.New("the unit has hidden characters")
 	}
 	if snils != "" {
@@ -230,10 +231,10 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	}
 	// An unverified contact may be another person's, so it is as good as none.
 	// One that does not read as it is written is none, either.
-	if !emailVerified || person.Visible(c.Email) != c.Email {
+	if !emailVerified || text.Visible(c.Email) != c.Email {
 		c.Email = ""
 	}
-	if !phoneVerified || person.Visible(c.Phone) != c.Phone {
+	if !phoneVerified || text.Visible(c.Phone) != c.Phone {
 		c.Phone = ""
 	}
 	c.Person.Sex = person.Sex(gender)
@@ -248,9 +249,7 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		expires, _ := civil(doc.ExpiryDate) // many documents have none
 		c.Person.Document = person.Document{Type: kind, Series: doc.Series, Number: doc.Number, Expires: expires}.Normalised()
 	}
-	// The person cannot mend here what the login says: so what is hidden in it goes.
-	name := c.Person.Name
-	c.Person.Name = person.Name{Family: person.Visible(name.Family), Given: person.Visible(name.Given), Patronymic: person.Visible(name.Patronymic)}.Normalised()
+	c.Person.Name = c.Person.Name.Normalised()
 	return c, nil
 }
 

@@ -7,7 +7,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -27,6 +29,9 @@ type Login struct {
 
 	client oauth2.Config // without endpoints: discovery brings them
 	home   string        // where the browser comes back to after a logout
+
+	origins   atomic.Pointer[[]string] // of the pages that a browser is sent to; nil until they are discovered
+	searching atomic.Bool
 }
 
 // Attempt is what has to be remembered of a browser on its way through the
@@ -115,6 +120,51 @@ func (l *Login) Finish(ctx context.Context, a Attempt, query url.Values) (Visito
 	return Visitor{Caller: who, Token: answer.AccessToken, IDToken: raw, Until: token.Expiry}, nil
 }
 
+// Origins are those that a browser may be sent to, for a login or a logout: as
+// discovered, and the issuer's own until then. It does not wait for the issuer.
+func (l *Login) Origins() []string {
+	if known := l.origins.Load(); known != nil {
+		return *known
+	}
+	if l.searching.CompareAndSwap(false, true) {
+		go func() {
+			defer l.searching.Store(false)
+			// What fails is tried again for the next page.
+			if _, provider, err := l.ready(context.Background()); err == nil {
+				found := l.origin(provider.Endpoint().AuthURL, endSession(provider))
+				l.origins.Store(&found)
+			}
+		}()
+	}
+	return l.origin()
+}
+
+// origin gives the origins of the issuer and of addresses, each once.
+func (l *Login) origin(addresses ...string) []string {
+	var origins []string
+	for _, address := range append([]string{l.callers.issuer}, addresses...) {
+		at, err := url.Parse(address)
+		if err != nil || at.Host == "" {
+			continue
+		}
+		if origin := at.Scheme + "://" + at.Host; !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	return origins
+}
+
+// endSession is where the issuer ends its own session; "" where it cannot.
+func endSession(provider *oidc.Provider) string {
+	var found struct {
+		End string `json:"end_session_endpoint"`
+	}
+	if provider.Claims(&found) != nil {
+		return ""
+	}
+	return found.End
+}
+
 // End is the address at which the issuer ends its own session of the browser
 // and sends it home; home itself where it has none (OpenID Connect
 // RP-Initiated Logout 1.0).
@@ -123,14 +173,8 @@ func (l *Login) End(ctx context.Context, idToken string) string {
 	if err != nil {
 		return l.home
 	}
-	var found struct {
-		End string `json:"end_session_endpoint"`
-	}
-	if provider.Claims(&found) != nil || found.End == "" {
-		return l.home
-	}
-	at, err := url.Parse(found.End)
-	if err != nil {
+	at, err := url.Parse(endSession(provider))
+	if err != nil || at.Host == "" {
 		return l.home
 	}
 	query := at.Query()

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
+	"slices"
 	"testing"
 	"time"
 
@@ -31,6 +33,7 @@ type counter struct {
 	access, id claims // changes to good ones; a nil id: none is given
 	status     int
 	without    bool // a logout of its own
+	elsewhere  bool // its pages lie at other hosts
 	exchanges  int
 }
 
@@ -51,6 +54,9 @@ func newCounter(t *testing.T) *counter {
 			}
 			if c.without {
 				delete(found, "end_session_endpoint")
+			}
+			if c.elsewhere {
+				found["authorization_endpoint"], found["end_session_endpoint"] = "https://enter.example.org/authorize", "https://leave.example.org/logout"
 			}
 			json.NewEncoder(w).Encode(found)
 		case "/token":
@@ -217,5 +223,32 @@ func TestALogoutEndsAtTheIssuerAndComesHome(t *testing.T) {
 	c.without = true
 	if home := c.login().End(t.Context(), "id-token"); home != "https://polis.example.org/home" {
 		t.Errorf("an issuer without a logout: %s", home)
+	}
+}
+
+func TestABrowserMayBeSentWhereTheIssuersPagesAre(t *testing.T) {
+	for _, tc := range []struct {
+		elsewhere, without bool
+		more               []string
+	}{{false, false, nil}, {false, true, nil}, {true, false, []string{"https://enter.example.org", "https://leave.example.org"}}} {
+		c := newCounter(t)
+		c.elsewhere, c.without = tc.elsewhere, tc.without
+		l := c.login()
+		if first := l.Origins(); first[0] != c.url {
+			t.Errorf("before anything is discovered: %v", first)
+		}
+		want := append([]string{c.url}, tc.more...)
+		deadline := time.After(5 * time.Second)
+		for known := l.origins.Load(); known == nil; known = l.origins.Load() {
+			select {
+			case <-deadline:
+				t.Fatal("nothing is discovered")
+			default:
+				runtime.Gosched()
+			}
+		}
+		if got := l.Origins(); !slices.Equal(got, want) {
+			t.Errorf("%v instead of %v", got, want)
+		}
 	}
 }

@@ -78,6 +78,15 @@ const (
 	NameChanged      ChangeKind = "name_changed"
 )
 
+// ChangeKinds are all of them.
+var ChangeKinds = []ChangeKind{InsurerChosen, InsurerCorrected, PolicySuspended, PolicyResumed, PolicyEnded, PolicyRestored, DeathCancelled, NameChanged}
+
+// ToldQuestion asks what a cause did to a record.
+type ToldQuestion struct {
+	Insured string `json:"insured"` // id of the record
+	Cause   string `json:"cause"`
+}
+
 // Told is what the register tells of a change of a record, so that the people
 // whom it concerns can be told.
 type Told struct {
@@ -89,7 +98,8 @@ type Told struct {
 }
 
 // Tells is what a cause did; false where it did nothing that people are told of.
-// Of a death there is nobody to tell.
+// Of a death there is nobody to tell, and a citizenship gained changes nothing of
+// a policy in force.
 func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 	told := Told{Insured: i.ID, Person: i.Person.SNILS}
 	if i.Person.Birth.Age(today) < 18 {
@@ -110,10 +120,13 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 			return told, true
 		}
 	}
-	for _, c := range i.Changes {
+	for n, c := range i.Changes {
 		if c.CancelledBy == cause {
 			told.Kind, told.At = DeathCancelled, c.Cancelled
 			return told, true
+		}
+		if c.Cause == cause && c.Turn == Restore && i.Changes[:n].On(c.Since).State != Invalid {
+			return told, false
 		}
 		if c.Cause == cause && c.Ground != Death {
 			told.At = c.Recorded

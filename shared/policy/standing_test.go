@@ -251,6 +251,9 @@ func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 		if got := after.Changes.On(today); got.State != tc.state || !after.ValidUntil.IsZero() {
 			t.Errorf("%s: %+v until %s", rule, got, after.ValidUntil)
 		}
+		if told, tells := after.Tells("g", today); tells != (rule == "ended") || tells && told.Kind != PolicyRestored {
+			t.Errorf("%s: tells %v", rule, told)
+		}
 		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) {
 			t.Errorf("%s: delivered again, %+v", rule, again.Changes)
 		}

@@ -17,8 +17,9 @@ import (
 // Sessions remembers browsers. What it keeps is sealed under a key of its own,
 // and its keys are digests of what the browser holds: nobody who reads the
 // store can log in with it. It is no part of the cabinet and leaves no trace in
-// the audit.
+// the audit. The insurers, which are public, it knows as the Store does.
 type Sessions struct {
+	*follower
 	rdb  redis.UniversalClient
 	key  [32]byte
 	seal cipher.AEAD
@@ -36,7 +37,7 @@ func OpenSessions(env *config.Env) *Sessions {
 
 // NewSessions remembers browsers over a client.
 func NewSessions(rdb redis.UniversalClient, key [32]byte) *Sessions {
-	return &Sessions{rdb: rdb, key: key, seal: newCipher(key[:])}
+	return &Sessions{follower: newFollower(rdb), rdb: rdb, key: key, seal: newCipher(key[:])}
 }
 
 // Close the connections.

@@ -26,6 +26,7 @@ import (
 
 // Store is safe for concurrent use.
 type Store struct {
+	*follower
 	rdb     redis.UniversalClient
 	index   [32]byte
 	master  cipher.AEAD
@@ -87,13 +88,13 @@ func connect(env *config.Env) redis.UniversalClient {
 // New makes a store over a client.
 func New(rdb redis.UniversalClient, keys Keys) *Store {
 	return &Store{
-		rdb: rdb, index: keys.Index, master: newCipher(keys.Master[:]),
+		follower: newFollower(rdb), rdb: rdb, index: keys.Index, master: newCipher(keys.Master[:]),
 		machine: clock.System, kick: func(Event) {},
 	}
 }
 
 // SetClock sets the machine clock, for tests of what comes later.
-func (s *Store) SetClock(machine clock.Clock) { s.machine = machine }
+func (s *Store) SetClock(machine clock.Clock) { s.machine, s.follower.machine = machine, machine }
 
 // OnCommit sets what is called with each event right after the step that
 // emitted it was committed. It must not block; a lost call is found by Due.

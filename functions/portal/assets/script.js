@@ -22,12 +22,14 @@ addEventListener('pageshow', e => {
 // The progress of an application, while somebody looks at it.
 async function follow() {
   const quick = 700, slow = 5000, patience = 60 * 1000, began = Date.now();
+  const address = new URL(location.href);
+  address.searchParams.set('live', '1');
   let live;
   while ((live = document.querySelector('#live[data-live]'))) {
     await new Promise(done => setTimeout(done, Date.now() - began < patience ? quick : slow));
     if (document.hidden) continue;
     try {
-      const answer = await fetch(location.href, { headers: { Accept: 'text/html' }, redirect: 'manual' });
+      const answer = await fetch(address, { headers: { Accept: 'text/html' }, redirect: 'manual' });
       if (answer.type === 'opaqueredirect') { location.reload(); return; }
       if (!answer.ok) { await new Promise(done => setTimeout(done, slow)); continue; }
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('live');
@@ -44,13 +46,15 @@ follow();
 // The number is copied without its spaces.
 for (const b of document.querySelectorAll('[data-copy]')) {
   if (!navigator.clipboard) break;
+  const name = b.textContent;
+  let back;
   b.hidden = false;
+  b.setAttribute('aria-live', 'polite');
   b.addEventListener('click', async () => {
     await navigator.clipboard.writeText(b.dataset.copy);
-    const was = b.textContent;
     b.textContent = document.documentElement.lang === 'en' ? 'Copied' : 'Скопировано';
-    b.setAttribute('aria-live', 'polite');
-    setTimeout(() => { b.textContent = was; }, 2000);
+    clearTimeout(back); // of an earlier click
+    back = setTimeout(() => { b.textContent = name; }, 2000);
   });
 }
 

@@ -1,0 +1,268 @@
+package directory
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"polis/shared/calendar"
+	"polis/shared/fault"
+	"polis/shared/text"
+)
+
+// Row of the classifier F002 as it was written. Fields are by the classifier's
+// own names in capitals (SMOCOD, TF_OKATO, ...); what it lacks is "".
+type Row struct {
+	Line   int // of the file, from 1
+	Fields map[string]string
+}
+
+// Remark is what is to be said of a row, or of the whole file where Line is 0.
+type Remark struct {
+	Line   int
+	Field  string // by the classifier's name, "" for the whole row
+	Code   string // stable
+	Detail fault.Text
+}
+
+// Codes of remarks on rows. The first four are no faults: the row is taken.
+const (
+	RowRepeated    = "row_repeated"
+	OtherRegion    = "smo_of_other_region"
+	SiteUnreadable = "site_unreadable"
+	MailUnreadable = "email_unreadable"
+
+	Required       = "required"
+	TooLong        = "too_long"
+	TextUnreadable = "text_unreadable"
+	CodeMalformed  = "smo_malformed"
+	CodeRepeated   = "smo_repeated"
+	OKATOUnknown   = "okato_unknown"
+	OGRNWrong      = "ogrn_wrong"
+	INNWrong       = "inn_wrong"
+	DateWrong      = "date_wrong"
+	DatesReversed  = "dates_reversed"
+)
+
+// maxText is the length of the longest field, in characters.
+const maxText = 500
+
+var (
+	fiveDigits  = regexp.MustCompile(`^[0-9]{5}$`)
+	hostForm    = regexp.MustCompile(`^[a-zа-яё0-9-]+(\.[a-zа-яё0-9-]+)+$`)
+	addressForm = regexp.MustCompile(`^[^\s@,;]+@[^\s@,;]+\.[^\s@,;]+$`)
+)
+
+// Insurers makes insurers of rows. wrong names each fault by line and field;
+// while there is one, the rest is of no use. noted is what was taken
+// nevertheless. A row without a date of its own was true on asOf. A row that
+// stands twice, letter for letter, counts once.
+func Insurers(rows []Row, asOf calendar.Date) (made []Insurer, wrong, noted []Remark) {
+	seen := map[string]Row{}
+	for _, row := range rows {
+		r := reader{Row: row}
+		i := r.insurer(asOf)
+		if earlier, twice := seen[i.SMO]; twice && i.SMO != "" {
+			if sameFields(earlier, row) {
+				noted = append(noted, Remark{row.Line, "", RowRepeated, fault.Text{
+					RU: fmt.Sprintf("Строка повторяет строку %d слово в слово и учтена один раз.", earlier.Line),
+					EN: fmt.Sprintf("The row repeats row %d word for word and counts once.", earlier.Line)}})
+				continue
+			}
+			r.fault("SMOCOD", CodeRepeated, fmt.Sprintf("Этот код уже стоит в строке %d с другими данными.", earlier.Line),
+				fmt.Sprintf("This code stands in line %d already, with other data.", earlier.Line))
+		} else {
+			seen[i.SMO] = row
+		}
+		wrong, noted = append(wrong, r.wrong...), append(noted, r.noted...)
+		made = append(made, i)
+	}
+	return made, wrong, noted
+}
+
+func sameFields(a, b Row) bool {
+	if len(a.Fields) != len(b.Fields) {
+		return false
+	}
+	for name, value := range a.Fields {
+		if b.Fields[name] != value {
+			return false
+		}
+	}
+	return true
+}
+
+// reader reads one row.
+type reader struct {
+	Row
+	wrong, noted []Remark
+}
+
+func (r *reader) fault(field, code, ru, en string) {
+	r.wrong = append(r.wrong, Remark{r.Line, field, code, fault.Text{RU: ru, EN: en}})
+}
+
+func (r *reader) note(field, code, ru, en string) {
+	r.noted = append(r.noted, Remark{r.Line, field, code, fault.Text{RU: ru, EN: en}})
+}
+
+// text is a field with its white space evened out.
+func (r *reader) text(field string) string {
+	value := strings.Join(strings.Fields(r.Fields[field]), " ")
+	switch {
+	case utf8.RuneCountInString(value) > maxText:
+		r.fault(field, TooLong, "Поле длиннее 500 знаков.", "The field is longer than 500 characters.")
+		return ""
+	case strings.ContainsFunc(value, func(c rune) bool { return text.Hidden(c) || c == utf8.RuneError }):
+		r.fault(field, TextUnreadable, "В тексте есть невидимые знаки, или он в другой кодировке.", "There are invisible characters in the text, or it is in another encoding.")
+		return ""
+	}
+	return value
+}
+
+func (r *reader) required(field string) string {
+	faults := len(r.wrong)
+	value := r.text(field)
+	if value == "" && len(r.wrong) == faults {
+		r.fault(field, Required, "Поле не заполнено.", "The field is empty.")
+	}
+	return value
+}
+
+func (r *reader) first(fields ...string) string {
+	for _, field := range fields {
+		if value := r.text(field); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// date as the classifier has it, 31.12.2013, or ISO.
+func (r *reader) date(field, value string) calendar.Date {
+	if value == "" {
+		return calendar.Date{}
+	}
+	for _, layout := range []string{"02.01.2006", time.DateOnly} {
+		if t, err := time.Parse(layout, value); err == nil {
+			return calendar.DateOf(t)
+		}
+	}
+	r.fault(field, DateWrong, "Это не дата вида 31.12.2013.", "This is not a date like 31.12.2013.")
+	return calendar.Date{}
+}
+
+func (r *reader) insurer(asOf calendar.Date) Insurer {
+	i := Insurer{SMO: r.required("SMOCOD"), Phone: r.first("HOT_LINE", "PHONE"), OGRN: r.required("OGRN")}
+	if i.SMO != "" && !fiveDigits.MatchString(i.SMO) {
+		r.fault("SMOCOD", CodeMalformed, "Код страховой — пять цифр.", "An insurer's code is five digits.")
+		i.SMO = ""
+	}
+	if okato := r.required("TF_OKATO"); okato != "" {
+		region, ok := OfOKATO(okato)
+		if !ok {
+			r.fault("TF_OKATO", OKATOUnknown, "Нет региона с таким ОКАТО.", "There is no region with this OKATO.")
+		}
+		i.Region = region.Code
+		if ok && i.SMO != "" && i.SMO[:2] != region.Code {
+			r.note("SMOCOD", OtherRegion, "Код начинается не с кода региона. Регион взят по ОКАТО.", "The code does not begin with the region's. The region is that of the OKATO.")
+		}
+	}
+	full := r.text("NAM_SMOP")
+	if i.Name = r.text("NAM_SMOK"); i.Name == "" {
+		i.Name = full
+	}
+	if i.Name == "" {
+		r.required("NAM_SMOK")
+	}
+	if full != i.Name {
+		i.FullName = full
+	}
+	if i.OGRN != "" && !ogrnHolds(i.OGRN) {
+		r.fault("OGRN", OGRNWrong, "Проверьте ОГРН: контрольная цифра не сходится.", "Check the OGRN: its check digit does not fit.")
+	}
+	if inn := r.text("INN"); inn != "" && !innHolds(inn) {
+		r.fault("INN", INNWrong, "Проверьте ИНН: контрольная цифра не сходится.", "Check the INN: its check digit does not fit.")
+	}
+	// D_END is the first day without the contract.
+	i.Since, i.Until = r.date("D_BEGIN", r.required("D_BEGIN")), r.date("D_END", r.text("D_END"))
+	if !i.Since.IsZero() && !i.Until.IsZero() && i.Until.Before(i.Since) {
+		r.fault("D_END", DatesReversed, "Договор кончается раньше, чем начинается.", "The contract ends before it begins.")
+	}
+	if i.AsOf = r.date("D_EDIT", r.text("D_EDIT")); i.AsOf.IsZero() {
+		i.AsOf = asOf
+	}
+	if i.Email = strings.ToLower(r.text("E_MAIL")); i.Email != "" && !addressForm.MatchString(i.Email) {
+		r.note("E_MAIL", MailUnreadable, "Адрес почты не читается и пропущен.", "The e-mail address is not readable and was left out.")
+		i.Email = ""
+	}
+	if text := r.text("WWW"); text != "" {
+		if i.Site = siteOf(text); i.Site == "" {
+			r.note("WWW", SiteUnreadable, "Адрес сайта не читается и пропущен.", "The site's address is not readable and was left out.")
+		}
+	}
+	// The address where people write to, or else the one of the law.
+	for _, of := range []string{"F", "J"} {
+		address := r.text("ADDR_" + of)
+		if index := r.text("INDEX_" + of); address != "" && index != "" && !strings.HasPrefix(address, index) {
+			address = index + ", " + address
+		}
+		if i.Address == "" {
+			i.Address = address
+		}
+	}
+	return i
+}
+
+// siteOf a text the first address in it, "" where there is none.
+func siteOf(text string) string {
+	all := strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' || c == ';' })
+	if len(all) == 0 {
+		return ""
+	}
+	address := all[0]
+	if scheme, _, ok := strings.Cut(address, "://"); !ok {
+		address = "http://" + address
+	} else if s := strings.ToLower(scheme); s != "http" && s != "https" {
+		return ""
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil {
+		return ""
+	}
+	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+	if !hostForm.MatchString(u.Host) {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host + strings.TrimSuffix(u.EscapedPath(), "/")
+}
+
+// ogrnHolds proves the last of 13 digits: the first twelve modulo 11, then
+// modulo 10.
+func ogrnHolds(ogrn string) bool {
+	if len(ogrn) != 13 || !digits(ogrn) {
+		return false
+	}
+	rest := 0
+	for _, digit := range ogrn[:12] {
+		rest = (rest*10 + int(digit-'0')) % 11
+	}
+	return byte(rest%10) == ogrn[12]-'0'
+}
+
+// innHolds proves the last of an organisation's ten digits.
+func innHolds(inn string) bool {
+	if len(inn) != 10 || !digits(inn) {
+		return false
+	}
+	sum := 0
+	for n, weight := range []int{2, 4, 10, 3, 5, 9, 4, 6, 8} {
+		sum += weight * int(inn[n]-'0')
+	}
+	return byte(sum%11%10) == inn[9]-'0'
+}
+
+func digits(s string) bool { return strings.Trim(s, "0123456789") == "" }

@@ -83,9 +83,6 @@ var reports = map[string]reportKind{
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.Resume(r.Until.AddDays(1), d)
 		}},
-	"contract_ended": {
-		sources: []string{policy.ByEmployer}, fields: []string{"on"}, needs: []string{"on"}, topic: changeTopic,
-		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) { return i.Dismiss(r.On, d) }},
 }
 
 // event takes what a source reports: each kind from those whose business it is.
@@ -93,14 +90,17 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	var is struct {
 		Kind string `json:"kind"`
 	}
-	if json.Unmarshal(c.Body, &is) != nil || is.Kind == "birth" {
+	switch {
+	case json.Unmarshal(c.Body, &is) != nil, is.Kind == "birth":
 		return r.birth(c)
+	case is.Kind == "contract_ended":
+		return r.contractEnded(c)
 	}
 	kind, known := reports[is.Kind]
 	if !known {
 		return web.Answer{}, fault.WrongField("kind", "kind_unknown", "Неизвестный вид события.", "Unknown kind of event.")
 	}
-	return r.reported(c, kind)
+	return r.report(c, kind)
 }
 
 // source is who reports, as the record names it; "" for a source that calls
@@ -115,10 +115,10 @@ func source(c access.Caller) string {
 	return c.Unit
 }
 
-// reported does what a report says, once for each id of its source. It never
+// report does what a report says, once for each id of its source. It never
 // tells what of the data differs from the register's: nobody finds out by it who
 // is insured.
-func (r *register) reported(c *web.Call, kind reportKind) (web.Answer, error) {
+func (r *register) report(c *web.Call, kind reportKind) (web.Answer, error) {
 	var q report
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err

@@ -178,10 +178,9 @@ func TestADeathClosesTheRecordAndTheFundPutsAWrongOneRight(t *testing.T) {
 	send(b, "fund", reportOf("death_cancelled", "source_id", "another")).Expect(409, "death_not_recorded")
 }
 
-func TestCitizenshipAndContractsDecideOnTheRightToAPolicy(t *testing.T) {
+func TestCitizenshipDecidesOnTheRightToAPolicy(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria))
-	send(b, "employer", reportOf("contract_ended", "on", "2026-03-31")).Expect(409, "policy_not_by_contract")
 	send(b, "interior", reportOf("citizenship_lost")).Expect(202, "")
 	if got := shown(b); got != "Аннулирован с 10.03.2026. Причина: утрата гражданства" {
 		t.Errorf("from the day the data came: %q", got)

@@ -32,7 +32,8 @@ const birthTopic = "notify/births"
 type register struct {
 	store *store.Store
 	law   clock.Clock
-	home  string // region whose fund runs this installation
+	home  string        // region whose fund runs this installation
+	cover policy.Stages // days for which the mother's insurer covers a newborn
 }
 
 // New makes the function from its settings.
@@ -41,6 +42,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	functions := gateway.Open(env, Name)
 	if _, ok := directory.FindRegion(r.home); !ok {
 		env.Fault("region", "%q is not a region", r.home)
+	}
+	var err error
+	if r.cover, err = policy.ParseStages(env.String("newborn_cover", policy.DefaultNewbornCover)); err != nil {
+		env.Fault("newborn_cover", "%v", err)
 	}
 	edge := web.Open(env, Name)
 	if err := env.Err(); err != nil {
@@ -52,6 +57,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/children", Action: access.LookUpInsured, Do: r.children},
 		web.Route{Method: "POST", Pattern: "/born", Action: access.LookUpInsured, Do: r.born},
 		web.Route{Method: "POST", Pattern: "/records", Action: access.RecordInsured, Do: r.enrol},
+		web.Route{Method: "POST", Pattern: "/records/try", Action: access.LookUpInsured, Do: r.tryEnrol},
 		web.Route{Method: "POST", Pattern: "/changes", Action: access.ChangeInsured, Do: r.change},
 		web.Route{Method: "POST", Pattern: "/changes/try", Action: access.LookUpInsured, Do: r.try},
 		web.Route{Method: "POST", Pattern: "/changes/told", Action: access.LookUpInsured, Do: r.told},
@@ -97,6 +103,9 @@ func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error)
 		return web.Answer{}, err
 	}
 	card := policy.CardOf(record, record.Today(r.law()), r.law())
+	if card.Covering, err = r.covering(c, record); err != nil {
+		return web.Answer{}, err
+	}
 	return web.OK(policy.Finding{Card: &card})
 }
 
@@ -158,33 +167,6 @@ func (r *register) born(c *web.Call) (web.Answer, error) {
 		}
 	}
 	return web.OK(map[string]any{"items": born})
-}
-
-var errInsured = fault.New(fault.Conflict, "already_insured",
-	"Вы уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
-	"You are in the register already, no new policy is needed. Request the policy's data.").Suggesting("lookup")
-
-// enrol puts a person on record for an application. Repeated for the same
-// application it answers with the record made at first.
-func (r *register) enrol(c *web.Call) (web.Answer, error) {
-	var e policy.Enrolment
-	if err := c.Bind(&e); err != nil {
-		return web.Answer{}, err
-	}
-	today := calendar.Today(e.Submitted, e.Region)
-	if wrong := e.Person.Check("person", today); wrong != nil {
-		return web.Answer{}, fault.Wrong(wrong...)
-	}
-	record := policy.Enrol(r.store.InsuredID("snils", string(e.Person.SNILS)), "", e.Person, e.Region, e.SMO, e.Cause, today, r.law())
-	record.Territory = r.home
-	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	if made.Cause != e.Cause {
-		return web.Answer{}, errInsured
-	}
-	return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP})
 }
 
 // newborn is what ZAGS reports of a birth.
@@ -251,7 +233,10 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	}
 	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today, r.law())
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
-	made, _, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
+	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
+	if err == nil && !fresh && made.Cause != b.SourceID {
+		made, err = r.reported(c, made, b.Child, parents)
+	}
 	if err != nil {
 		return web.Answer{}, err
 	}

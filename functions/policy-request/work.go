@@ -148,18 +148,20 @@ func (o outcome) silent() bool {
 
 // decided are the register's refusals of a first policy. Whatever else comes
 // back, from a gateway or from another version of the register, is no verdict.
-var decided = map[string]bool{"already_insured": true, "snils_taken": true, "document_taken": true}
+var decided = map[string]bool{
+	"already_insured": true, "snils_taken": true, "document_taken": true, "birth_taken": true, codeNotRepresented: true,
+	"record_differs": true, "insurance_in_force": true, "policy_ended": true, "death_recorded": true,
+}
 
 func (r *requests) ask(c *web.Call, a application.Application) outcome {
 	if a.Kind == application.Register {
 		var made policy.Enrolled
-		in := policy.Enrolment{Cause: a.ID, Submitted: a.Submitted, Person: a.Applicant, Region: a.Region, SMO: a.SMO}
-		err := r.register.Call(c, c.ID, "/insured-registry/records", in, &made)
+		err := r.register.Call(c, c.ID, "/insured-registry/records", enrolment(a), &made)
 		switch {
 		case err == nil:
 			return outcome{enrolled: &made}
 		case decided[fault.From(err).Code]:
-			return outcome{refuse: []application.Reason{reason(fault.From(err).Code)}}
+			return outcome{refuse: []application.Reason{reasonFor(a, fault.From(err).Code)}}
 		}
 		return outcome{}
 	}
@@ -214,7 +216,7 @@ func (r *requests) decide(a application.Application, out outcome, now time.Time)
 		return a.Move(application.Granted, now, textShown)
 	case out.enrolled != nil:
 		a.ENP = out.enrolled.ENP
-		return a.Move(application.Granted, now, textEnrolled)
+		return a.Move(application.Granted, now, enrolledText(a, *out.enrolled))
 	case out.refuse != nil:
 		return a.Move(application.Refused, now, textRefused, out.refuse...)
 	case out.silent():

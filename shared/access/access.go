@@ -33,6 +33,7 @@ type Caller struct {
 	Account   string        // citizen: the opaque id of the account
 	Confirmed bool          // citizen: identity confirmed in person
 	Person    person.Person // citizen: data vouched for by the login; of staff the SNILS alone
+	Children  []person.Kin  // citizen: confirmed in the account
 	Email     string        // citizen: verified, or ""
 	Phone     string        // citizen: verified, or ""
 	Unit      string        // staff: SMO; clinic: its code; source: its name; function: its name

@@ -105,6 +105,8 @@ type Application struct {
 	Suspension *policy.Suspension `json:"suspension,omitempty"` // Suspend
 	From       calendar.Date      `json:"from,omitzero"`        // Resume, Restore: the first day in force
 	Review     *Review            `json:"review,omitempty"`     // where people decide
+	Right      policy.Right       `json:"right,omitzero"`       // Register: of a foreigner
+	Child      *policy.NewChild   `json:"child,omitempty"`      // Register: whom Person is the id of
 
 	Applicant person.Person     `json:"applicant"` // as the login vouched for at submission
 	Epoch     int               `json:"epoch"`     // of the consents at submission

@@ -61,6 +61,7 @@ func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, err
 // Knows reports whether the cause has changed the record.
 func (i Insured) Knows(cause string) bool {
 	return i.Cause == cause || i.Changes.Has(cause) || i.renamedBy(cause) ||
+		slices.ContainsFunc(i.Rights, func(r Right) bool { return r.Cause == cause }) ||
 		slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == cause || in.CorrectedBy == cause })
 }
 
@@ -98,8 +99,7 @@ type Told struct {
 }
 
 // Tells is what a cause did; false where it did nothing that people are told of.
-// Of a death there is nobody to tell, and a citizenship gained changes nothing of
-// a policy in force.
+// Of a death there is nobody to tell.
 func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 	told := Told{Insured: i.ID, Person: i.Person.SNILS}
 	if i.Person.Birth.Age(today) < 18 {
@@ -120,13 +120,16 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 			return told, true
 		}
 	}
-	for n, c := range i.Changes {
+	for _, r := range i.Rights {
+		if r.Cause == cause && r.Ground != "" {
+			told.Kind, told.At = PolicyEnded, r.Recorded
+			return told, true
+		}
+	}
+	for _, c := range i.Changes {
 		if c.CancelledBy == cause {
 			told.Kind, told.At = DeathCancelled, c.Cancelled
 			return told, true
-		}
-		if c.Cause == cause && c.Turn == Restore && i.Changes[:n].On(c.Since).State != Invalid {
-			return told, false
 		}
 		if c.Cause == cause && c.Ground != Death {
 			told.At = c.Recorded

@@ -285,38 +285,25 @@ func (i Insured) Dead() bool {
 	return slices.ContainsFunc(i.Changes, func(x Change) bool { return x.Ground == Death && x.Cancelled.IsZero() })
 }
 
-var errNoContract = fault.New(fault.Conflict, "policy_not_by_contract",
-	"Срок полиса не зависит от трудового договора.", "The policy's term does not depend on an employment contract.")
-
-// Dismiss ends a policy that rests on an employment contract, on the day after
-// the contract's last, but not before the day on which that is known: care given
-// until then was insured.
-func (i Insured) Dismiss(last calendar.Date, d Deed) (Insured, error) {
-	if i.Changes.Has(d.Cause) {
-		return i, nil
-	}
-	if i.ValidUntil.IsZero() {
-		return i, errNoContract
-	}
-	day := last.AddDays(1)
-	if today := i.Today(d.At); day.Before(today) {
-		day = today
-	}
-	return i.EndOn(day, "contract_ended", d)
-}
-
 // Naturalise makes the policy a citizen's, which has no limit of time and is in
-// force again if another right had lapsed.
+// force again if another right had lapsed. Repeated for the same cause it changes
+// nothing.
 func (i Insured) Naturalise(d Deed) (Insured, error) {
-	if i.Changes.Has(d.Cause) {
+	if i.Knows(d.Cause) {
 		return i, nil
 	}
 	day := i.Today(d.At)
-	if i.Changes.On(day).Ground == Death {
+	at := i.Changes.On(day)
+	if at.Ground == Death {
 		return i, errDead
 	}
-	i.ValidUntil = calendar.Date{}
-	return i.turned(Restore, "citizenship_gained", day, d), nil
+	right := RightOf(Citizen, calendar.Date{}, day)
+	if at.State == Invalid {
+		i = i.turned(Restore, "citizenship_gained", day, d)
+	} else if !i.Expired(day) {
+		right.ValidFrom = i.ValidFrom
+	}
+	return i.Under(right, d.Cause, d.Recorded), nil
 }
 
 // Today is the date of the law at a moment, by the clock of the region in which

@@ -212,49 +212,29 @@ func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
 	}
 }
 
-func TestAContractsEndEndsOnlyAPolicyThatRestsOnIt(t *testing.T) {
-	worker := recordOf(holder)
-	worker.ValidUntil = on(12, 31)
-	today := worker.Today(now)
-	for rule, tc := range map[string]struct {
-		last calendar.Date
-		ends calendar.Date
-	}{
-		"of a day to come":           {today.AddDays(10), today.AddDays(11)},
-		"of today":                   {today, today.AddDays(1)},
-		"of yesterday":               {today.AddDays(-1), today},
-		"long ago, known only today": {today.AddDays(-40), today},
-	} {
-		after, err := worker.Dismiss(tc.last, deed(ByEmployer, "c"))
-		if err != nil || after.Changes.On(tc.ends).Ground != "contract_ended" || after.Changes.On(tc.ends.AddDays(-1)).State != Active {
-			t.Errorf("%s: %+v, %v", rule, after.Changes, err)
-		}
-	}
-	if _, err := recordOf(holder).Dismiss(today, deed(ByEmployer, "c")); fault.From(err).Code != "policy_not_by_contract" {
-		t.Errorf("a citizen: %v", err)
-	}
-}
-
 func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 	foreigner := recordOf(holder)
 	foreigner.ValidUntil = on(12, 31)
 	today := foreigner.Today(now)
+	expired := foreigner
+	expired.ValidUntil = on(2, 28)
 	for rule, tc := range map[string]struct {
 		before Insured
 		state  State
 	}{
 		"in force":                {foreigner, Active},
+		"expired":                 {expired, Active},
 		"ended":                   {spoken(t, foreigner, end(on(1, 15), "permit_cancelled", "e")), Active},
 		"in service, and remains": {spoken(t, foreigner, suspend(on(1, 15), calendar.Date{}, ByCommissiary, "s")), Suspended},
 	} {
 		after := spoken(t, tc.before, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) })
-		if got := after.Changes.On(today); got.State != tc.state || !after.ValidUntil.IsZero() {
+		if got := after.Changes.On(today); got.State != tc.state || after.Expired(today.AddYears(9)) {
 			t.Errorf("%s: %+v until %s", rule, got, after.ValidUntil)
 		}
 		if told, tells := after.Tells("g", today); tells != (rule == "ended") || tells && told.Kind != PolicyRestored {
 			t.Errorf("%s: tells %v", rule, told)
 		}
-		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) {
+		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) || len(again.Rights) != 1 {
 			t.Errorf("%s: delivered again, %+v", rule, again.Changes)
 		}
 	}

@@ -331,8 +331,7 @@ func TestInTheBrowserMarkupIsShownAsTextOrRefused(t *testing.T) {
 			v.opens("/me")
 			v.Has(text)
 			v.opens("/consents")
-			const want = http.StatusUnprocessableEntity
-			if made := who.post("/policy-request", fields{"kind": "register", "region": "26"}); made.status != want {
+			if made := who.post("/policy-request", fields{"kind": "register", "region": "26"}); made.status != http.StatusUnprocessableEntity {
 				t.Errorf("to put such a name on record: %d", made.status)
 			}
 		})

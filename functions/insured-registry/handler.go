@@ -58,6 +58,9 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/insurers", Action: access.ReadInsurers, Do: r.insurers},
 		web.Route{Method: "POST", Pattern: "/insurers/corrections", Action: access.CorrectInsurer, Do: r.correct},
 		web.Route{Method: "POST", Pattern: "/events", Action: access.RecordBirth, Do: r.event},
+		web.Route{Method: "POST", Pattern: "/services", Action: access.ReportServices, Do: r.serve},
+		web.Route{Method: "POST", Pattern: "/services/find", Action: access.LookUpServices, Do: r.services},
+		web.Route{Method: "POST", Pattern: "/services/privacy", Action: access.ConcealServices, Do: r.hide},
 		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportInsured, Do: r.load},
 	), nil
 }

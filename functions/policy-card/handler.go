@@ -53,6 +53,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	return edge.With(
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadCard, Do: k.card},
 		web.Route{Method: "GET", Pattern: "/family", Action: access.ReadCard, Do: k.family},
+		web.Route{Method: "GET", Pattern: "/services", Action: access.ReadServices, Do: k.services},
+		web.Route{Method: "PUT", Pattern: "/services/privacy", Action: access.HideServices, Do: k.hideServices},
 		web.Route{Method: "GET", Pattern: "/access", Action: access.ReadAccesses, Do: k.accesses},
 		web.Route{Method: "GET", Pattern: "/doctor", Action: access.ExaminePolicy, Do: k.examine},
 		web.Route{Method: "POST", Pattern: "/doctor", Action: access.RepairPolicy, Do: k.repair},
@@ -115,14 +117,7 @@ func (k *cards) card(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	if err := have.Consents.Covers(who); err != nil {
-		if who != consent.Self {
-			// Whether a child exists is told to its representatives only.
-			var f policy.Finding
-			if err := k.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: c.Caller.Person, Child: who}, &f); err != nil {
-				return web.Answer{}, err
-			}
-		}
-		return web.Answer{}, err
+		return web.Answer{}, k.consentNeeded(c, who, err)
 	}
 	card, found, err := store.Get(v, store.Card(c.Caller.Account, who))
 	if err != nil {

@@ -99,6 +99,23 @@ func (r *register) served(c *web.Call, row served, source string, line int) (boo
 	return r.store.AddService(c, c.Grant, records[0].ID, s, string(c.Caller.Role), c.Caller.Unit, source, strconv.Itoa(line))
 }
 
+// owner is the record that a question is about, if it surely is the applicant's
+// own or their child's; a policy number leads to records that know no SNILS.
+func (r *register) owner(c *web.Call, q policy.Question) (policy.Insured, error) {
+	if q.Child != "" {
+		return r.childOf(c, q.Applicant, q.Child)
+	}
+	query := store.Query{SNILS: q.Applicant.SNILS, Document: q.Applicant.Document}
+	if q.ENP != "" {
+		query = store.Query{ENP: q.ENP}
+	}
+	records, err := r.store.Find(c, c.Grant, query)
+	if err != nil {
+		return policy.Insured{}, err
+	}
+	return policy.Own(q.Applicant, records)
+}
+
 // services answers with a page of the services of the applicant, or of a child
 // of theirs unless the child hides them.
 func (r *register) services(c *web.Call) (web.Answer, error) {
@@ -109,7 +126,7 @@ func (r *register) services(c *web.Call) (web.Answer, error) {
 	if q.Limit < 1 || q.Limit > 100 {
 		return web.Answer{}, fault.WrongField("limit", "out_of_range", "Число от 1 до 100.", "A number from 1 to 100.")
 	}
-	record, err := r.subject(c, policy.Request{Applicant: q.Applicant, Child: q.Child})
+	record, err := r.owner(c, q.Question)
 	if err != nil {
 		return web.Answer{}, err
 	}

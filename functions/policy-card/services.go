@@ -11,22 +11,23 @@ import (
 	"polis/shared/web"
 )
 
-// covered asks that the caller's consent covers a person's data. Whether a child
-// exists is told to its representatives only.
-func (k *cards) covered(c *web.Call, who string) error {
-	account := store.Account(c.Caller.Account)
-	v, err := k.store.View(c, c.Grant, c.Caller.Account, account.Ref)
+// asking is the caller's question to the register about a person's data, which
+// the caller's consent has to cover. The copy in the cabinet, where there is
+// one, knows the policy number of a record that knows no SNILS.
+func (k *cards) asking(c *web.Call, who string) (policy.Question, error) {
+	v, have, err := k.open(c, who)
 	if err != nil {
-		return err
-	}
-	have, _, err := store.Get(v, account)
-	if err != nil {
-		return err
+		return policy.Question{}, err
 	}
 	if err := have.Consents.Covers(who); err != nil {
-		return k.consentNeeded(c, who, err)
+		return policy.Question{}, k.consentNeeded(c, who, err)
 	}
-	return nil
+	q := question(c, who)
+	copied, found, err := store.Get(v, store.Card(c.Caller.Account, who))
+	if found && who == consent.Self {
+		q.ENP = copied.ENP
+	}
+	return q, err
 }
 
 // consentNeeded is the refusal for want of a consent, for those who may know
@@ -59,11 +60,12 @@ func (k *cards) services(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	who := cmp.Or(c.Query.Get("person"), consent.Self)
-	if err := k.covered(c, who); err != nil {
+	about, err := k.asking(c, who)
+	if err != nil {
 		return web.Answer{}, err
 	}
 	var page policy.ServicesAnswer
-	q := policy.ServicesQuestion{Question: question(c, who), Next: c.Query.Get("next"), Limit: limit}
+	q := policy.ServicesQuestion{Question: about, Next: c.Query.Get("next"), Limit: limit}
 	if err := k.register.Call(c, c.ID, "/insured-registry/services/find", q, &page); err != nil {
 		return web.Answer{}, err
 	}

@@ -20,6 +20,7 @@ import (
 	notify "polis/functions/notify"
 	policycard "polis/functions/policy-card"
 	policyrequest "polis/functions/policy-request"
+	smoselection "polis/functions/smo-selection"
 	"polis/local/issuer"
 	"polis/local/platform"
 	"polis/shared/functiontest"
@@ -178,6 +179,8 @@ func TestWithoutRedisEachFunctionSaysSoAndComesBackByItself(t *testing.T) {
 		{insured, post, "/extract-rendering", extractOf("self"), http.StatusCreated},
 		{s.as(t, "operator"), post, "/insured-registry/imports", rows, http.StatusAccepted},
 		{s.as(t, "zags"), post, "/insured-registry/events", birth(t, "120269260000204100009", "Егор"), http.StatusAccepted},
+		{anyone, get, "/smo-selection?region=26", nil, http.StatusOK},
+		{anyone, get, "/smo-selection/offices?region=26", nil, http.StatusOK},
 		{insured, get, "/notify", nil, http.StatusOK},
 		{newcomer.visitor, http.MethodPut, "/notify/preferences", fields{"email": true, "sms": false}, http.StatusOK},
 		{s.as(t, "operator"), get, "/deadline-watch/dead-letters", nil, http.StatusOK},
@@ -313,6 +316,7 @@ func TestWithoutTheLoginEachFunctionSaysSoAndComesBackByItself(t *testing.T) {
 		{extractrendering.Name, extractrendering.New, get, "/", citizen, nil},
 		{notify.Name, notify.New, get, "/", citizen, nil},
 		{insuredregistry.Name, insuredregistry.New, post, "/imports", of("operator"), `{"source_id":"load","records":[{}]}`},
+		{smoselection.Name, smoselection.New, post, "/imports", of("operator"), `{"kind":"f001"}`},
 		{deadlinewatch.Name, deadlinewatch.New, get, "/dead-letters", of("operator"), nil},
 		{audittrail.Name, audittrail.New, get, "/?partition=p000", of("auditor"), nil},
 	}

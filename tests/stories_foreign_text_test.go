@@ -10,6 +10,7 @@ import (
 
 	"polis/shared/calendar"
 	"polis/shared/person"
+	"polis/shared/text"
 )
 
 // What others write reaches a citizen on pages, in letters and on paper: as the
@@ -91,7 +92,7 @@ func TestInTheBrowserTheTextOfAnImportStaysTextOnPagesInLettersAndOnPaper(t *tes
 		t.Errorf("%d bytes came instead of %d, %v", enclosed.Len(), len(pdf), err)
 	}
 	for _, m := range s.Inbox() {
-		if strings.ContainsAny(m.Subject+m.Text, "<>&\"") || strings.ContainsFunc(m.Subject, person.Hidden) {
+		if strings.ContainsAny(m.Subject+m.Text, "<>&\"") || strings.ContainsFunc(m.Subject, text.Hidden) {
 			t.Errorf("a letter that is no plain text: %+v", m)
 		}
 	}

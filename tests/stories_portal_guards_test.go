@@ -22,8 +22,8 @@ import (
 	"polis/local/issuer"
 	"polis/local/personas"
 	"polis/shared/ident"
-	"polis/shared/person"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/tests/browser"
 )
 
@@ -239,7 +239,7 @@ func (v visit) entersAs(persona string, change map[string]any) visitor {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	text := func(name string) string { s, _ := claims[name].(string); return person.Visible(s) }
+	text := func(name string) string { s, _ := claims[name].(string); return text.Visible(s) }
 	content, err := json.Marshal(map[string]any{
 		"Account": ident.Home(ident.Account, [32]byte{}, text("sub")), "Token": token, "Role": "citizen", "Confirmed": true, "Email": text("email"),
 		"Name": map[string]string{"family": text("lastName"), "given": text("firstName"), "patronymic": text("middleName")},
@@ -288,7 +288,7 @@ func TestInTheBrowserMarkupIsShownAsTextOrRefused(t *testing.T) {
 			v.Type("Номер полиса", typed)
 			v.Click("Найти")
 			v.Has("Проверьте номер полиса")
-			text := person.Visible(typed)
+			text := text.Visible(typed)
 			if kept := v.Value("Номер полиса"); kept != text {
 				t.Errorf("typed %q, and there is %q", typed, kept)
 			}
@@ -323,7 +323,7 @@ func TestInTheBrowserMarkupIsShownAsTextOrRefused(t *testing.T) {
 			}
 		})
 		t.Run("a name "+typed, func(t *testing.T) {
-			v, text := s.visit(t, ways[2]), person.Visible(typed)
+			v, text := s.visit(t, ways[2]), text.Visible(typed)
 			who := v.entersAs("newcomer", map[string]any{"sub": "hostile", "firstName": typed, "lastName": typed})
 			v.opens("/")
 			v.Has(text)

@@ -60,7 +60,7 @@ func (l *lookers) look(name, text string, comes func(v visit)) {
 	l.large.Screenshot("at 200 % " + name)
 }
 
-func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
+func TestInTheBrowserEachPageOfOneWhoIsNoCitizenIsForEverybody(t *testing.T) {
 	s := newStage(t)
 	none := s.lookers(t, "")
 	none.at("welcome", "/", "Полис ОМС — в вашем телефоне")
@@ -74,7 +74,10 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 	staff := s.lookers(t, "staff")
 	staff.at("staff", "/", "Здесь страницы для граждан")
 	staff.at("not allowed", "/documents", "Нет доступа")
+}
 
+func TestInTheBrowserEachPageBeforeAPolicyIsForEverybody(t *testing.T) {
+	s := newStage(t)
 	insured, l := s.as(t, "insured"), s.lookers(t, "insured")
 	l.at("home without consents", "/", "Дать согласие и показать полис")
 	l.look("home without ticks", "Без этого согласия показать полис нельзя: "+mincifry, func(v visit) { v.opens("/"); v.Click(agree) })
@@ -102,7 +105,12 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 	})
 	receipts := read[struct{ History []consentView }](insured.get("/consent-toggle").is(http.StatusOK)).History
 	l.at("receipt", "/consents/receipts/"+receipts[0].Receipt, "Как отозвать")
+}
 
+func TestInTheBrowserEachPageOfAPolicyIsForEverybody(t *testing.T) {
+	s := newStage(t)
+	insured, l := s.as(t, "insured"), s.lookers(t, "insured")
+	insured.consents()
 	if err := s.Suspend("insured-registry"); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +157,10 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 		insured.revokes("ffoms", "")
 		v.Click("Получить выписку")
 	})
+}
 
+func TestInTheBrowserEachPageOfAFamilyAndOfARefusalIsForEverybody(t *testing.T) {
+	s := newStage(t)
 	serviceman := s.as(t, "serviceman")
 	serviceman.consents()
 	serviceman.loads(fields{})
@@ -159,7 +170,7 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 	child := mother.child()
 	mother.consent("ffoms", child)
 	mother.loads(fields{"person": child})
-	l = s.lookers(t, "mother")
+	l := s.lookers(t, "mother")
 	l.at("home of a mother", "/", "Дать согласие и показать полис")
 	l.at("card of a child", "/card?person="+child, "Страхует территориальный фонд")
 	l.at("consents of a mother", "/consents", "Для полиса ребёнка")
@@ -177,7 +188,7 @@ func TestInTheBrowserEveryPageIsForEverybody(t *testing.T) {
 
 	newcomer := s.as(t, "newcomer")
 	newcomer.consents()
-	asked = newcomer.asks(fields{"kind": "lookup"}).ID
+	asked := newcomer.asks(fields{"kind": "lookup"}).ID
 	newcomer.becomes(asked, "working")
 	s.later(t, 6*24*time.Hour)
 	newcomer.becomes(asked, "refused")

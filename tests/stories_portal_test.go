@@ -329,9 +329,10 @@ func TestInTheBrowserAConsentRevokedElsewhereIsSaidAndOfferedAgain(t *testing.T)
 }
 
 func TestInTheBrowserADoubleClickHasOneEffect(t *testing.T) {
-	s := newStage(t)
+	t.Parallel()
 	for _, w := range ways[:2] {
 		t.Run(w.String(), func(t *testing.T) {
+			s := newStage(t)
 			v := s.visit(t, w)
 			insured := s.as(t, "insured")
 			history := func() int {

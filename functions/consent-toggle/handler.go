@@ -16,9 +16,9 @@ import (
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/ident"
-	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -126,7 +126,7 @@ func (r *request) check() error {
 		case r.Reason == "":
 			note("reason", "required", "Укажите причину отзыва.", "Give the reason for revoking.")
 		default:
-			wrong = append(wrong, person.CheckText("reason", r.Reason, maxReason)...)
+			wrong = append(wrong, text.CheckLines("reason", r.Reason, maxReason)...)
 		}
 	default:
 		note("action", "action_unknown", "Действие: grant — дать, revoke — отозвать.", "Action: grant or revoke.")

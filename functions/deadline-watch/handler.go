@@ -18,9 +18,9 @@ import (
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/ident"
-	"polis/shared/person"
 	"polis/shared/server"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -195,7 +195,7 @@ func (w *watch) replay(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	q.Reason = strings.TrimSpace(q.Reason)
-	if q.Reason == "" || person.CheckLine("reason", q.Reason, maxReason) != nil {
+	if q.Reason == "" || text.CheckLine("reason", q.Reason, maxReason) != nil {
 		return web.Answer{}, fault.WrongField("reason", "reason_wrong",
 			"Укажите причину, до 200 знаков в одну строку.", "Give the reason, up to 200 characters on one line.")
 	}

@@ -279,3 +279,19 @@ func TestAStoreThatIsAwayIsSaidSo(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestADeadLetterIsPlayedAgainForAReasonThatCanBeRead(t *testing.T) {
+	b := bench(t)
+	for rule, reason := range map[string]string{
+		"none": " ", "too long": strings.Repeat("я", 201), "two lines": "a\nb", "a line turned round": "a\u202eb", "one that hides": "a\u200bb",
+	} {
+		res := b.Call("POST", name, "/dead-letters/x", b.Token(functiontest.Operator), map[string]string{"home": "x", "reason": reason}).Expect(422, "invalid_fields")
+		if res.Fields()["reason"] != "reason_wrong" {
+			t.Errorf("%s: %v", rule, res.Errors)
+		}
+	}
+	res := b.Call("POST", name, "/dead-letters/x", b.Token(functiontest.Operator), map[string]string{"home": "x", "reason": `<script> & "x"`}).Expect(422, "invalid_fields")
+	if _, wrong := res.Fields()["reason"]; wrong {
+		t.Errorf("markup is only text: %v", res.Errors)
+	}
+}

@@ -113,10 +113,7 @@ func (r *register) may(c *web.Call) (web.Answer, error) {
 
 // told says what a cause did to a record, and whom it concerns.
 func (r *register) told(c *web.Call) (web.Answer, error) {
-	var q struct {
-		Insured string `json:"insured"`
-		Cause   string `json:"cause"`
-	}
+	var q policy.ToldQuestion
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}

@@ -3,6 +3,7 @@
 package function
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 
@@ -19,6 +20,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -31,7 +33,8 @@ const birthTopic = "notify/births"
 type register struct {
 	store *store.Store
 	law   clock.Clock
-	home  string // region whose fund runs this installation
+	home  string        // region whose fund runs this installation
+	cover policy.Stages // days for which the mother's insurer covers a newborn
 }
 
 // New makes the function from its settings.
@@ -40,6 +43,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	functions := gateway.Open(env, Name)
 	if _, ok := directory.FindRegion(r.home); !ok {
 		env.Fault("region", "%q is not a region", r.home)
+	}
+	var err error
+	if r.cover, err = policy.ParseStages(env.String("newborn_cover", policy.DefaultNewbornCover)); err != nil {
+		env.Fault("newborn_cover", "%v", err)
 	}
 	edge := web.Open(env, Name)
 	if err := env.Err(); err != nil {
@@ -51,6 +58,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/children", Action: access.LookUpInsured, Do: r.children},
 		web.Route{Method: "POST", Pattern: "/born", Action: access.LookUpInsured, Do: r.born},
 		web.Route{Method: "POST", Pattern: "/records", Action: access.RecordInsured, Do: r.enrol},
+		web.Route{Method: "POST", Pattern: "/records/try", Action: access.LookUpInsured, Do: r.tryEnrol},
 		web.Route{Method: "POST", Pattern: "/changes", Action: access.ChangeInsured, Do: r.change},
 		web.Route{Method: "POST", Pattern: "/changes/try", Action: access.LookUpInsured, Do: r.try},
 		web.Route{Method: "POST", Pattern: "/changes/told", Action: access.LookUpInsured, Do: r.told},
@@ -98,6 +106,9 @@ func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error)
 		return web.Answer{}, err
 	}
 	card := policy.CardOf(record, record.Today(r.law()), r.law())
+	if card.Covering, err = r.covering(c, record); err != nil {
+		return web.Answer{}, err
+	}
 	return web.OK(policy.Finding{Card: &card})
 }
 
@@ -161,33 +172,6 @@ func (r *register) born(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]any{"items": born})
 }
 
-var errInsured = fault.New(fault.Conflict, "already_insured",
-	"Вы уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
-	"You are in the register already, no new policy is needed. Request the policy's data.").Suggesting("lookup")
-
-// enrol puts a person on record for an application. Repeated for the same
-// application it answers with the record made at first.
-func (r *register) enrol(c *web.Call) (web.Answer, error) {
-	var e policy.Enrolment
-	if err := c.Bind(&e); err != nil {
-		return web.Answer{}, err
-	}
-	today := calendar.Today(e.Submitted, e.Region)
-	if wrong := e.Person.Check("person", today); wrong != nil {
-		return web.Answer{}, fault.Wrong(wrong...)
-	}
-	record := policy.Enrol(r.store.InsuredID("snils", string(e.Person.SNILS)), "", e.Person, e.Region, e.SMO, e.Cause, today, r.law())
-	record.Territory = r.home
-	made, _, err := r.store.PutOnRecord(c, c.Grant, record)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	if made.Cause != e.Cause {
-		return web.Answer{}, errInsured
-	}
-	return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP})
-}
-
 // birth is what ZAGS reports of one.
 type birth struct {
 	Kind     string             `json:"kind"`
@@ -205,6 +189,10 @@ var errSource = fault.New(fault.Forbidden, "source_not_allowed",
 // event takes a birth. The civil record is the key of it: delivered again, it
 // is the same child.
 func (r *register) event(c *web.Call) (web.Answer, error) {
+	var of struct{ Kind string }
+	if json.Unmarshal(c.Body, &of) == nil && of.Kind == "contract_ended" {
+		return r.contractEnded(c)
+	}
 	var b birth
 	if err := c.Bind(&b); err != nil {
 		return web.Answer{}, err
@@ -222,14 +210,14 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	if b.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
 	}
-	wrong = append(wrong, person.CheckLine("source_id", b.SourceID, maxSourceID)...)
+	wrong = append(wrong, text.CheckLine("source_id", b.SourceID, maxSourceID)...)
 	if _, ok := directory.FindRegion(b.Region); !ok {
 		wrong = append(wrong, wrongRegion("region"))
 	}
 	if b.Record.Number == "" {
 		wrong = append(wrong, required("record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
 	}
-	wrong = append(wrong, person.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
+	wrong = append(wrong, text.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
 	if b.Mother == "" && b.Father == "" {
 		wrong = append(wrong, required("mother", "Укажите хотя бы одного из родителей.", "Name at least one of the parents."))
 	}
@@ -252,7 +240,10 @@ func (r *register) event(c *web.Call) (web.Answer, error) {
 	}
 	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today, r.law())
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
-	made, _, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
+	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
+	if err == nil && !fresh && made.Cause != b.SourceID {
+		made, err = r.reported(c, made, b.Child, parents)
+	}
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -320,7 +311,7 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 	if chunk.SourceID == "" {
 		return web.Answer{}, fault.WrongField("source_id", "required", "Укажите номер выгрузки.", "Give the id of the import.")
 	}
-	if wrong := person.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
+	if wrong := text.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
 	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
@@ -424,10 +415,10 @@ func (r *register) record(line row, insurers directory.Directory, source string)
 // texts names what is wrong with the texts of others that are kept as they came.
 func (r row) texts() (wrong []fault.Field) {
 	if r.Clinic != nil {
-		wrong = append(person.CheckLine("clinic.name", r.Clinic.Name, maxClinic), person.CheckLine("clinic.address", r.Clinic.Address, maxClinic)...)
+		wrong = append(text.CheckLine("clinic.name", r.Clinic.Name, maxClinic), text.CheckLine("clinic.address", r.Clinic.Address, maxClinic)...)
 	}
 	if r.BirthRecord != nil {
-		wrong = append(wrong, person.CheckLine("birth_record.number", r.BirthRecord.Number, maxRecordNumber)...)
+		wrong = append(wrong, text.CheckLine("birth_record.number", r.BirthRecord.Number, maxRecordNumber)...)
 	}
 	return wrong
 }

@@ -63,7 +63,7 @@ func (n *notices) born(c *web.Call) (web.Answer, error) {
 	}
 	for _, child := range born {
 		for _, snils := range child.Representatives {
-			if err := n.announce(c, child, snils); err != nil {
+			if err := n.announce(c, snils, notice.BirthSubject(child.Child, child.RecordedAt), ""); err != nil {
 				return web.Answer{}, err
 			}
 		}
@@ -71,22 +71,23 @@ func (n *notices) born(c *web.Call) (web.Answer, error) {
 	return n.done(c, e)
 }
 
-// announce a birth to the accounts of one representative.
-func (n *notices) announce(c *web.Call, child policy.Born, snils person.SNILS) error {
+// announce what a subject names to the accounts of one person, but to none that
+// has submitted the application: that one is told by its own steps.
+func (n *notices) announce(c *web.Call, snils person.SNILS, subject, application string) error {
 	accounts, err := n.store.AccountsOf(c, c.Grant, snils)
 	if err != nil {
 		return err
 	}
 	for _, home := range accounts {
 		grant := c.Grant.About(home)
-		have, err := n.account(c, grant, home)
+		_, have, own, err := n.store.Application(c, grant, home, application)
 		if err != nil {
 			return err
 		}
-		if have.SNILS != snils {
-			continue // another person's by now
+		if have.SNILS != snils || own {
+			continue // another person's by now, or its own doing
 		}
-		if err := n.store.Announce(c, grant, home, notice.BirthSubject(child.Child, child.RecordedAt)); err != nil {
+		if err := n.store.Announce(c, grant, home, subject); err != nil {
 			return err
 		}
 	}

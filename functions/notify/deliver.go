@@ -93,6 +93,12 @@ func (n *notices) compose(c *web.Call, grant access.Grant, e store.Event) (func(
 			return made
 		}, nil
 	}
+	if _, ok := notice.Change(e.Home, e.Subject, "", n.host, n.law()); ok {
+		return func(language string, by ...notice.Channel) notice.Notice {
+			made, _ := notice.Change(e.Home, e.Subject, language, n.host, n.law(), by...)
+			return made
+		}, nil
+	}
 	id, entry, named := notice.Entry(e.Subject)
 	applied := store.Application(e.Home, id)
 	v, err := n.store.View(c, grant, e.Home, applied.Ref)

@@ -63,24 +63,33 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 
 // view is a card as the citizen sees it.
 type view struct {
-	Person     string         `json:"person"`
-	ENP        person.ENP     `json:"enp"`
-	ENPGrouped string         `json:"enp_grouped"`
-	Name       person.Name    `json:"name"`
-	Sex        person.Sex     `json:"sex"`
-	Birth      calendar.Date  `json:"birth_date"`
-	Status     policy.Shown   `json:"status"`
-	Text       string         `json:"text"`
-	ValidFrom  calendar.Date  `json:"valid_from"`
-	ValidUntil calendar.Date  `json:"valid_until,omitzero"`
-	Region     string         `json:"region"`
-	RegionName string         `json:"region_name"`
-	Insurer    insurer        `json:"insurer"`
-	Clinic     *policy.Clinic `json:"clinic,omitempty"`
-	Warnings   []string       `json:"warnings,omitempty"`
-	ReportBy   calendar.Date  `json:"report_by,omitzero"` // the last day to report what differs
-	DaysLeft   *int           `json:"report_days_left,omitempty"`
-	AsOf       time.Time      `json:"as_of"`
+	Person     string          `json:"person"`
+	ENP        person.ENP      `json:"enp"`
+	ENPGrouped string          `json:"enp_grouped"`
+	Name       person.Name     `json:"name"`
+	Sex        person.Sex      `json:"sex"`
+	Birth      calendar.Date   `json:"birth_date"`
+	Status     policy.Shown    `json:"status"`
+	Text       string          `json:"text"`
+	ValidFrom  calendar.Date   `json:"valid_from"`
+	ValidUntil calendar.Date   `json:"valid_until,omitzero"`
+	Category   policy.Category `json:"category,omitempty"` // of a foreigner
+	Validity   string          `json:"validity,omitempty"` // until when it is valid, and why
+	Region     string          `json:"region"`
+	RegionName string          `json:"region_name"`
+	Insurer    insurer         `json:"insurer"`
+	Covering   *covering       `json:"covering_insurer,omitempty"` // of a newborn
+	Clinic     *policy.Clinic  `json:"clinic,omitempty"`
+	Warnings   []string        `json:"warnings,omitempty"`
+	ReportBy   calendar.Date   `json:"report_by,omitzero"` // the last day to report what differs
+	DaysLeft   *int            `json:"report_days_left,omitempty"`
+	AsOf       time.Time       `json:"as_of"`
+}
+
+// covering is the contact of who covers a newborn, to the end of the day.
+type covering struct {
+	directory.Contact
+	Until calendar.Date `json:"until"`
 }
 
 // insurer is the contact with the day since which it insures.
@@ -149,6 +158,12 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 		v.RegionName = r.Name
 	}
 	v.Text = c.Text(card.ShownText(today))
+	if card.Right.Category != "" {
+		v.Category, v.Validity = card.Right.Category, c.Text(card.Right.Text())
+	}
+	if of, covered := card.CoveredNow(today); covered {
+		v.Covering = &covering{insurers.ContactOf(of.SMO, of.Region), of.Until}
+	}
 	if by := card.ReportBy(); !by.IsZero() {
 		left := daysLeft(by, today)
 		v.ReportBy, v.DaysLeft = by, &left

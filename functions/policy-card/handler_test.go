@@ -178,3 +178,28 @@ func TestTheCopyIsReadWithoutTheRegister(t *testing.T) {
 	b.Call("GET", name, "/family", token, nil).Expect(503, "insured_registry_unavailable")
 	b.Call("GET", name, "/?person=i1", token, nil).Expect(503, "insured_registry_unavailable")
 }
+
+func TestTheMothersInsurerIsShownForANewbornWhileItCovers(t *testing.T) {
+	b := bench(t, functiontest.Row(maria.Person))
+	var born struct{ ID string }
+	b.Call("POST", insuredregistry.Name, "/events", b.Token(functiontest.Zags), map[string]any{
+		"kind": "birth", "source_id": "1", "region": "26", "mother": maria.Person.SNILS, "record": map[string]string{"number": "120269260000204100001", "date": "2026-03-10"},
+		"child": map[string]any{"name": map[string]string{"family": "Соловьёва", "given": "Майя"}, "sex": "F", "birth_date": "2026-03-01"},
+	}).Expect(202, "").JSON(&born)
+	token := holding(b, maria, born.ID)
+	type covered struct {
+		Status   string
+		Covering *struct{ SMO, Name, Phone, Until string } `json:"covering_insurer"`
+	}
+	look := func() (c covered) {
+		b.Call("GET", name, "/?person="+born.ID, token, nil).Expect(200, "").JSON(&c)
+		return c
+	}
+	if c := look(); c.Status != "no_insurer" || c.Covering == nil || c.Covering.SMO != "26002" || c.Covering.Phone == "" || c.Covering.Until != "2026-03-10" {
+		t.Errorf("%+v", c.Covering)
+	}
+	b.Advance(15 * time.Hour) // the next day begins
+	if c := look(); c.Covering != nil {
+		t.Errorf("%+v", c.Covering)
+	}
+}

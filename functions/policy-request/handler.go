@@ -15,6 +15,7 @@ import (
 	"polis/shared/consent"
 	"polis/shared/directory"
 	"polis/shared/gateway"
+	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/web"
 )
@@ -29,6 +30,7 @@ type requests struct {
 	register *gateway.Client
 	law      clock.Clock
 	terms    application.Terms
+	years    policy.Stages // of contributions, for a temporarily staying worker
 	wait     time.Duration // before a consent may be given again
 	days     calendar.Workdays
 	home     string
@@ -41,6 +43,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		terms: application.DefaultTerms(), days: calendar.Default(), home: env.String("region", "26"),
 	}
 	r.wait = env.Duration("consent_wait", consent.DefaultWait)
+	var err error
+	if r.years, err = policy.ParseStages(env.String("contribution_years", policy.DefaultContributions)); err != nil {
+		env.Fault("contribution_years", "%v", err)
+	}
 	r.terms.Lookup = env.Duration("lookup_term", r.terms.Lookup)
 	if _, ok := directory.FindRegion(r.home); !ok {
 		env.Fault("region", "%q is not a region", r.home)
@@ -55,6 +61,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadApplications, Do: r.list},
 		web.Route{Method: "GET", Pattern: "/{id}", Action: access.ReadApplications, Do: r.read},
 		web.Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: r.work},
+		web.Route{Method: "POST", Pattern: "/refresh", Action: access.RefreshCopy, Do: r.refresh},
 	), nil
 }
 

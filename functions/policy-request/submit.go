@@ -27,6 +27,10 @@ type request struct {
 	ENP    string           `json:"enp"`
 	SMO    string           `json:"smo"`
 	Region string           `json:"region"`
+
+	Category policy.Category `json:"category"` // Register, for oneself
+	Basis    policy.Basis    `json:"basis"`
+	Child    *newChild       `json:"child"` // Register, for a child
 }
 
 // What can be asked for apart.
@@ -36,8 +40,12 @@ const (
 	whatServices   = "services"
 )
 
+// child is the value of person in an application for a child that is not in the
+// register yet, and so has no id.
+const child = "child"
+
 // check normalises the request and names every wrong field.
-func (q *request) check(home string, insurers directory.Directory, applicant person.Person, today calendar.Date) error {
+func (q *request) check(home string, insurers directory.Directory, applicant person.Person, now time.Time) error {
 	var wrong []fault.Field
 	note := func(field, code, ru, en string) {
 		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
@@ -52,7 +60,8 @@ func (q *request) check(home string, insurers directory.Directory, applicant per
 		return fault.Wrong(wrong...)
 	}
 	q.Person = cmp.Or(q.Person, consent.Self)
-	if q.Person != consent.Self && q.Kind != application.Lookup {
+	forChild := q.Kind == application.Register && q.Person == child
+	if q.Person != consent.Self && q.Kind != application.Lookup && !forChild {
 		note("person", "self_only", "Это заявление подают только за себя.", "This application is for oneself only.")
 	}
 	only("enp", q.ENP, application.Link)
@@ -73,11 +82,31 @@ func (q *request) check(home string, insurers directory.Directory, applicant per
 	if _, ok := directory.FindRegion(q.Region); !ok {
 		note("region", "region_unknown", "Нет региона с таким кодом.", "There is no region with this code.")
 	}
+	today := calendar.Today(now, q.Region)
 	if q.SMO != "" {
 		insurer, ok := insurers.FindInsurer(q.SMO)
 		if !ok || insurer.Region != q.Region || !insurer.InForce(today) {
 			note("smo", "smo_not_in_region", "Такой страховой в регионе нет.", "The region has no such insurer.")
 		}
+	}
+	switch {
+	case forChild:
+		only("category", string(q.Category))
+		wrong = append(wrong, q.Child.check(today)...)
+	case q.Kind == application.Register:
+		q.Category = cmp.Or(q.Category, policy.Citizen)
+		if q.Category != policy.Citizen {
+			q.Basis.Document = q.Basis.Document.Normalised()
+			wrong = append(wrong, q.Basis.Check("basis", q.Category, today)...)
+		}
+	default:
+		only("category", string(q.Category))
+	}
+	if (q.Category == "" || q.Category == policy.Citizen) && q.Basis != (policy.Basis{}) {
+		note("basis", "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
+	}
+	if q.Child != nil && !forChild {
+		note("child", "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
 	}
 	if q.Kind == application.Register && q.What != nil {
 		note("what", "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
@@ -111,28 +140,35 @@ var (
 		"The account has no SNILS. Add it to the profile and log in again.")
 )
 
-// mayApply holds what the applicant must be. An adult citizen with verified
-// documents is put on record by rule, without anybody's decision.
-func mayApply(kind application.Kind, p person.Person, today calendar.Date) error {
-	if kind != application.Register {
-		p.Document = person.Document{} // one that has run out still finds the record
+// mayApply holds what the applicant must be, and answers with them as the record
+// is to have them. An adult with verified documents is put on record by rule,
+// without anybody's decision.
+func (r *requests) mayApply(q request, p person.Person, today calendar.Date) (person.Person, error) {
+	checked := p
+	if q.Kind != application.Register || q.Person == child || q.Category != policy.Citizen {
+		checked.Document = person.Document{} // one that has run out still finds the record
 	}
-	if wrong := p.Check("applicant", today); wrong != nil {
-		return fault.Wrong(wrong...)
+	if wrong := checked.Check("applicant", today); wrong != nil {
+		return p, fault.Wrong(wrong...)
 	}
-	if p.SNILS == "" {
-		return errSNILS
+	switch {
+	case p.SNILS == "":
+		return p, errSNILS
+	case q.Kind != application.Register || q.Person == child:
+		return p, nil
+	case p.Birth.Age(today) < 18:
+		return p, errAdultsOnly
 	}
-	if kind != application.Register {
-		return nil
+	if err := policy.MayBeInsured(q.Category, p.Citizenship, q.Basis, r.years, today); err != nil {
+		return p, err
 	}
-	if p.Birth.Age(today) < 18 {
-		return errAdultsOnly
+	if q.Category != policy.Citizen {
+		return foreigner(q, p, today)
 	}
 	if p.Document.Type != person.Passport {
-		return errDocument
+		return p, errDocument
 	}
-	return nil
+	return p, nil
 }
 
 func (r *requests) due(kind application.Kind, region string, now time.Time) (time.Time, error) {
@@ -158,14 +194,15 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if err := q.check(r.home, insurers, c.Caller.Person, calendar.Today(now, r.home)); err != nil {
+	if err := q.check(r.home, insurers, c.Caller.Person, now); err != nil {
 		return web.Answer{}, err
 	}
-	applicant := c.Caller.Person
-	if err := mayApply(q.Kind, applicant, calendar.Today(now, q.Region)); err != nil {
+	today := calendar.Today(now, q.Region)
+	applicant, err := r.mayApply(q, c.Caller.Person, today)
+	if err != nil {
 		return web.Answer{}, err
 	}
-	if q.Person != consent.Self {
+	if q.Kind == application.Lookup && q.Person != consent.Self {
 		var finding policy.Finding
 		if err := r.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: applicant, Child: q.Person}, &finding); err != nil {
 			return web.Answer{}, err
@@ -184,6 +221,9 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		ID: id, Number: ident.Number(calendar.Today(now, q.Region).String(), id), Kind: q.Kind, Person: q.Person,
 		What: q.What, Region: q.Region, SMO: q.SMO, ENP: person.ENP(q.ENP), Applicant: applicant,
 	}.Begin(now, due, textSubmitted)
+	if a, err = r.first(c, q, a, today); err != nil {
+		return web.Answer{}, err
+	}
 
 	once := r.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = r.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{

@@ -17,6 +17,8 @@ var (
 	textShown     = fault.Text{RU: "Полис найден, данные уже в кабинете", EN: "The policy is found, its data are in the cabinet"}
 	textPartly    = fault.Text{RU: "Полис найден, данные уже в кабинете. Об услугах регистр пока не ответил, спросим ещё раз", EN: "The policy is found, its data are in the cabinet. The register has not answered for the services yet and is asked again"}
 	textEnrolled  = fault.Text{RU: "Вы внесены в регистр, полис оформлен. Чтобы увидеть его в кабинете, запросите данные", EN: "You are on record, the policy is issued. To see it in the cabinet, request its data"}
+	textChild     = fault.Text{RU: "Ребёнок внесён в регистр, полис оформлен. Чтобы увидеть его в кабинете, дайте согласие и запросите данные", EN: "The child is on record, the policy is issued. To see it in the cabinet, give consent and request its data"}
+	textProlonged = fault.Text{RU: "Полис продлён, его номер прежний. Чтобы увидеть новый срок, запросите данные", EN: "The policy is prolonged under its number. To see the new term, request its data"}
 	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
 	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
 	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Ничего делать не нужно", EN: "Not found yet, the search goes on. There is nothing to do"}
@@ -59,12 +61,50 @@ var reasons = map[string]application.Reason{
 	"already_insured": {Detail: fault.Text{
 		RU: "Вы уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
 		EN: "You are in the register already and need no new policy. Request its data."}},
+	"record_differs": {Detail: fault.Text{
+		RU: "Запись в регистре отличается от ваших данных, поэтому продлить полис здесь нельзя. Сверьте СНИЛС и документ со страховой.",
+		EN: "The record in the register differs from your data, so it cannot be prolonged here. Compare SNILS and document with the insurer."}},
+	"insurance_in_force": {Field: "smo", Detail: fault.Text{
+		RU: "Полис ещё действует, вместе с продлением страховую не меняют. Подайте заявление без неё.",
+		EN: "The policy is still valid, and the insurer is not changed along with its term. Apply without one."}},
+	"policy_ended": {Detail: fault.Text{
+		RU: "Полис аннулирован. Его восстанавливает территориальный фонд.",
+		EN: "The policy is annulled. The regional fund restores it."}},
+	"death_recorded": {Detail: fault.Text{
+		RU: "В регистре записана смерть. Если это ошибка, обратитесь в территориальный фонд.",
+		EN: "The register has a death on record. If that is a mistake, turn to the regional fund."}},
+	"birth_taken": {Field: "child.birth_record.number", Detail: fault.Text{
+		RU: "Эта актовая запись уже есть в другой записи регистра. Позвоните в территориальный фонд.",
+		EN: "Another record of the register has this civil record. Call the regional fund."}},
 	"snils_taken": {Field: "snils", Detail: fault.Text{
 		RU: "Этот СНИЛС уже есть в другой записи регистра. Позвоните в территориальный фонд.",
 		EN: "Another record of the register has this SNILS. Call the regional fund."}},
 	"document_taken": {Field: "document", Detail: fault.Text{
 		RU: "Этот документ уже есть в другой записи регистра. Позвоните в территориальный фонд.",
 		EN: "Another record of the register has this document. Call the regional fund."}},
+}
+
+func enrolledText(a application.Application, made policy.Enrolled) fault.Text {
+	switch {
+	case a.Child != nil:
+		return textChild
+	case made.Renewed:
+		return textProlonged
+	}
+	return textEnrolled
+}
+
+// ofChild are the reasons that read otherwise where it is about a child.
+var ofChild = map[string]fault.Text{"already_insured": {
+	RU: "Ребёнок уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
+	EN: "The child is in the register already and needs no new policy. Request its data."}}
+
+func reasonFor(a application.Application, code string) application.Reason {
+	r := reason(code)
+	if text, other := ofChild[code]; other && a.Child != nil {
+		r.Detail = text
+	}
+	return r
 }
 
 func reason(code string) application.Reason {

@@ -41,6 +41,12 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) {
 		out = r.ask(c, a)
 	}
+	if out.card != nil {
+		// Noted before it is there: a change of the record misses no copy.
+		if err := r.store.NoteCopy(c, grant, e.Home, out.card.Insured); err != nil {
+			return web.Answer{}, err
+		}
+	}
 	card := store.Card(e.Home, a.Person)
 	err = r.store.Advance(c, grant, e, now, []store.Ref{card.Ref},
 		func(tx *store.Tx, a application.Application, have cabinet.Account) (application.Application, cabinet.Account, error) {
@@ -148,18 +154,20 @@ func (o outcome) silent() bool {
 
 // decided are the register's refusals of a first policy. Whatever else comes
 // back, from a gateway or from another version of the register, is no verdict.
-var decided = map[string]bool{"already_insured": true, "snils_taken": true, "document_taken": true}
+var decided = map[string]bool{
+	"already_insured": true, "snils_taken": true, "document_taken": true, "birth_taken": true, codeNotRepresented: true,
+	"record_differs": true, "insurance_in_force": true, "policy_ended": true, "death_recorded": true,
+}
 
 func (r *requests) ask(c *web.Call, a application.Application) outcome {
 	if a.Kind == application.Register {
 		var made policy.Enrolled
-		in := policy.Enrolment{Cause: a.ID, Submitted: a.Submitted, Person: a.Applicant, Region: a.Region, SMO: a.SMO}
-		err := r.register.Call(c, c.ID, "/insured-registry/records", in, &made)
+		err := r.register.Call(c, c.ID, "/insured-registry/records", enrolment(a), &made)
 		switch {
 		case err == nil:
 			return outcome{enrolled: &made}
 		case decided[fault.From(err).Code]:
-			return outcome{refuse: []application.Reason{reason(fault.From(err).Code)}}
+			return outcome{refuse: []application.Reason{reasonFor(a, fault.From(err).Code)}}
 		}
 		return outcome{}
 	}
@@ -247,7 +255,7 @@ func (r *requests) decide(a application.Application, out outcome, now time.Time)
 		return a.Move(application.Granted, now, textShown)
 	case out.enrolled != nil:
 		a.ENP = out.enrolled.ENP
-		return a.Move(application.Granted, now, textEnrolled)
+		return a.Move(application.Granted, now, enrolledText(a, *out.enrolled))
 	case out.refuse != nil:
 		a.Results = nil // what an earlier try has shown is shown no more
 		return a.Move(application.Refused, now, textRefused, out.refuse...)

@@ -128,7 +128,7 @@ func (v *visit) family() (overview, error) {
 		m := &o.Members[i]
 		m.relative, m.Consents = r, needed(o.Consents, r.Person)
 		for k, a := range applications.Items {
-			if a.Person == r.Person {
+			if a.Person == r.Person && a.shows() {
 				m.Latest = &applications.Items[k]
 				break
 			}
@@ -148,6 +148,15 @@ func (v *visit) family() (overview, error) {
 	}
 	calls.Wait()
 	return o, nil
+}
+
+// shows reports whether the application, granted, leads to a card in the cabinet.
+func (a applicationAnswer) shows() bool {
+	switch a.Kind {
+	case application.Lookup, application.Link, application.Register, application.Repair:
+		return true
+	}
+	return false
 }
 
 // aChild stands in for a name that only the register knows.

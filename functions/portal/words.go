@@ -91,6 +91,14 @@ func (p *page) KindOf(kind application.Kind) string {
 		return p.T("Первый полис", "First policy")
 	case application.Repair:
 		return p.T("Восстановление показа полиса", "Making the policy show again")
+	case application.Choose:
+		return p.T("Выбор страховой компании", "Choice of the insurer")
+	case application.Suspend:
+		return p.T("Приостановление полиса", "Suspension of the policy")
+	case application.Resume:
+		return p.T("Возобновление полиса", "Resumption of the policy")
+	case application.Restore:
+		return p.T("Восстановление в регистре", "Restoration in the register")
 	}
 	return p.T("Заявление", "Application")
 }

@@ -350,7 +350,7 @@ func TestEachWrongFieldOfAnImportIsNamed(t *testing.T) {
 		"kind":   {"f001", "kind_unknown"},
 		"format": {"xls", "format_unknown"},
 		"sha256": {"00", "sha256_malformed"},
-		"bytes":  {8<<20 + 1, "out_of_range"},
+		"bytes":  {4<<20 + 1, "out_of_range"},
 	} {
 		body := announced("csv", table)
 		body[field] = tc.value

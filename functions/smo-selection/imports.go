@@ -42,7 +42,7 @@ func (o *opening) check() error {
 		note("sha256", "sha256_malformed", "SHA-256 файла — 64 шестнадцатеричных знака.", "The file's SHA-256 is 64 hexadecimal digits.")
 	}
 	if o.Bytes < 1 || o.Bytes > directory.MaxBytes {
-		note("bytes", "out_of_range", "Размер файла — от 1 байта до 8 МиБ.", "The file's size is from 1 byte to 8 MiB.")
+		note("bytes", "out_of_range", "Размер файла — от 1 байта до 4 МиБ.", "The file's size is from 1 byte to 4 MiB.")
 	}
 	if wrong != nil {
 		return fault.Wrong(wrong...)

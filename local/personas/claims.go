@@ -1,5 +1,7 @@
 package personas
 
+import "slices"
+
 // The kinds of identity document that the login tells apart.
 var documentKinds = map[int]string{3: "RF_BRTH_CERT", 9: "FID_DOC", 14: "RF_PASSPORT"}
 
@@ -30,7 +32,7 @@ func (p Persona) Claims() map[string]any {
 	set("clinic", p.Unit.Clinic)
 	set("source", p.Unit.Source)
 	if birth := p.Human.Birth; birth != "" {
-		claims["birthDate"] = birth[8:] + "." + birth[5:7] + "." + birth[:4]
+		claims["birthDate"] = russian(birth)
 		claims["gender"] = sex(p.Human.Male)
 	}
 	if d := p.Human.Document; d.Type != 0 {
@@ -42,8 +44,38 @@ func (p Persona) Claims() map[string]any {
 			"type": documentKinds[d.Type], "series": d.Series, "number": d.Number, "vrfStu": verified,
 		}
 	}
+	var kids []map[string]any
+	for _, c := range append(slices.Clone(p.Children), p.Kids...) {
+		kids = append(kids, c.claims(p.Confirmed))
+	}
+	if kids != nil {
+		claims["kids"] = kids
+	}
 	return claims
 }
+
+// claims of a child in the account of a parent.
+func (c Child) claims(confirmed bool) map[string]any {
+	h := c.Human
+	verified := "NOT_VERIFIED"
+	if confirmed {
+		verified = "VERIFIED"
+	}
+	kid := map[string]any{
+		"lastName": h.Family, "firstName": h.Given, "middleName": h.Patronymic, "birthDate": russian(h.Birth), "gender": sex(h.Male),
+		"birth_cert_doc": map[string]string{
+			"type": documentKinds[h.Document.Type], "series": h.Document.Series, "number": h.Document.Number, "vrfStu": verified,
+			"actNo": c.RecordNumber, "actDate": russian(c.RecordDate),
+		},
+	}
+	if h.SNILS != "" {
+		kid["snils"] = h.SNILS
+	}
+	return kid
+}
+
+// russian writes an ISO date as the login does.
+func russian(date string) string { return date[8:] + "." + date[5:7] + "." + date[:4] }
 
 func sex(male bool) string {
 	if male {

@@ -21,6 +21,7 @@ type Persona struct {
 
 	Policy   *Policy // nil: not in the register
 	Children []Child // recorded as their parent
+	Kids     []Child // confirmed in the account beside them, not in the register
 }
 
 // Human is what the login vouches for.
@@ -91,6 +92,17 @@ var sonOfBoth = Child{
 	RecordDate:   "2019-09-12",
 }
 
+// newDaughter is the mother's second child, for whom she can apply. She has no
+// SNILS yet.
+var newDaughter = Child{
+	Human: Human{
+		Family: "Гончарова", Given: "Вера", Patronymic: "Игоревна", Birth: "2026-02-20",
+		Citizenship: "RUS", Document: Document{3, "V-ДН", "718402"},
+	},
+	RecordNumber: "120269260000301207004",
+	RecordDate:   "2026-02-27",
+}
+
 var all = []Persona{
 	{
 		Name: "insured", Case: "confirmed, in the register, insured in region 26, no consent yet",
@@ -115,14 +127,14 @@ var all = []Persona{
 		Policy: &Policy{ENP: "2652700895000380", Insurer: "26005", Since: "2018-11-01", Clinic: thirdClinic},
 	},
 	{
-		Name: "mother", Case: "confirmed, parent of one child whose insurer is the fund",
-		About: "Мать ребёнка, которого страхует территориальный фонд",
+		Name: "mother", Case: "confirmed, parent of one child whose insurer is the fund and of a newborn not in the register",
+		About: "Мать ребёнка, которого страхует территориальный фонд, и новорождённой дочери без полиса",
 		Human: Human{
 			Subject: "1000541203", Family: "Гончарова", Given: "Елена", Patronymic: "Дмитриевна", Birth: "1990-05-23",
 			SNILS: "124-615-908 48", Citizenship: "RUS", Document: passport("0715", "302871"),
 			Email: "goncharova@example.org", Mobile: "+7(900)5550103",
 		},
-		Confirmed: true, Roles: citizen, Children: []Child{sonOfBoth},
+		Confirmed: true, Roles: citizen, Children: []Child{sonOfBoth}, Kids: []Child{newDaughter},
 		Policy: &Policy{ENP: "2654900876000452", Insurer: "26002", Since: "2016-03-01", Clinic: firstClinic},
 	},
 	{

@@ -58,6 +58,9 @@ func TestEveryNumberOfAPersonaIsValidAndFitsThePerson(t *testing.T) {
 		for _, c := range p.Children {
 			check("child", c.Human, &c.Policy)
 		}
+		for _, c := range p.Kids {
+			check("kid", c.Human, nil)
+		}
 		d := p.Human.Document
 		if d.Type == 0 {
 			continue

@@ -33,6 +33,7 @@ type Caller struct {
 	Account   string        // citizen: the opaque id of the account
 	Confirmed bool          // citizen: identity confirmed in person
 	Person    person.Person // citizen: data vouched for by the login
+	Children  []person.Kin  // citizen: confirmed in the account
 	Email     string        // citizen: verified, or ""
 	Phone     string        // citizen: verified, or ""
 	Unit      string        // staff: SMO; clinic: its code; source: its name; function: its name
@@ -48,6 +49,7 @@ const (
 	ReadApplications Action = "applications.read"
 	WorkApplication  Action = "applications.work"
 	ReadCard         Action = "card.read"
+	RefreshCopy      Action = "card.refresh"
 	ExaminePolicy    Action = "card.examine"
 	RepairPolicy     Action = "card.repair"
 	ReadServices     Action = "card.services"
@@ -91,6 +93,7 @@ var rules = map[Action]rule{
 	ReadApplications: {roles: []Role{Citizen}, confirmed: true},
 	WorkApplication:  {roles: []Role{Function}},
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
+	RefreshCopy:      {roles: []Role{Function}},
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
 	ReadServices:     {roles: []Role{Citizen}, confirmed: true},

@@ -15,7 +15,7 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 		ExaminePolicy: {Citizen}, RepairPolicy: {Citizen},
 		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen}, SendExtract: {Citizen}, AttachExtract: {Function},
 		ReadNotices: {Citizen}, ChangeNotices: {Citizen}, DeliverNotice: {Function},
-		WorkApplication: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},
+		WorkApplication: {Function}, RefreshCopy: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},
 		RecordBirth: {Source}, ChangeInsured: {Function}, ReadInsurers: {Fund}, CorrectInsurer: {Fund}, ImportInsured: {Operator}, ImportDirectory: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},
 		SealAudit: {Anyone, Function, Operator}, ReadAudit: {Auditor}, ReadAccesses: {Citizen},
 	}

@@ -14,6 +14,7 @@ var words = map[Action]fault.Text{
 	ReadApplications: {RU: "Просмотр заявлений", EN: "Applications were read"},
 	WorkApplication:  {RU: "Обработка заявления", EN: "An application was worked on"},
 	ReadCard:         {RU: "Просмотр карточки полиса", EN: "The policy card was read"},
+	RefreshCopy:      {RU: "Обновление копии полиса после изменения в регистре", EN: "The copy of the policy was brought up to date with the register"},
 	ExaminePolicy:    {RU: "Проверка, почему полис не показывается", EN: "It was checked why the policy does not show"},
 	RepairPolicy:     {RU: "Запрос на восстановление показа полиса", EN: "A repair of the policy's showing was asked for"},
 	ReadServices:     {RU: "Просмотр оказанных услуг", EN: "The services rendered were read"},

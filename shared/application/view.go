@@ -25,6 +25,9 @@ type View struct {
 	From      calendar.Date     `json:"from,omitzero"`
 	Until     calendar.Date     `json:"until,omitzero"`
 	ENP       person.ENP        `json:"enp,omitempty"`
+	Category  policy.Category   `json:"category,omitempty"` // of a foreigner
+	Validity  string            `json:"validity,omitempty"` // until when the policy is valid, and why
+	Child     *person.Name      `json:"child,omitempty"`    // for whom a first policy is
 	Status    Status            `json:"status"`
 	Text      string            `json:"text"`
 	Submitted time.Time         `json:"submitted"`
@@ -76,6 +79,12 @@ func (a Application) View(tell func(fault.Text) string, now time.Time) View {
 		v.Ground, v.From, v.Until = a.Suspension.Ground, a.Suspension.From, a.Suspension.Until
 	case !a.From.IsZero():
 		v.From = a.From
+	}
+	if a.Right.Category != "" {
+		v.Category, v.Until, v.Validity = a.Right.Category, a.Right.ValidUntil, tell(a.Right.Text())
+	}
+	if a.Child != nil {
+		v.Child = &a.Child.Person.Name
 	}
 	if !a.NextTry.IsZero() {
 		v.NextTry = a.NextTry.In(zone)

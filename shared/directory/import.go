@@ -44,7 +44,7 @@ type Import struct {
 
 // Limits of an import. The classifier of 2013 has 448 rows in 150,000 bytes.
 const (
-	MaxBytes   = 8 << 20
+	MaxBytes   = 4 << 20
 	MaxRows    = 10_000
 	MaxRemarks = 100
 )

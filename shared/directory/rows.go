@@ -6,11 +6,11 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"polis/shared/calendar"
 	"polis/shared/fault"
+	"polis/shared/text"
 )
 
 // Row of the classifier F002 as it was written. Fields are by the classifier's
@@ -116,8 +116,8 @@ func (r *reader) text(field string) string {
 	case utf8.RuneCountInString(value) > maxText:
 		r.fault(field, TooLong, "Поле длиннее 500 знаков.", "The field is longer than 500 characters.")
 		return ""
-	case strings.ContainsFunc(value, func(c rune) bool { return unicode.IsControl(c) || c == utf8.RuneError }):
-		r.fault(field, TextUnreadable, "Текст не читается: проверьте кодировку файла.", "The text is not readable: check the file's encoding.")
+	case strings.ContainsFunc(value, func(c rune) bool { return text.Hidden(c) || c == utf8.RuneError }):
+		r.fault(field, TextUnreadable, "В тексте есть невидимые знаки, или он в другой кодировке.", "There are invisible characters in the text, or it is in another encoding.")
 		return ""
 	}
 	return value
@@ -187,6 +187,7 @@ func (r *reader) insurer(asOf calendar.Date) Insurer {
 	if inn := r.text("INN"); inn != "" && !innHolds(inn) {
 		r.fault("INN", INNWrong, "Проверьте ИНН: контрольная цифра не сходится.", "Check the INN: its check digit does not fit.")
 	}
+	// D_END is the first day without the contract.
 	i.Since, i.Until = r.date("D_BEGIN", r.required("D_BEGIN")), r.date("D_END", r.text("D_END"))
 	if !i.Since.IsZero() && !i.Until.IsZero() && i.Until.Before(i.Since) {
 		r.fault("D_END", DatesReversed, "Договор кончается раньше, чем начинается.", "The contract ends before it begins.")

@@ -342,7 +342,7 @@ func (e *examination) differs(code string, running *application.Application) {
 // changed compares what a card shows, whenever it was made.
 func changed(a, b policy.Card) bool {
 	return a.Insured != b.Insured || a.ENP != b.ENP || a.Person != b.Person || !slices.Equal(a.Changes, b.Changes) ||
-		a.ValidFrom != b.ValidFrom || a.ValidUntil != b.ValidUntil || a.Insurance != b.Insurance
+		a.ValidFrom != b.ValidFrom || a.ValidUntil != b.ValidUntil || a.Right != b.Right || a.Covering != b.Covering || a.Insurance != b.Insurance
 }
 
 // state looks at the policy itself: as the register has it, or else the cabinet.

@@ -349,7 +349,10 @@ func TestLongTextsStayOnThePage(t *testing.T) {
 	unbroken := usual()
 	unbroken.Family = strings.Repeat("Ш", 90)
 	unbroken.Insurer.Site = strings.Repeat("w", 120)
-	for name, p := range map[string]extract.Page{"long": long(), "a surname without a break": unbroken} {
+	clinic := usual() // as long as an import takes it
+	clinic.Clinic.Name = strings.Repeat("Учреждение ", 22) + strings.Repeat("Щ", 8)
+	clinic.Clinic.Address = strings.Repeat("Щ", 250)
+	for name, p := range map[string]extract.Page{"long": long(), "a surname without a break": unbroken, "a clinic": clinic} {
 		t.Run(name, func(t *testing.T) {
 			for _, w := range words(t, render(t, p)) {
 				if w.left < 19*millimetre || w.right > 191*millimetre || w.top < 10*millimetre || w.base > 287*millimetre {

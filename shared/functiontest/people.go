@@ -46,8 +46,24 @@ func (c Citizen) Claims() Claims {
 	}
 }
 
+// Kid is a child as the login confirms it to a parent, with the civil record of
+// its birth and its parents.
+func Kid(p person.Person, record, recorded string, parents ...Citizen) map[string]any {
+	var snils []person.SNILS
+	for _, parent := range parents {
+		snils = append(snils, parent.Person.SNILS)
+	}
+	return map[string]any{
+		"lastName": p.Name.Family, "firstName": p.Name.Given, "middleName": p.Name.Patronymic, "snils": string(p.SNILS),
+		"birthDate": p.Birth.String(), "gender": string(p.Sex), "parents": snils,
+		"birth_cert_doc": map[string]string{"type": "RF_BRTH_CERT", "series": p.Document.Series, "number": p.Document.Number, "vrfStu": "VERIFIED",
+			"actNo": record, "actDate": recorded},
+	}
+}
+
 // Claims of those who are no citizens here.
 var (
+	Employer = Claims{"sub": "2003", "roles": []string{"source"}, "source": "employer"}
 	Zags     = Claims{"sub": "2001", "roles": []string{"source"}, "source": "zags"}
 	Operator = Claims{"sub": "2002", "roles": []string{"operator"}}
 )

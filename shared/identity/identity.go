@@ -21,6 +21,7 @@ import (
 	"polis/shared/fault"
 	"polis/shared/ident"
 	"polis/shared/person"
+	"polis/shared/text"
 )
 
 // skew is how far the issuer's clock may be from ours.
@@ -59,7 +60,7 @@ const pauseAfterFailure = time.Second
 // any of them to an issuer's own ("family=family_name,given=given_name").
 var claimNames = map[string]string{
 	"snils": "snils", "family": "lastName", "given": "firstName", "patronymic": "middleName",
-	"birth_date": "birthDate", "gender": "gender", "trusted": "trusted", "document": "id_doc",
+	"birth_date": "birthDate", "gender": "gender", "trusted": "trusted", "document": "id_doc", "citizenship": "citizenship", "children": "kids",
 	"roles": "roles", "smo": "smo", "clinic": "clinic", "source": "source",
 	"email": "email", "email_verified": "email_verified", "phone": "mobile", "phone_verified": "mobile_verified",
 }
@@ -173,7 +174,8 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	var c access.Caller
 	var roles []access.Role
 	var gender, birth, snils string
-	var doc struct{ Type, Series, Number, ExpiryDate, VrfStu string }
+	var doc document
+	var kids []kid
 	var emailVerified, phoneVerified bool
 	var bad error
 	read := func(ours string, into any) {
@@ -198,6 +200,8 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		read("birth_date", &birth)
 		read("gender", &gender)
 		read("document", &doc)
+		read("citizenship", &c.Person.Citizenship)
+		read("children", &kids)
 		read("email", &c.Email)
 		read("email_verified", &emailVerified)
 		read("phone", &c.Phone)
@@ -213,7 +217,7 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		// Function and Anyone are not roles that a token can give.
 		return c, fmt.Errorf("role %q is unknown", c.Role)
 	}
-	if person.Visible(c.Unit) != c.Unit {
+	if text.Visible(c.Unit) != c.Unit {
 		bad = errors.New("the unit has hidden characters")
 	}
 	if bad != nil || c.Role != access.Citizen {
@@ -221,10 +225,10 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 	}
 	// An unverified contact may be another person's, so it is as good as none.
 	// One that does not read as it is written is none, either.
-	if !emailVerified || person.Visible(c.Email) != c.Email {
+	if !emailVerified || text.Visible(c.Email) != c.Email {
 		c.Email = ""
 	}
-	if !phoneVerified || person.Visible(c.Phone) != c.Phone {
+	if !phoneVerified || text.Visible(c.Phone) != c.Phone {
 		c.Phone = ""
 	}
 	c.Person.Sex = person.Sex(gender)
@@ -240,15 +244,69 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 			return c, err
 		}
 	}
-	// An unverified document proves nothing, so it is as good as none.
-	if kind, ok := documentTypes[doc.Type]; ok && doc.VrfStu == "VERIFIED" {
-		expires, _ := civil(doc.ExpiryDate) // many documents have none
-		c.Person.Document = person.Document{Type: kind, Series: doc.Series, Number: doc.Number, Expires: expires}.Normalised()
+	if len(c.Person.Citizenship) != 3 {
+		c.Person.Citizenship = ""
 	}
-	// The person cannot mend here what the login says: so what is hidden in it goes.
-	name := c.Person.Name
-	c.Person.Name = person.Name{Family: person.Visible(name.Family), Given: person.Visible(name.Given), Patronymic: person.Visible(name.Patronymic)}.Normalised()
+	c.Person.Document = doc.verified()
+	c.Person.Name = c.Person.Name.Normalised()
+	for _, k := range kids {
+		if kin, ok := k.confirmed(); ok {
+			c.Children = append(c.Children, kin)
+		}
+	}
 	return c, nil
+}
+
+// document as the login has it; of a birth certificate also the civil record.
+type document struct{ Type, Series, Number, ExpiryDate, VrfStu, ActNo, ActDate string }
+
+// verified is the document; an unverified one proves nothing, so it is as good
+// as none.
+func (d document) verified() person.Document {
+	kind, ok := documentTypes[d.Type]
+	if !ok || d.VrfStu != "VERIFIED" {
+		return person.Document{}
+	}
+	expires, _ := civil(d.ExpiryDate) // many documents have none
+	return person.Document{Type: kind, Series: d.Series, Number: d.Number, Expires: expires}.Normalised()
+}
+
+// kid is a child in the account of a parent.
+type kid struct {
+	LastName, FirstName, MiddleName, BirthDate, Gender, SNILS string
+
+	Certificate document `json:"birth_cert_doc"`
+	Passport    document `json:"id_doc"`
+	Parents     []string
+}
+
+// confirmed is the child; false unless its birth certificate or its passport is
+// verified. One that cannot be read is not confirmed: the parent can still log in.
+func (k kid) confirmed() (person.Kin, bool) {
+	kin := person.Kin{Passport: k.Passport.verified()}
+	kin.Name, kin.Sex = person.Name{Family: k.LastName, Given: k.FirstName, Patronymic: k.MiddleName}.Normalised(), person.Sex(k.Gender)
+	kin.Document = k.Certificate.verified()
+	if kin.Document.Number != "" {
+		kin.Record = strings.Join(strings.Fields(k.Certificate.ActNo), "")
+		kin.Recorded, _ = civil(k.Certificate.ActDate) // not every login tells it
+	}
+	var err error
+	if kin.Birth, err = civil(k.BirthDate); err != nil || kin.Document.Number == "" && kin.Passport.Number == "" {
+		return person.Kin{}, false
+	}
+	if k.SNILS != "" {
+		if kin.SNILS, err = person.ParseSNILS(k.SNILS); err != nil {
+			return person.Kin{}, false
+		}
+	}
+	for _, typed := range k.Parents {
+		parent, err := person.ParseSNILS(typed)
+		if err != nil {
+			return person.Kin{}, false
+		}
+		kin.Parents = append(kin.Parents, parent)
+	}
+	return kin, true
 }
 
 // civil reads a date as the login writes it, or as ISO does.
@@ -262,5 +320,5 @@ func civil(text string) (calendar.Date, error) {
 
 // documentTypes maps the login's document types to the classifier F011.
 var documentTypes = map[string]int{
-	"RF_PASSPORT": 14, "FID_DOC": 9, "RES_PERM": 11, "BRTH_CERT": 3, "RF_BRTH_CERT": 3, "TMP_RES_PERM": 23,
+	"RF_PASSPORT": 14, "FID_DOC": 9, "RES_PERM": 11, "BRTH_CERT": 3, "RF_BRTH_CERT": 3, "FID_BRTH_CERT": 24, "TMP_RES_PERM": 23,
 }

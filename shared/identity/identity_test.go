@@ -149,14 +149,13 @@ func TestAContactCountsOnlyWhileItIsVerified(t *testing.T) {
 	}
 }
 
-func TestWhatIsHiddenInALoginIsNotTakenOver(t *testing.T) {
+func TestAContactThatHidesSomethingIsNone(t *testing.T) {
 	i := newIssuer(t)
 	c, err := verifier(t, i.url, "").Verify(t.Context(), i.sign(t, claims{
-		"lastName": "Соло\u202eвьёва\u200b", "firstName": "Ма\r\nрия", "middleName": "\u2066Петровна\u2069",
 		"email": "maria\u202e@example.org", "email_verified": true, "mobile": "+7(916)1234567\u200b", "mobile_verified": true,
 	}))
-	if err != nil || c.Person.Name.Full() != "Соловьёва Ма рия Петровна" || c.Email != "" || c.Phone != "" {
-		t.Errorf("%v: %q, %q, %q", err, c.Person.Name, c.Email, c.Phone)
+	if err != nil || c.Email != "" || c.Phone != "" {
+		t.Errorf("%v: %q, %q", err, c.Email, c.Phone)
 	}
 }
 
@@ -198,5 +197,54 @@ func TestWhileTheIssuerIsAwayNobodyIsRefusedForGood(t *testing.T) {
 	}
 	if took := time.Since(began); took > 2*time.Second {
 		t.Fatalf("it took %s", took)
+	}
+}
+
+func TestAChildCountsOnlyWhileTheAccountConfirmsIt(t *testing.T) {
+	i := newIssuer(t)
+	certificate := func(change claims) claims {
+		c := claims{"type": "RF_BRTH_CERT", "series": "IV-ДН", "number": "614208", "vrfStu": "VERIFIED", "actNo": "120 199 260000204108003", "actDate": "12.09.2019"}
+		for k, v := range change {
+			c[k] = v
+		}
+		return c
+	}
+	kid := func(change claims) claims {
+		k := claims{"lastName": "Соловьёв", "firstName": "Илья", "birthDate": "02.09.2019", "gender": "M", "snils": "190-356-271 68",
+			"birth_cert_doc": certificate(nil), "parents": []string{"112-233-445 95", "131-770-462 42"}}
+		for k2, v := range change {
+			k[k2] = v
+		}
+		return k
+	}
+	for rule, tc := range map[string]struct {
+		kid       claims
+		confirmed bool
+	}{
+		"a verified birth certificate":          {kid(nil), true},
+		"one that nobody verified":              {kid(claims{"birth_cert_doc": certificate(claims{"vrfStu": "NOT_VERIFIED"})}), false},
+		"a foreign certificate":                 {kid(claims{"birth_cert_doc": certificate(claims{"type": "FID_BRTH_CERT"})}), true},
+		"a passport alone":                      {kid(claims{"birth_cert_doc": claims{}, "id_doc": claims{"type": "RF_PASSPORT", "series": "4512", "number": "123456", "vrfStu": "VERIFIED"}}), true},
+		"no document at all":                    {kid(claims{"birth_cert_doc": claims{}}), false},
+		"without a SNILS":                       {kid(claims{"snils": ""}), true},
+		"a SNILS that is none":                  {kid(claims{"snils": "190-356-271 69"}), false},
+		"a birth date that cannot be read":      {kid(claims{"birthDate": "yesterday"}), false},
+		"a parent's SNILS that cannot be read":  {kid(claims{"parents": []string{"1"}}), false},
+		"the login need not tell the parents":   {kid(claims{"parents": nil}), true},
+		"the login need not tell of the record": {kid(claims{"birth_cert_doc": certificate(claims{"actNo": "", "actDate": ""})}), true},
+	} {
+		c, err := verifier(t, i.url, "").Verify(t.Context(), i.sign(t, claims{"kids": []claims{tc.kid}, "citizenship": "RUS"}))
+		if err != nil || len(c.Children) == 1 != tc.confirmed || c.Person.Citizenship != "RUS" {
+			t.Errorf("%s: %v, %+v", rule, err, c.Children)
+		}
+	}
+	c, err := verifier(t, i.url, "").Verify(t.Context(), i.sign(t, claims{"kids": []claims{kid(nil)}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := c.Children[0]
+	if k.Record != "120199260000204108003" || k.Recorded.String() != "2019-09-12" || k.SNILS != "19035627168" || k.Document.Type != 3 || k.Sex != "M" ||
+		len(k.Parents) != 2 || k.Parents[1] != "13177046242" || k.Name.Full() != "Соловьёв Илья" {
+		t.Errorf("%+v", k)
 	}
 }

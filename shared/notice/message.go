@@ -5,6 +5,7 @@ import (
 
 	"polis/shared/application"
 	"polis/shared/fault"
+	"polis/shared/policy"
 )
 
 // Kind of a notice.
@@ -18,6 +19,18 @@ const KindMailing Kind = "extract.mailing"
 
 // KindOf is the kind of the notice of an application's step.
 func KindOf(s application.Status) Kind { return Kind("application." + string(s)) }
+
+// change begins the kind of a change's notice.
+const change = "change."
+
+// KindOfChange is the kind of the notice of a change of a record: of the
+// person's own, or of a child's whom they represent.
+func KindOfChange(k policy.ChangeKind, child bool) Kind {
+	if child {
+		return Kind(change + "child." + string(k))
+	}
+	return Kind(change + string(k))
+}
 
 // Message as a channel sends it. It names the application by its number and
 // says no more of the person: mail and SMS are read by others too. Only a letter
@@ -52,6 +65,82 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 			RU: "Рождение записано, ребёнок внесён в регистр. Дайте согласие в личном кабинете, чтобы увидеть полис.",
 			EN: "The birth is recorded and the child is in the register. Give consent in your account to see the policy."},
 		sms: fault.Text{RU: "Полис ребёнка оформлен. Он виден в личном кабинете", EN: "The child's policy is issued. See your account"},
+	},
+	KindOfChange(policy.InsurerChosen, false): {
+		happened: fault.Text{RU: "Ваша страховая компания изменилась", EN: "Your insurer has changed"},
+		todo: fault.Text{
+			RU: "Какая теперь и с какого дня, сказано в личном кабинете. Если вы её не выбирали, позвоните в территориальный фонд.",
+			EN: "Your account says which it is now and since when. If you did not choose it, call the regional fund."},
+		sms: fault.Text{RU: "Ваша страховая изменилась. Посмотрите в личном кабинете", EN: "Your insurer has changed. See your account"},
+	},
+	KindOfChange(policy.InsurerChosen, true): {
+		happened: fault.Text{RU: "Ребёнку выбрана страховая компания", EN: "An insurer is chosen for the child"},
+		todo: fault.Text{
+			RU: "Какая и с какого дня, сказано в личном кабинете. Выбрать её может любой из законных представителей.",
+			EN: "Your account says which and since when. Any of the legal representatives may choose it."},
+		sms: fault.Text{RU: "Ребёнку выбрана страховая. Посмотрите в личном кабинете", EN: "An insurer is chosen for the child. See your account"},
+	},
+	KindOfChange(policy.InsurerCorrected, false): {
+		happened: fault.Text{RU: "Сведения о вашей страховой исправлены", EN: "The data of your insurer are corrected"},
+		todo: fault.Text{
+			RU: "Территориальный фонд исправил запись в регистре. Проверьте её в личном кабинете; если она неверна, позвоните в фонд.",
+			EN: "The regional fund put the register's record right. Check it in your account; if it is wrong, call the fund."},
+		sms: fault.Text{RU: "Сведения о вашей страховой исправлены. Они в личном кабинете", EN: "The data of your insurer are corrected. See your account"},
+	},
+	KindOfChange(policy.InsurerCorrected, true): {
+		happened: fault.Text{RU: "Сведения о страховой ребёнка исправлены", EN: "The data of the child's insurer are corrected"},
+		todo: fault.Text{
+			RU: "Территориальный фонд исправил запись в регистре. Проверьте её в личном кабинете; если она неверна, позвоните в фонд.",
+			EN: "The regional fund put the register's record right. Check it in your account; if it is wrong, call the fund."},
+		sms: fault.Text{RU: "Сведения о страховой ребёнка исправлены. Они в кабинете", EN: "The data of the child's insurer are corrected. See your account"},
+	},
+	KindOfChange(policy.PolicySuspended, false): {
+		happened: fault.Text{RU: "Ваш полис ОМС приостановлен", EN: "Your OMS policy is suspended"},
+		todo: fault.Text{
+			RU: "С какого дня и на каком основании, сказано в личном кабинете. Экстренную помощь оказывают всегда. Если это ошибка, позвоните в территориальный фонд.",
+			EN: "Your account says since when and on what ground. Emergency care is given always. If this is a mistake, call the regional fund."},
+		sms: fault.Text{RU: "Ваш полис ОМС приостановлен. Посмотрите в личном кабинете", EN: "Your OMS policy is suspended. See your account"},
+	},
+	KindOfChange(policy.PolicySuspended, true): {
+		happened: fault.Text{RU: "Полис ребёнка приостановлен", EN: "The child's policy is suspended"},
+		todo: fault.Text{
+			RU: "С какого дня, сказано в личном кабинете. Полис приостанавливают только совершеннолетним: позвоните в территориальный фонд.",
+			EN: "Your account says since when. Only an adult's policy is suspended: call the regional fund."},
+		sms: fault.Text{RU: "Полис ребёнка приостановлен. Посмотрите в личном кабинете", EN: "The child's policy is suspended. See your account"},
+	},
+	KindOfChange(policy.PolicyResumed, false): {
+		happened: fault.Text{RU: "Ваш полис ОМС возобновлён", EN: "Your OMS policy is resumed"},
+		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
+		sms:      fault.Text{RU: "Ваш полис ОМС возобновлён. Посмотрите в личном кабинете", EN: "Your OMS policy is resumed. See your account"},
+	},
+	KindOfChange(policy.PolicyResumed, true): {
+		happened: fault.Text{RU: "Полис ребёнка возобновлён", EN: "The child's policy is resumed"},
+		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
+		sms:      fault.Text{RU: "Полис ребёнка возобновлён. Посмотрите в личном кабинете", EN: "The child's policy is resumed. See your account"},
+	},
+	KindOfChange(policy.PolicyEnded, false): {
+		happened: fault.Text{RU: "Ваш полис ОМС больше не действует", EN: "Your OMS policy is not valid any more"},
+		todo: fault.Text{
+			RU: "С какого дня и почему, сказано в личном кабинете. Если это ошибка или основание появилось снова, полис можно восстановить.",
+			EN: "Your account says since when and why. If this is a mistake, or you have the right again, the policy can be restored."},
+		sms: fault.Text{RU: "Ваш полис ОМС больше не действует. Причина в личном кабинете", EN: "Your OMS policy is not valid any more. See your account"},
+	},
+	KindOfChange(policy.PolicyEnded, true): {
+		happened: fault.Text{RU: "Полис ребёнка больше не действует", EN: "The child's policy is not valid any more"},
+		todo: fault.Text{
+			RU: "С какого дня и почему, сказано в личном кабинете. Если это ошибка, позвоните в территориальный фонд.",
+			EN: "Your account says since when and why. If this is a mistake, call the regional fund."},
+		sms: fault.Text{RU: "Полис ребёнка больше не действует. Причина в личном кабинете", EN: "The child's policy is not valid any more. See your account"},
+	},
+	KindOfChange(policy.PolicyRestored, false): {
+		happened: fault.Text{RU: "Ваш полис ОМС снова действует", EN: "Your OMS policy is valid again"},
+		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
+		sms:      fault.Text{RU: "Ваш полис ОМС снова действует. Посмотрите в личном кабинете", EN: "Your OMS policy is valid again. See your account"},
+	},
+	KindOfChange(policy.PolicyRestored, true): {
+		happened: fault.Text{RU: "Полис ребёнка снова действует", EN: "The child's policy is valid again"},
+		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
+		sms:      fault.Text{RU: "Полис ребёнка снова действует. Посмотрите в кабинете", EN: "The child's policy is valid again. See your account"},
 	},
 	KindOf(application.Submitted): {
 		happened: fault.Text{RU: "Заявление {number} подано", EN: "Application {number} is submitted"},

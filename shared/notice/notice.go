@@ -15,6 +15,7 @@ import (
 	"polis/shared/application"
 	"polis/shared/fault"
 	"polis/shared/ident"
+	"polis/shared/policy"
 )
 
 // Channel of a delivery.
@@ -40,8 +41,8 @@ func (p Preferences) Want(c Channel) bool {
 	return c == Email && p.Email || c == SMS && p.SMS
 }
 
-// Notice of one entry of an application's timeline, of a child's birth, or of a
-// document that the person asked for by e-mail.
+// Notice of one entry of an application's timeline, of a child's birth, of a
+// change of a record, or of a document that the person asked for by e-mail.
 type Notice struct {
 	ID          string     `json:"id"` // derived from what it is of: that makes one notice
 	Kind        Kind       `json:"kind"`
@@ -106,6 +107,28 @@ func Birth(account, subject, language, host string, now time.Time, channels ...C
 	}
 	at := time.Unix(seconds, 0).UTC()
 	made := Notice{ID: ident.Of(at, account, subject), Kind: KindBirth, At: at}
+	return made.queued(language, host, now, channels), true
+}
+
+// ChangeSubject names what a cause did to a record, for the insured person or for
+// a child's representative; Change reads it back. It holds no more of the cause
+// than tells two apart: a source may put into its ids what it likes.
+func ChangeSubject(t policy.Told, cause string, child bool) string {
+	return string(KindOfChange(t.Kind, child)) + "/" + t.Insured + "/" + strconv.FormatInt(t.At.Unix(), 10) + "/" + ident.Of(t.At, t.Insured, cause)
+}
+
+// Change is the notice of a change that a subject names, for an account whom it
+// concerns, with a delivery queued for each channel.
+func Change(account, subject, language, host string, now time.Time, channels ...Channel) (Notice, bool) {
+	kind, rest, _ := strings.Cut(subject, "/")
+	_, rest, _ = strings.Cut(rest, "/")
+	unix, _, _ := strings.Cut(rest, "/")
+	seconds, err := strconv.ParseInt(unix, 10, 64)
+	if _, known := told[Kind(kind)]; !known || !strings.HasPrefix(kind, change) || err != nil {
+		return Notice{}, false
+	}
+	at := time.Unix(seconds, 0).UTC()
+	made := Notice{ID: ident.Of(at, account, subject), Kind: Kind(kind), At: at}
 	return made.queued(language, host, now, channels), true
 }
 

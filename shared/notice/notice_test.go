@@ -12,6 +12,7 @@ import (
 	"polis/shared/application"
 	"polis/shared/fault"
 	"polis/shared/person"
+	"polis/shared/policy"
 )
 
 var noon = time.Date(2026, 3, 10, 12, 0, 0, 0, time.UTC)
@@ -202,6 +203,68 @@ func TestAMessageSaysWhatHappenedAndNothingOfThePerson(t *testing.T) {
 					t.Errorf("%s: %q, %s", where, m.Subject, m.Text)
 				}
 			}
+		}
+	}
+}
+
+func TestEveryChangeOfARecordIsToldInWordsOfItsOwn(t *testing.T) {
+	const link = "https://polis.example.org/function/portal"
+	seen := map[string]bool{}
+	for _, kind := range policy.ChangeKinds {
+		for _, child := range []bool{false, true} {
+			done := policy.Told{Insured: "i000" + strings.Repeat("0", 24), Kind: kind, Person: "11223344595", At: noon}
+			subject := ChangeSubject(done, "26005-112-233-445 95", child)
+			for _, language := range []string{"ru", "en"} {
+				made, ok := Change("account", subject, language, "polis.example.org", noon.Add(time.Hour), Email, SMS)
+				where := string(made.Kind) + " " + language
+				if !ok || made.Kind != KindOfChange(kind, child) || !made.At.Equal(noon) {
+					t.Fatalf("%s %v is not read back: %+v", kind, child, made)
+				}
+				mail, sms := made.Message(made.Deliveries[0], "maria@example.org", link), made.Message(made.Deliveries[1], "+79161234567", link)
+				all := mail.Subject + "\n" + strings.ReplaceAll(mail.Text, link, "") + "\n" + sms.Text
+				if mail.Subject == "" || sms.Text == "" || !strings.Contains(mail.Text, link) || utf8.RuneCountInString(sms.Text) > 70 {
+					t.Errorf("%s: %s", where, all)
+				}
+				if strings.ContainsAny(all, "0123456789{") || strings.ContainsAny(all, "аеиоуя") != (language == "ru") {
+					t.Errorf("%s tells too much, or in another language: %s", where, all)
+				}
+				if seen[mail.Text] {
+					t.Errorf("%s says what another kind says: %s", where, mail.Text)
+				}
+				seen[mail.Text] = true
+			}
+		}
+	}
+}
+
+func TestOneChangeIsOneNotice(t *testing.T) {
+	done := policy.Told{Insured: "i000" + strings.Repeat("0", 24), Kind: policy.InsurerChosen, At: noon}
+	id := func(account, cause string, change policy.Told, child bool) string {
+		made, ok := Change(account, ChangeSubject(change, cause, child), "ru", "h", noon)
+		if !ok {
+			t.Fatal("no notice")
+		}
+		return made.ID
+	}
+	first := id("a", "c", done, true)
+	other := done
+	other.Insured = "i001" + strings.Repeat("0", 24)
+	for rule, got := range map[string]string{
+		"another account":         id("b", "c", done, true),
+		"another cause":           id("a", "d", done, true),
+		"another record":          id("a", "c", other, true),
+		"the person, not a child": id("a", "c", done, false),
+	} {
+		if got == first {
+			t.Errorf("%s is the same notice", rule)
+		}
+	}
+	if id("a", "c", done, true) != first {
+		t.Error("told again it is another notice")
+	}
+	for _, bad := range []string{"", "change.insurer_chosen", "change.insurer_chosen/i/x", "change./i/1", "application.granted/i/1/2", Subject("a", 1), BirthSubject("i", noon)} {
+		if made, ok := Change("a", bad, "ru", "h", noon); ok {
+			t.Errorf("%q is a change: %+v", bad, made)
 		}
 	}
 }

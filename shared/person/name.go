@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"polis/shared/fault"
+	"polis/shared/text"
 )
 
 // Name of a person. A surname or a given name must exist; to have no patronymic
@@ -119,7 +120,7 @@ func checkPart(part string) (fault.Field, bool) {
 		switch {
 		case Printable(r):
 			letters = letters || unicode.IsLetter(r)
-		case Hidden(r):
+		case text.Hidden(r):
 			return fault.Field{Code: "name_control_character", Detail: fault.Text{
 				RU: "Здесь есть невидимый знак. Сотрите и введите с клавиатуры заново.",
 				EN: "There is an invisible character. Clear the field and type it anew."}}, false

@@ -26,6 +26,19 @@ type Person struct {
 	Sex      Sex           `json:"sex"`
 	Birth    calendar.Date `json:"birth_date"`
 	Document Document      `json:"document,omitzero"`
+
+	Citizenship string `json:"citizenship,omitempty"` // ISO 3166, three letters; "" where nobody vouched for it
+}
+
+// Kin is a child of an account's holder, as the login confirms it: with the birth
+// certificate, and from 14 on with the passport. Record is empty and Parents are
+// none where the login does not tell them.
+type Kin struct {
+	Person
+	Passport Document
+	Record   string // number of the civil record of the birth
+	Recorded calendar.Date
+	Parents  []SNILS
 }
 
 // earliestBirth is a guard against mistyped years; nobody alive was born before.

@@ -30,13 +30,23 @@ type Enrolment struct {
 	Submitted time.Time     `json:"submitted"` // decides the dates of the law
 	Person    person.Person `json:"person"`
 	Region    string        `json:"region"`
-	SMO       string        `json:"smo,omitempty"` // "": the fund stands in
+	SMO       string        `json:"smo,omitempty"`   // "": the fund stands in
+	Right     Right         `json:"right,omitzero"`  // of a foreigner; zero: a citizen's
+	Child     *NewChild     `json:"child,omitempty"` // whose record it is to be; nil: the person's own
+}
+
+// NewChild is a child to be put on record by a parent, whose account confirms it.
+type NewChild struct {
+	Person  person.Person  `json:"person"`
+	Birth   BirthRecord    `json:"birth_record"`
+	Parents []person.SNILS `json:"parents,omitempty"` // beside the applicant
 }
 
 // Enrolled is the record that came of it.
 type Enrolled struct {
-	ID  string     `json:"id"`
-	ENP person.ENP `json:"enp"`
+	ID      string     `json:"id"`
+	ENP     person.ENP `json:"enp"`
+	Renewed bool       `json:"renewed,omitempty"` // a policy that the person had is prolonged
 }
 
 // Born is what the register tells of a birth, so that the parents can be told.

@@ -33,6 +33,7 @@ type Insured struct {
 	Changes         Changes           `json:"changes,omitempty"` // of the state, as recorded
 	ValidFrom       calendar.Date     `json:"valid_from"`
 	ValidUntil      calendar.Date     `json:"valid_until,omitzero"` // zero: no limit
+	Rights          []Right           `json:"rights,omitempty"`     // as recorded; none: a citizen's
 	Insurances      []Insurance       `json:"insurances"`           // as recorded
 	Clinic          *Clinic           `json:"clinic,omitempty"`
 	Birth           *BirthRecord      `json:"birth_record,omitempty"`
@@ -40,11 +41,12 @@ type Insured struct {
 	RecordedAt      time.Time         `json:"recorded_at"`
 	Territory       string            `json:"territory,omitempty"` // whose fund gave the ENP; need not be the region of insurance
 	Cause           string            `json:"cause"`               // id of the application, event or import that made it
+	Applied         bool              `json:"applied,omitempty"`   // a parent applied for it, before the birth was reported
 }
 
 // Reported reports whether the record was made of a birth that ZAGS reported: its
 // number was given here with it. An imported child brings a number along.
-func (i Insured) Reported() bool { return i.Birth != nil && i.Territory != "" }
+func (i Insured) Reported() bool { return i.Birth != nil && i.Territory != "" && !i.Applied }
 
 // RepresentedBy reports whether the register holds that person as a
 // representative, which ends when the child is 18 (Civil Code, art. 21).
@@ -69,7 +71,9 @@ type Card struct {
 	Changes    Changes       `json:"changes,omitempty"` // also of days to come
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until,omitzero"`
+	Right      Right         `json:"right,omitzero"` // of a foreigner
 	Insurance  Cover         `json:"insurance"`
+	Covering   Covering      `json:"covering_insurer,omitzero"` // of a newborn, while it lasts
 	Clinic     *Clinic       `json:"clinic,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // data that differ from the applicant's, by code
 	AsOf       time.Time     `json:"as_of"`
@@ -81,11 +85,16 @@ type Card struct {
 // insurer, why, and where the family moved is no business of the other parent,
 // and so is not in it.
 func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
-	return Card{
+	card := Card{
 		Insured: i.ID, ENP: i.ENP, Person: i.Person, Changes: i.Changes.told(),
 		ValidFrom: i.ValidFrom, ValidUntil: i.ValidUntil,
 		Insurance: i.Insurance(today).Cover, Clinic: i.Clinic, AsOf: asOf,
 	}
+	if len(i.Rights) > 0 {
+		card.Right = i.right()
+		card.Right.Cause, card.Right.Recorded = "", time.Time{}
+	}
+	return card
 }
 
 // told is what counts of the changes, without what made each.
@@ -95,6 +104,13 @@ func (c Changes) told() Changes {
 		told[n].Cause, told[n].Recorded = "", time.Time{}
 	}
 	return told
+}
+
+// CoveredNow is who covers a newborn on the day, if somebody else than its insurer
+// does.
+func (c Card) CoveredNow(today calendar.Date) (Covering, bool) {
+	of := c.Covering
+	return of, of.SMO != "" && of.SMO != c.Insurance.SMO && !today.After(of.Until)
 }
 
 // OfChild reports whether the card is a child's, which a representative may see

@@ -61,6 +61,7 @@ func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, err
 // Knows reports whether the cause has changed the record.
 func (i Insured) Knows(cause string) bool {
 	return i.Cause == cause || i.Changes.Has(cause) ||
+		slices.ContainsFunc(i.Rights, func(r Right) bool { return r.Cause == cause }) ||
 		slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == cause || in.CorrectedBy == cause })
 }
 
@@ -75,6 +76,15 @@ const (
 	PolicyEnded      ChangeKind = "policy_ended"
 	PolicyRestored   ChangeKind = "policy_restored"
 )
+
+// ChangeKinds are all of them.
+var ChangeKinds = []ChangeKind{InsurerChosen, InsurerCorrected, PolicySuspended, PolicyResumed, PolicyEnded, PolicyRestored}
+
+// ToldQuestion asks what a cause did to a record.
+type ToldQuestion struct {
+	Insured string `json:"insured"` // id of the record
+	Cause   string `json:"cause"`
+}
 
 // Told is what the register tells of a change of a record, so that the people
 // whom it concerns can be told.
@@ -98,6 +108,12 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 			if in.Reason == "" || slices.ContainsFunc(i.Insurances, func(x Insurance) bool { return x.CorrectedBy == cause }) {
 				told.Kind = InsurerCorrected
 			}
+			return told, true
+		}
+	}
+	for _, r := range i.Rights {
+		if r.Cause == cause && r.Ground != "" {
+			told.Kind, told.At = PolicyEnded, r.Recorded
 			return told, true
 		}
 	}

@@ -416,6 +416,17 @@ func (s *Store) Amend(ctx context.Context, g access.Grant, id string, fn func(po
 	})
 }
 
+// Represent names representatives for a record, as fn adds them to it.
+func (s *Store) Represent(ctx context.Context, g access.Grant, id string, representatives []person.SNILS, fn func(policy.Insured) (policy.Insured, bool, error)) (policy.Insured, error) {
+	for _, r := range representatives {
+		// A hint only, as where a record is made.
+		if err := s.rdb.SAdd(ctx, s.childrenKey(r), id).Err(); err != nil {
+			return policy.Insured{}, unreachable(err)
+		}
+	}
+	return s.Amend(ctx, g, id, fn)
+}
+
 // ErrNoRecord is an id that the register has no record under.
 var ErrNoRecord = fault.New(fault.NotFound, "record_not_found",
 	"Такой записи в регистре нет.", "The register has no such record.")

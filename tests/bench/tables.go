@@ -16,7 +16,7 @@ import (
 // trips shows what a test of the project counts and holds: how often a call
 // waits for Redis.
 func trips(ctx context.Context, out io.Writer) error {
-	printed, err := goTest(ctx, "-run", "^TestEachCallCostsFewRoundTrips$", "-v", "polis/tests")
+	printed, err := goTest(ctx, "-run", "^TestEachCallCostsFewRoundTrips$", "-v", "polis/tests/trips")
 	if err != nil {
 		return err
 	}

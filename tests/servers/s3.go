@@ -21,7 +21,7 @@ import (
 type S3 struct{ Endpoint, Region, AccessKey, SecretKey string }
 
 const installMinIO = `build it at the root of the repository:
-	GOWORK=off go -C tests/minio build -trimpath -ldflags '-s -w' -o ../../.bin/minio github.com/minio/minio`
+	GOWORK=off CGO_ENABLED=0 go -C tests/minio build -trimpath -ldflags '-s -w' -o ../../.bin/minio github.com/minio/minio`
 
 // MinIO starts a MinIO server, .bin/minio of the repository or the one that is
 // installed.

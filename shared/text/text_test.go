@@ -1,4 +1,4 @@
-package person
+package text
 
 import (
 	"strings"
@@ -38,7 +38,7 @@ func TestWhatDeceivesTheEyeIsNamedAndMarkupIsOnlyText(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			const longest = 40
 			for _, check := range []struct{ want, got string }{
-				{c.line, named(CheckLine("f", c.text, longest))}, {c.lines, named(CheckText("f", c.text, longest))}, {c.visible, Visible(c.text)},
+				{c.line, named(CheckLine("f", c.text, longest))}, {c.lines, named(CheckLines("f", c.text, longest))}, {c.visible, Visible(c.text)},
 			} {
 				if check.got != check.want {
 					t.Errorf("%q instead of %q", check.got, check.want)

@@ -1,4 +1,6 @@
-package person
+// Package text judges texts that others wrote and that a person is shown: on a
+// page, in a letter, on paper.
+package text
 
 import (
 	"fmt"
@@ -19,7 +21,7 @@ func Hidden(r rune) bool {
 
 // Visible is a text without its hidden characters, for what cannot be sent back
 // to whoever wrote it. Line ends and tabs become spaces.
-func Visible(text string) string {
+func Visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':
@@ -28,27 +30,27 @@ func Visible(text string) string {
 			return -1
 		}
 		return r
-	}, text)
+	}, s)
 }
 
 // CheckLine names what is wrong with a text of one line that others are shown:
-// too_long, in characters, or control_character. CheckText allows line ends and
+// too_long, in characters, or control_character. CheckLines allows line ends and
 // tabs besides.
-func CheckLine(field, text string, longest int) []fault.Field {
-	return check(field, text, longest, Hidden)
+func CheckLine(field, s string, longest int) []fault.Field {
+	return check(field, s, longest, Hidden)
 }
 
-func CheckText(field, text string, longest int) []fault.Field {
-	return check(field, text, longest, func(r rune) bool { return Hidden(r) && r != '\n' && r != '\r' && r != '\t' })
+func CheckLines(field, s string, longest int) []fault.Field {
+	return check(field, s, longest, func(r rune) bool { return Hidden(r) && r != '\n' && r != '\r' && r != '\t' })
 }
 
-func check(field, text string, longest int, refused func(rune) bool) []fault.Field {
+func check(field, s string, longest int, refused func(rune) bool) []fault.Field {
 	switch {
-	case utf8.RuneCountInString(text) > longest:
+	case utf8.RuneCountInString(s) > longest:
 		return []fault.Field{{Field: field, Code: "too_long", Detail: fault.Text{
 			RU: fmt.Sprintf("Не длиннее %d знаков.", longest),
 			EN: fmt.Sprintf("At most %d characters.", longest)}}}
-	case strings.ContainsFunc(text, refused):
+	case strings.ContainsFunc(s, refused):
 		return []fault.Field{{Field: field, Code: "control_character", Detail: fault.Text{
 			RU: "В тексте есть невидимые знаки. Отправьте его без них.",
 			EN: "There are invisible characters in the text. Send it without them."}}}

@@ -1,0 +1,66 @@
+package function
+
+import (
+	"errors"
+
+	"polis/shared/calendar"
+	"polis/shared/fault"
+	"polis/shared/person"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/text"
+	"polis/shared/web"
+)
+
+// contractEnd is what an employer reports of a worker who was dismissed.
+type contractEnd struct {
+	Kind     string        `json:"kind"`
+	SourceID string        `json:"source_id"`
+	SNILS    person.SNILS  `json:"snils"`
+	LastDay  calendar.Date `json:"last_day"` // of the contract
+}
+
+// contractEnded ends the validity of a policy that rested on the contract. An
+// employer is not told whether somebody has such a policy.
+func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
+	var e contractEnd
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	if c.Caller.Unit != "employer" {
+		return web.Answer{}, errSource
+	}
+	wrong := text.CheckLine("source_id", e.SourceID, maxSourceID)
+	if e.SourceID == "" {
+		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
+	}
+	snils, err := person.ParseSNILS(string(e.SNILS))
+	if err != nil {
+		wrong = append(wrong, fault.From(err).Fields...)
+	}
+	if e.LastDay.IsZero() {
+		wrong = append(wrong, required("last_day", "Укажите последний день договора.", "Give the last day of the contract."))
+	}
+	if wrong != nil {
+		return web.Answer{}, fault.Wrong(wrong...)
+	}
+	records, err := r.store.Find(c, c.Grant, store.Query{SNILS: snils})
+	if err != nil {
+		return web.Answer{}, err
+	}
+	now := r.law()
+	for _, record := range records {
+		_, err := r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
+			before := len(i.Rights)
+			i, err := i.Dismissed(e.LastDay, policy.Deed{Source: policy.ByEmployer, Cause: e.SourceID, At: now, Recorded: now})
+			if errors.Is(err, policy.ErrNotByContract) {
+				return i, false, nil
+			}
+			return i, len(i.Rights) > before, err
+		}, follow(record.ID, e.SourceID)...)
+		if err != nil {
+			return web.Answer{}, err
+		}
+	}
+	return web.Accepted(map[string]string{"source_id": e.SourceID})
+}

@@ -1,0 +1,93 @@
+package function
+
+import (
+	"polis/shared/fault"
+	"polis/shared/person"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/text"
+	"polis/shared/web"
+)
+
+// enrolment is what an application for a first policy asks for, and the id of the
+// record: a child's derives from the civil record of its birth, so that the birth
+// and the application make one.
+func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
+	var e policy.Enrolment
+	if err := c.Bind(&e); err != nil {
+		return e, "", err
+	}
+	wrong := e.Person.Check("person", e.Today())
+	if e.Child != nil {
+		// Of the applicant only who they are matters: a document may have run out.
+		applicant := e.Person
+		applicant.Document = person.Document{}
+		wrong = append(applicant.Check("person", e.Today()), e.Child.Person.Check("child.person", e.Today())...)
+		if e.Child.Birth.Number == "" {
+			wrong = append(wrong, required("child.birth_record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
+		}
+		wrong = append(wrong, text.CheckLine("child.birth_record.number", e.Child.Birth.Number, maxRecordNumber)...)
+	}
+	if wrong != nil {
+		return e, "", fault.Wrong(wrong...)
+	}
+	if e.Child != nil {
+		return e, r.store.InsuredID("birth", e.Child.Birth.Number), nil
+	}
+	return e, r.store.InsuredID("snils", string(e.Person.SNILS)), nil
+}
+
+// enrol puts a person on record for an application, or prolongs the policy of
+// one who is. Repeated for the same application it answers with the record as it
+// became at first.
+func (r *register) enrol(c *web.Call) (web.Answer, error) {
+	e, id, err := r.enrolment(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	made, _, err := r.store.PutOnRecord(c, c.Grant, e.Record(id, r.home, r.law()))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if made.Cause == e.Cause {
+		return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP})
+	}
+	made, err = r.store.Amend(c, c.Grant, made.ID, func(i policy.Insured) (policy.Insured, bool, error) {
+		known := i.Knows(e.Cause)
+		i, err := i.Again(e, r.law())
+		return i, !known, err
+	}, store.Event{Topic: refreshTopic, Home: made.ID, Subject: e.Cause})
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP, Renewed: true})
+}
+
+// tryEnrol answers whether an application for a first policy may be submitted
+// now, and changes nothing.
+func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
+	e, id, err := r.enrolment(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	record, found, err := r.store.Record(c, c.Grant, id)
+	if err == nil && found {
+		_, err = record.Again(e, r.law())
+	}
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(map[string]bool{"allowed": true})
+}
+
+// reported adds what a birth tells of a child that is on record already.
+func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS) (policy.Insured, error) {
+	if _, err := record.Born(child, parents); err != nil {
+		return record, err
+	}
+	return r.store.Represent(c, c.Grant, record.ID, parents, func(i policy.Insured) (policy.Insured, bool, error) {
+		before := len(i.Representatives)
+		i, err := i.Born(child, parents)
+		return i, len(i.Representatives) > before, err
+	})
+}

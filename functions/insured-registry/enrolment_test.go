@@ -1,0 +1,115 @@
+package function_test
+
+import (
+	"maps"
+	"testing"
+	"time"
+
+	insuredregistry "polis/functions/insured-registry"
+	"polis/shared/access"
+	"polis/shared/calendar"
+	"polis/shared/functiontest"
+	"polis/shared/person"
+	"polis/shared/policy"
+)
+
+func TestTryingAFirstPolicyIsForFunctionsAndChangesNothing(t *testing.T) {
+	b := bench(t)
+	b.OnlyFor(access.Function, name, "POST /records/try")
+	e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: anna, Region: "26"}
+	for range 2 {
+		b.CallAs("policy-request", name, "/records/try", e).Expect(200, "")
+	}
+	if f := find(b, policy.Question{Applicant: anna}); f.Card != nil {
+		t.Errorf("%+v", f.Card)
+	}
+	b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+	b.CallAs("policy-request", name, "/records/try", e).Expect(200, "") // its own doing
+	e.Cause = "application-2"
+	b.CallAs("policy-request", name, "/records/try", e).Expect(409, "already_insured")
+}
+
+func TestAChildsRecordNeedsItsCivilRecord(t *testing.T) {
+	b := bench(t)
+	e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: maria, Region: "26", Child: &policy.NewChild{Person: ilya}}
+	if got := b.CallAs("policy-request", name, "/records", e).Expect(422, "invalid_fields").Fields(); !maps.Equal(got, map[string]string{"child.birth_record.number": "required"}) {
+		t.Errorf("%v", got)
+	}
+	e.Child.Birth = policy.BirthRecord{Number: "120199260000204108003", Date: calendar.On(2019, time.September, 12)}
+	e.Child.Parents = []person.SNILS{maria.SNILS, pavel.SNILS}
+	b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+	for who, p := range map[string]person.Person{"the applicant": maria, "the other parent": pavel} {
+		if got := children(b, p); len(got) != 1 {
+			t.Errorf("%s has %v", who, got)
+		}
+	}
+	var born struct{ Items []policy.Born }
+	b.CallAs("notify", name, "/born", policy.Question{Applicant: maria}).Expect(200, "").JSON(&born)
+	if len(born.Items) != 0 {
+		t.Errorf("a parent who applied is told of the birth: %+v", born.Items)
+	}
+}
+
+func TestTheMothersInsurerCoversANewbornWhileTheRegimeSaysSo(t *testing.T) {
+	for rule, tc := range map[string]struct {
+		cover, registered string
+		moved             time.Duration
+		smo, until        string
+	}{
+		"registered today, by the Rules of 2025": {"", "2026-03-10", 0, "26002", "2026-03-10"},
+		"registered yesterday":                   {"", "2026-03-09", 0, "", ""},
+		"by another regime":                      {"30", "2026-03-09", 0, "26002", "2026-04-08"},
+		"after its last day":                     {"30", "2026-03-09", 30 * 24 * time.Hour, "", ""},
+	} {
+		b := functiontest.New(t)
+		b.Run(name, insuredregistry.New, "newborn_cover", tc.cover)
+		b.Import(functiontest.Row(maria), functiontest.Row(pavel, "insurer", "26005"))
+		e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: pavel, Region: "26", Child: &policy.NewChild{
+			Person: ilya, Birth: policy.BirthRecord{Number: "1", Date: date(t, tc.registered)}, Parents: []person.SNILS{maria.SNILS}}}
+		var made policy.Enrolled
+		b.CallAs("policy-request", name, "/records", e).Expect(201, "").JSON(&made)
+		b.Advance(tc.moved)
+		f := find(b, policy.Question{Applicant: maria, Child: made.ID})
+		if f.Card == nil || f.Card.Insurance.SMO != "" || f.Card.Covering.SMO != tc.smo || f.Card.Covering.Until.String() != tc.until {
+			t.Errorf("%s: %+v", rule, f.Card)
+		}
+	}
+	if _, err := insuredregistry.New(functiontest.New(t).Env("newborn_cover", "30 days")); err == nil {
+		t.Error("a setting that cannot be read is taken")
+	}
+}
+
+func date(t *testing.T, text string) calendar.Date {
+	t.Helper()
+	d, err := calendar.ParseDate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestAnEmployersWordEndsWhatRestsOnTheContractAlone(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	right := policy.RightOf(policy.EAEUWorker, calendar.On(2027, time.May, 31), calendar.On(2026, time.March, 10))
+	b.CallAs("policy-request", name, "/records", policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: anna, Region: "26", Right: right}).Expect(201, "")
+	end := func(claims functiontest.Claims, snils, last string) functiontest.Response {
+		return b.Call("POST", name, "/events", b.Token(claims), map[string]string{"kind": "contract_ended", "source_id": "staff-" + snils + last, "snils": snils, "last_day": last})
+	}
+	end(functiontest.Zags, string(anna.SNILS), "2026-06-15").Expect(403, "source_not_allowed")
+	if got := end(functiontest.Employer, "1", "").Expect(422, "invalid_fields").Fields(); len(got) != 2 || got["last_day"] != "required" || got["snils"] == "" {
+		t.Errorf("%v", got)
+	}
+	// The same answer, whether there is such a policy or none.
+	for rule, snils := range map[string]person.SNILS{"a worker": anna.SNILS, "a citizen": maria.SNILS, "nobody here": pavel.SNILS} {
+		if res := end(functiontest.Employer, string(snils), "2026-06-15").Expect(202, ""); string(res.Body) != `{"source_id":"staff-`+string(snils)+`2026-06-15"}`+"\n" && string(res.Body) != `{"source_id":"staff-`+string(snils)+`2026-06-15"}` {
+			t.Errorf("%s: %s", rule, res.Body)
+		}
+	}
+	if f := find(b, policy.Question{Applicant: anna}); f.Card == nil || f.Card.ValidUntil.String() != "2026-06-15" || f.Card.Right.Cause != "" {
+		t.Errorf("%+v", f.Card)
+	}
+	if f := find(b, policy.Question{Applicant: maria}); f.Card == nil || !f.Card.ValidUntil.IsZero() {
+		t.Errorf("%+v", f.Card)
+	}
+}

@@ -1,0 +1,131 @@
+package function
+
+import (
+	"errors"
+
+	"polis/shared/application"
+	"polis/shared/calendar"
+	"polis/shared/consent"
+	"polis/shared/fault"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// refresh brings every cabinet's copy of a record up to date that has changed in
+// the register. It is done when all of them are; one that cannot be done now
+// holds up no other.
+func (r *requests) refresh(c *web.Call) (web.Answer, error) {
+	var e store.Event
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	accounts, err := r.store.CopiesOf(c, c.Grant, e.Home)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	var failed error
+	for _, account := range accounts {
+		for _, who := range []string{consent.Self, e.Home} {
+			if err := r.renewCopy(c, account, who, e.Home); err != nil {
+				failed = err
+			}
+		}
+	}
+	if failed != nil {
+		return web.Answer{}, failed
+	}
+	_, err = store.Change(c, r.store, c.Grant.About(e.Home), e.Home, store.Once{}, nil, func(tx *store.Tx) (struct{}, error) {
+		tx.Acknowledge(e)
+		return struct{}{}, nil
+	})
+	if err != nil && !errors.Is(err, store.ErrHandled) {
+		return web.Answer{}, err
+	}
+	return web.OK(map[string]string{"subject": e.Subject})
+}
+
+var errSilent = errors.New("no answer about a copy")
+
+// renewCopy asks the register again what an account has a copy of, just as the
+// application asked that the copy came of. What the register would not show
+// today is erased. A consent revoked meanwhile has erased the copy already, and
+// nothing is put in its place.
+func (r *requests) renewCopy(c *web.Call, home, who, record string) error {
+	grant := c.Grant.About(home)
+	account, copied := store.Account(home), store.Card(home, who)
+	v, err := r.store.View(c, grant, home, account.Ref, copied.Ref)
+	if err != nil {
+		return err
+	}
+	card, shown, err := store.Get(v, copied)
+	if err != nil || !shown || card.Insured != record {
+		return err
+	}
+	have, _, err := store.Get(v, account)
+	if err != nil || have.Consents.Covers(who) != nil {
+		return err
+	}
+	epoch := have.Consents.Epoch(who)
+	asked, err := r.shownBy(c, home, who)
+	if err != nil {
+		return err
+	}
+	out := r.ask(c, asked)
+	if out.silent() {
+		return fault.Unreachable("insured_registry", errSilent)
+	}
+	_, err = store.Change(c, r.store, grant, home, store.Once{}, []store.Ref{account.Ref, copied.Ref}, func(tx *store.Tx) (struct{}, error) {
+		none := struct{}{}
+		have, _, err := store.Get(tx.View, account)
+		if err != nil || have.Consents.Covers(who) != nil || have.Consents.Epoch(who) != epoch {
+			return none, err
+		}
+		before, shown, err := store.Get(tx.View, copied)
+		switch {
+		case err != nil || !shown:
+			return none, err
+		case out.card == nil:
+			return none, store.Put(tx, account, store.EraseCopy(tx, home, have, who))
+		case before.AsOf.After(out.card.AsOf):
+			return none, nil // asked for again meanwhile
+		}
+		return none, store.Put(tx, copied, out.card.Noting(before, calendar.Today(r.law(), out.card.Insurance.Region)))
+	})
+	return err
+}
+
+var errNoOrigin = errors.New("no application led to this copy")
+
+// shownBy is the application that an account's copy came of: the latest that the
+// register answered with it.
+func (r *requests) shownBy(c *web.Call, home, who string) (application.Application, error) {
+	const limit = 50
+	grant := c.Grant.About(home)
+	for before := ""; ; {
+		ids, err := r.store.Page(c, grant, store.Applications(home), before, limit)
+		if err != nil {
+			return application.Application{}, err
+		}
+		reads := make([]store.Ref, len(ids))
+		for i, id := range ids {
+			reads[i] = store.Application(home, id).Ref
+		}
+		v, err := r.store.View(c, grant, home, reads...)
+		if err != nil {
+			return application.Application{}, err
+		}
+		for _, id := range ids {
+			a, _, err := store.Get(v, store.Application(home, id))
+			if err != nil {
+				return application.Application{}, err
+			}
+			if a.Person == who && a.Results != nil {
+				return a, nil
+			}
+		}
+		if len(ids) < limit {
+			return application.Application{}, errNoOrigin
+		}
+		before = ids[limit-1]
+	}
+}

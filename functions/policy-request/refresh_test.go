@@ -1,0 +1,158 @@
+package function_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	consenttoggle "polis/functions/consent-toggle"
+	insuredregistry "polis/functions/insured-registry"
+	policycard "polis/functions/policy-card"
+	"polis/shared/access"
+	"polis/shared/functiontest"
+	"polis/shared/policy"
+)
+
+// change has the register change a person's insurer, and answers with the event
+// that asks for the copies.
+func change(b *functiontest.Bench, cause string, who functiontest.Citizen, child, smo string, reason policy.Reason) functiontest.Queued {
+	b.CallAs("smo-selection", insuredregistry.Name, "/changes", policy.Request{
+		Cause: cause, Submitted: b.Now(), Applicant: who.Person, Child: child,
+		Choice: &policy.Choice{SMO: smo, Reason: reason, Region: "26"},
+	}).Expect(200, "")
+	return b.Take(1)[0]
+}
+
+// shown is the insurer on the card, or the code of what stands in its way.
+func shown(b *functiontest.Bench, token, who string) string {
+	var card struct {
+		Code    string
+		Insurer struct{ SMO string }
+		Clinic  *struct{ Name string }
+	}
+	b.Call("GET", policycard.Name, "/?person="+who, token, nil).JSON(&card)
+	if card.Code == "" && card.Clinic != nil {
+		return card.Insurer.SMO + " " + card.Clinic.Name
+	}
+	return card.Code + card.Insurer.SMO
+}
+
+func TestOnlyAFunctionRefreshesCopies(t *testing.T) {
+	bench(t).OnlyFor(access.Function, name, "POST /refresh")
+}
+
+func TestACopyFollowsTheRegisterAndKeepsWhatWasAskedFor(t *testing.T) {
+	for what, want := range map[string]string{`["policy"]`: "26001", `["policy","attachment"]`: "26001 Поликлиника № 1"} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria.Person, "clinic", map[string]string{"name": "Поликлиника № 1"}))
+		token := consenting(b, maria)
+		submit(b, token, `{"kind":"lookup","what":`+what+`}`)
+		b.Deliver(1)
+		b.Advance(time.Hour)
+		refresh := change(b, "application-1", maria, "", "26001", policy.ByRight)
+		if got := shown(b, token, "self"); !strings.HasPrefix(got, "26002") {
+			t.Fatalf("before it: %s", got)
+		}
+		for range 2 { // delivered again it changes nothing
+			b.Send(refresh).Expect(200, "")
+			if got := shown(b, token, "self"); got != want {
+				t.Errorf("%s shows %q instead of %q", what, got, want)
+			}
+		}
+	}
+}
+
+func TestEachParentsCopyFollowsUnderItsOwnConsent(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Child(functiontest.Ilya, maria, functiontest.Pavel))
+	tokens := map[string]string{"mother": b.Token(maria.Claims()), "father": b.Token(functiontest.Pavel.Claims())}
+	var family struct{ Items []struct{ Person string } }
+	b.Call("GET", policycard.Name, "/family", tokens["mother"], nil).Expect(200, "").JSON(&family)
+	child := family.Items[1].Person
+	for _, token := range tokens {
+		b.Consent(token, child)
+		submit(b, token, `{"kind":"lookup","person":"`+child+`"}`)
+		b.Deliver(1)
+	}
+	b.Call("POST", consenttoggle.Name, "/", tokens["father"], `{"operator":"ffoms","person":"`+child+`","action":"revoke","reason":"-"}`).Expect(200, "")
+	b.Send(change(b, "application-1", maria, child, "26001", policy.ByRight)).Expect(200, "")
+	if got := shown(b, tokens["mother"], child); got != "26001" {
+		t.Errorf("the mother sees %s", got)
+	}
+	if got := shown(b, tokens["father"], child); got != "consent_required" || copies(b) != 1 {
+		t.Errorf("the father, who revoked, sees %s; %d copies", got, copies(b))
+	}
+	// At 18 the copies of the parents end.
+	b.SetClock(time.Date(2037, time.September, 1, 12, 0, 0, 0, time.UTC))
+	refresh := change(b, "application-2", maria, child, "26006", policy.ByRight)
+	b.Advance(24 * time.Hour)
+	b.Send(refresh).Expect(200, "")
+	if n := copies(b); n != 0 {
+		t.Errorf("%d copies are left at 18", n)
+	}
+}
+
+func TestAConsentRevokedWhileTheCopyIsRefreshedLeavesNothingBehind(t *testing.T) {
+	revoke := func(b *functiontest.Bench, token string) {
+		b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"ffoms","action":"revoke","reason":"-"}`).Expect(200, "")
+	}
+	for rule, then := range map[string]func(*functiontest.Bench, string){
+		"revoked": func(*functiontest.Bench, string) {},
+		"and granted again": func(b *functiontest.Bench, token string) {
+			b.Advance(10 * time.Minute)
+			b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"ffoms","action":"grant"}`).Expect(200, "")
+		},
+	} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria.Person))
+		token := consenting(b, maria)
+		submit(b, token, `{"kind":"lookup"}`)
+		b.Deliver(1)
+		refresh := change(b, "application-1", maria, "", "26001", policy.ByRight)
+		real := b.Run(insuredregistry.Name, insuredregistry.New)
+		asked := 0
+		b.Put(insuredregistry.Name, functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+			res, err := real.Handle(r)
+			if asked++; asked == 1 {
+				revoke(b, token)
+				then(b, token)
+			}
+			return res, err
+		}))
+		b.Send(refresh).Expect(200, "")
+		if n := copies(b); n != 0 || asked != 1 {
+			t.Errorf("%s: %d copies are left, the register was asked %d times", rule, n, asked)
+		}
+	}
+}
+
+func TestASilentRegisterLeavesTheCopyAndTheEvent(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria.Person))
+	token := consenting(b, maria)
+	submit(b, token, `{"kind":"lookup"}`)
+	b.Deliver(1)
+	refresh := change(b, "application-1", maria, "", "26001", policy.ByRight)
+	b.Put(insuredregistry.Name, nil)
+	b.Send(refresh).Expect(503, "insured_registry_unavailable")
+	if got := shown(b, token, "self"); got != "26002" {
+		t.Errorf("meanwhile %s", got)
+	}
+	b.Run(insuredregistry.Name, insuredregistry.New)
+	b.Send(refresh).Expect(200, "")
+	if got := shown(b, token, "self"); got != "26001" {
+		t.Errorf("afterwards %s", got)
+	}
+}
+
+func TestWhoHasNoCopyIsGivenNone(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria.Person))
+	consenting(b, maria) // and asks for nothing
+	b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
+	if n := copies(b); n != 0 {
+		t.Errorf("%d copies", n)
+	}
+}

@@ -1,0 +1,97 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/fault"
+	"polis/shared/person"
+)
+
+// Today is the date of the law of the application.
+func (e Enrolment) Today() calendar.Date { return calendar.Today(e.Submitted, e.Region) }
+
+// Subject is whom the record is about.
+func (e Enrolment) Subject() person.Person {
+	if e.Child != nil {
+		return e.Child.Person
+	}
+	return e.Person
+}
+
+// Record is the record to be made for the application, under an id. The fund of
+// the territory gives it its number.
+func (e Enrolment) Record(id, territory string, recorded time.Time) Insured {
+	i := Enrol(id, "", e.Subject(), e.Region, e.SMO, e.Cause, e.Today(), recorded)
+	i.Territory = territory
+	if e.Right.Category != "" {
+		i = i.Under(e.Right, e.Cause, recorded)
+	}
+	if e.Child != nil {
+		i.Birth, i.Applied = &e.Child.Birth, true
+		i.Representatives = together([]person.SNILS{e.Person.SNILS}, e.Child.Parents)
+	}
+	return i
+}
+
+var errChildInsured = fault.New(fault.Conflict, ErrInsured.Code,
+	"Ребёнок уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
+	"The child is in the register already, no new policy is needed. Request the policy's data.").Suggesting("lookup")
+
+var errNotRepresented = fault.New(fault.Conflict, "not_represented",
+	"Ребёнок уже есть в регистре, но вы не записаны его представителем. Позвоните в территориальный фонд.",
+	"The child is in the register already, but you are not on record as a representative. Call the regional fund.")
+
+// Again is the record of somebody who is in the register already and applies for
+// a first policy: it is prolonged where the new right lasts longer, and nothing
+// else comes of it. A child's is there for its representatives. Done for the same
+// application before, it changes nothing.
+func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
+	switch {
+	case i.Knows(e.Cause):
+		return i, nil
+	case e.Child != nil && !i.RepresentedBy(e.Person.SNILS, e.Today()):
+		return i, errNotRepresented
+	case e.Child != nil && i.Insurance(e.Today()).SMO == "":
+		return i, errChildInsured.Suggesting("choose")
+	case e.Child != nil:
+		return i, errChildInsured
+	case i.ValidUntil.IsZero():
+		return i, ErrInsured
+	}
+	if _, err := Own(e.Person, []Insured{i}); err != nil {
+		return i, err
+	}
+	right := e.Right
+	if right.Category == "" {
+		right = RightOf(Citizen, calendar.Date{}, e.Today())
+	}
+	return i.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
+}
+
+var errOtherChild = fault.New(fault.Conflict, "birth_of_another_child",
+	"Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер.",
+	"The register has another child under this number of the civil record. Check the number.")
+
+// Born is the record of a child whose birth is reported after a parent has had it
+// put on record: with the representatives whom the report names. A record of
+// another child is a Conflict.
+func (i Insured) Born(child person.Person, parents []person.SNILS) (Insured, error) {
+	if !i.Person.Name.Same(child.Name) || i.Person.Birth != child.Birth {
+		return i, errOtherChild
+	}
+	i.Representatives = together(i.Representatives, parents)
+	return i, nil
+}
+
+// together is all of both, each once.
+func together(have, more []person.SNILS) []person.SNILS {
+	all := slices.Clone(have)
+	for _, snils := range more {
+		if !slices.Contains(all, snils) {
+			all = append(all, snils)
+		}
+	}
+	return all
+}

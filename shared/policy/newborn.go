@@ -1,0 +1,51 @@
+package policy
+
+import (
+	"polis/shared/calendar"
+	"polis/shared/person"
+)
+
+// DefaultNewbornCover is for how many days after the registration of a birth the
+// mother's insurer covers the child, whoever insures it: 30, and by the Rules in
+// force since 9 September 2025 only to the day of the registration.
+const DefaultNewbornCover = "30,2025-09-09=0"
+
+// Covering is who covers a newborn meanwhile, to the end of the last day.
+type Covering struct {
+	SMO    string        `json:"smo"`
+	Region string        `json:"region"`
+	Until  calendar.Date `json:"until"`
+}
+
+// CoveredUntil is the last day on which a representative's insurer covers the
+// child; zero where there is no civil record. The regime is that of the day on
+// which the birth was registered.
+func (i Insured) CoveredUntil(days Stages) calendar.Date {
+	if i.Birth == nil || i.Birth.Date.IsZero() {
+		return calendar.Date{}
+	}
+	return i.Birth.Date.AddDays(days.On(i.Birth.Date))
+}
+
+// CoveredBy is who covers the child on the day: the mother's insurer, or another
+// representative's where she has none. It is none after the last day, and where
+// nobody of them has chosen an insurer: then the fund stands in for all.
+func (i Insured) CoveredBy(representatives []Insured, days Stages, day calendar.Date) Covering {
+	until := i.CoveredUntil(days)
+	if until.IsZero() || day.After(until) {
+		return Covering{}
+	}
+	var found Covering
+	for _, r := range representatives {
+		in := r.Insurance(day)
+		mother := r.Person.Sex == person.Female
+		if in.SMO == "" || found.SMO != "" && !mother {
+			continue
+		}
+		found = Covering{SMO: in.SMO, Region: in.Region, Until: until}
+		if mother {
+			break
+		}
+	}
+	return found
+}

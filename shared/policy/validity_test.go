@@ -1,0 +1,317 @@
+package policy
+
+import (
+	"errors"
+	"maps"
+	"testing"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/fault"
+	"polis/shared/person"
+)
+
+func day(t *testing.T, text string) calendar.Date {
+	t.Helper()
+	if text == "" {
+		return calendar.Date{}
+	}
+	d, err := calendar.ParseDate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// The table is the law's (DOMAIN: validity), each day typed by hand. An empty
+// last day is no limit.
+func TestUntilWhenAPolicyIsValid(t *testing.T) {
+	for _, tc := range []struct {
+		rule        string
+		category    Category
+		filed, ends string
+		until       string
+		why         string // in Russian
+	}{
+		{"a citizen's has no limit", Citizen, "2026-03-10", "", "", "Полис действует бессрочно: вы гражданин России"},
+		{"a citizen's has none in November either", Citizen, "2026-11-01", "", "", "Полис действует бессрочно: вы гражданин России"},
+		{"a permanent resident's lasts to 31 December", PermanentResident, "2026-03-10", "", "2026-12-31",
+			"Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
+		{"filed on 1 January, to the end of that very year", PermanentResident, "2026-01-01", "", "2026-12-31",
+			"Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
+		{"filed on 29 February of a leap year", PermanentResident, "2028-02-29", "", "2028-12-31",
+			"Полис действует до 31.12.2028: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
+		{"filed on 31 October, still this year", PermanentResident, "2026-10-31", "", "2026-12-31",
+			"Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
+		{"filed on 1 November, the next year", PermanentResident, "2026-11-01", "", "2027-12-31",
+			"Полис действует до 31.12.2027: заявление подано после 31 октября, поэтому срок считается до конца следующего года"},
+		{"filed on 31 December, the next year", PermanentResident, "2026-12-31", "", "2027-12-31",
+			"Полис действует до 31.12.2027: заявление подано после 31 октября, поэтому срок считается до конца следующего года"},
+		{"a refugee's not past the stay", Refugee, "2026-03-10", "2026-08-31", "2026-08-31",
+			"Полис действует до 31.08.2026: в этот день заканчивается разрешённый срок пребывания"},
+		{"a refugee's not past the year", Refugee, "2026-03-10", "2027-08-31", "2026-12-31",
+			"Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
+		{"a refugee's, filed in November, not past the stay", Refugee, "2026-11-15", "2027-08-31", "2027-08-31",
+			"Полис действует до 31.08.2027: в этот день заканчивается разрешённый срок пребывания"},
+		{"temporary asylum, not past the stay", TemporaryAsylum, "2026-03-10", "2026-09-01", "2026-09-01",
+			"Полис действует до 01.09.2026: в этот день заканчивается разрешённый срок пребывания"},
+		{"a temporary resident's not past the permit", TemporaryResident, "2026-03-10", "2026-06-01", "2026-06-01",
+			"Полис действует до 01.06.2026: в этот день заканчивается разрешение на временное проживание"},
+		{"a temporary resident's, filed in December, not past the permit", TemporaryResident, "2026-12-01", "2027-02-28", "2027-02-28",
+			"Полис действует до 28.02.2027: в этот день заканчивается разрешение на временное проживание"},
+		{"a permit to 29 February", TemporaryResident, "2027-11-01", "2028-02-29", "2028-02-29",
+			"Полис действует до 29.02.2028: в этот день заканчивается разрешение на временное проживание"},
+		{"an EAEU worker's not past the year", EAEUWorker, "2026-10-30", "2028-05-31", "2026-12-31",
+			"Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
+		{"an EAEU worker's, filed two days later", EAEUWorker, "2026-11-01", "2028-05-31", "2027-12-31",
+			"Полис действует до 31.12.2027: заявление подано после 31 октября, поэтому срок считается до конца следующего года"},
+		{"an EAEU worker's not past the contract", EAEUWorker, "2026-03-10", "2026-04-30", "2026-04-30",
+			"Полис действует до 30.04.2026: в этот день заканчивается трудовой договор"},
+		{"a contract that ends on the day itself", EAEUWorker, "2026-03-10", "2026-03-10", "2026-03-10",
+			"Полис действует до 10.03.2026: в этот день заканчивается трудовой договор"},
+		{"a contract to 31 December itself", EAEUWorker, "2026-03-10", "2026-12-31", "2026-12-31",
+			"Полис действует до 31.12.2026: в этот день заканчивается трудовой договор"},
+	} {
+		r := RightOf(tc.category, day(t, tc.ends), day(t, tc.filed))
+		if r.ValidUntil != day(t, tc.until) {
+			t.Errorf("%s: until %s instead of %s", tc.rule, r.ValidUntil, tc.until)
+		}
+		if text := r.Text(); text.RU != tc.why || text.EN == "" {
+			t.Errorf("%s: %q", tc.rule, text.RU)
+		}
+	}
+}
+
+// The law's day is the region's own: the same minute is another day elsewhere.
+func TestTheDayOfAnApplicationIsTheRegions(t *testing.T) {
+	for _, tc := range []struct {
+		moment, region, until string
+	}{
+		{"2026-10-31T23:59:59+03:00", "26", "2026-12-31"},
+		{"2026-11-01T00:00:00+03:00", "26", "2027-12-31"},
+		{"2026-10-31T23:59:59+02:00", "39", "2026-12-31"}, // Kaliningrad
+		{"2026-11-01T00:00:00+02:00", "39", "2027-12-31"},
+		{"2026-10-31T23:59:59+12:00", "41", "2026-12-31"}, // Kamchatka
+		{"2026-11-01T00:00:00+12:00", "41", "2027-12-31"},
+		{"2026-10-31T15:00:00+03:00", "41", "2027-12-31"}, // Moscow still has October
+		{"2026-12-31T23:59:59+03:00", "26", "2027-12-31"},
+		{"2027-01-01T00:00:00+03:00", "26", "2027-12-31"},
+	} {
+		at, err := time.Parse(time.RFC3339, tc.moment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := RightOf(PermanentResident, calendar.Date{}, calendar.Today(at, tc.region)); r.ValidUntil.String() != tc.until {
+			t.Errorf("%s in region %s: until %s instead of %s", tc.moment, tc.region, r.ValidUntil, tc.until)
+		}
+	}
+}
+
+func TestWhatARightRestsOn(t *testing.T) {
+	const today = "2026-03-10"
+	passport := person.Document{Type: 9, Series: "AU", Number: "0562913"}
+	permit := person.Document{Type: 23, Series: "82", Number: "1234567", Expires: calendar.On(2027, 1, 31)}
+	for _, tc := range []struct {
+		rule     string
+		category Category
+		basis    Basis
+		wrong    map[string]string
+	}{
+		{"a contract is enough", EAEUWorker, Basis{ContractUntil: day(t, "2026-12-31")}, nil},
+		{"one that ends today is in force", EAEUWorker, Basis{ContractUntil: day(t, today), Document: passport}, nil},
+		{"one that ended yesterday is not", EAEUWorker, Basis{ContractUntil: day(t, "2026-03-09")}, map[string]string{"basis.contract_until": "date_passed"}},
+		{"a contract's end must be given", EAEUWorker, Basis{}, map[string]string{"basis.contract_until": "required"}},
+		{"a contract is no permit", TemporaryResident, Basis{ContractUntil: day(t, "2026-12-31"), Document: permit},
+			map[string]string{"basis.permit_until": "required", "basis.contract_until": "not_expected"}},
+		{"a permit that ended yesterday", TemporaryResident, Basis{PermitUntil: day(t, "2026-03-09"), Document: permit}, map[string]string{"basis.permit_until": "date_passed"}},
+		{"a refugee's stay", Refugee, Basis{StayUntil: day(t, today)}, nil},
+		{"a permanent resident has no term", PermanentResident, Basis{PermitUntil: day(t, "2027-01-01")}, map[string]string{"basis.permit_until": "not_expected"}},
+		{"a residence permit's expiry is mandatory", PermanentResident, Basis{Document: person.Document{Type: 11, Number: "82 1234567"}},
+			map[string]string{"basis.document.expires": "document_expiry_missing"}},
+		{"a permit that has expired", PermanentResident, Basis{Document: person.Document{Type: 11, Number: "821234567", Expires: day(t, "2026-03-09")}},
+			map[string]string{"basis.document.expires": "document_expired"}},
+		{"another category's document", PermanentResident, Basis{Document: permit}, map[string]string{"basis.document.type": "document_not_of_category"}},
+		{"a document that nobody accepts", EAEUWorker, Basis{ContractUntil: day(t, "2026-12-31"), Document: person.Document{Type: 18, Number: "1"}},
+			map[string]string{"basis.document.type": "document_type_not_accepted"}},
+		{"contributions since a day to come", TemporaryWorker, Basis{ContractUntil: day(t, "2026-12-31"), ContributionsSince: day(t, "2026-03-11")},
+			map[string]string{"basis.contributions_since": "date_wrong"}},
+		{"contributions only where they count", EAEUWorker, Basis{ContractUntil: day(t, "2026-12-31"), ContributionsSince: day(t, "2020-01-01")},
+			map[string]string{"basis.contributions_since": "not_expected"}},
+		{"a category there is not", "tourist", Basis{}, map[string]string{"category": "category_unknown"}},
+	} {
+		got := map[string]string{}
+		for _, f := range tc.basis.Check("basis", tc.category, day(t, today)) {
+			if got[f.Field] == "" {
+				got[f.Field] = f.Code
+			}
+		}
+		if len(got)+len(tc.wrong) > 0 && !maps.Equal(got, tc.wrong) {
+			t.Errorf("%s: %v instead of %v", tc.rule, got, tc.wrong)
+		}
+	}
+}
+
+func TestWhoMayBeInsuredAtAll(t *testing.T) {
+	years, err := ParseStages(DefaultContributions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		rule        string
+		category    Category
+		citizenship string
+		since, on   string // contributions; the day of the application
+		code, from  string
+	}{
+		{"a citizen of Armenia who works", EAEUWorker, "ARM", "", "2026-03-10", "", ""},
+		{"of Belarus", EAEUWorker, "BLR", "", "2026-03-10", "", ""},
+		{"of Kazakhstan", EAEUWorker, "KAZ", "", "2026-03-10", "", ""},
+		{"of Kyrgyzstan", EAEUWorker, "KGZ", "", "2026-03-10", "", ""},
+		{"Uzbekistan is not of the EAEU", EAEUWorker, "UZB", "", "2026-03-10", "category_not_eaeu", ""},
+		{"a citizenship that the login does not tell", EAEUWorker, "", "", "2026-03-10", "category_not_eaeu", ""},
+		{"a citizen of Russia is no foreigner", EAEUWorker, "RUS", "", "2026-03-10", "category_not_foreigner", ""},
+		{"a foreigner is no citizen", Citizen, "ARM", "", "2026-03-10", "category_not_citizen", ""},
+		{"a passport of Russia tells enough", Citizen, "", "", "2026-03-10", "", ""},
+		{"a stateless resident", PermanentResident, "", "", "2026-03-10", "", ""},
+		{"the highly qualified are outside", HighlyQualified, "DEU", "", "2026-03-10", "highly_qualified_not_insured", ""},
+		{"an EAEU citizen needs no years", TemporaryWorker, "KAZ", "2024-01-01", "2026-03-10", "category_eaeu", ""},
+		{"three years were enough before the law of 2025", TemporaryWorker, "UZB", "2022-11-27", "2025-11-27", "", ""},
+		{"three years less a day were not", TemporaryWorker, "UZB", "2022-11-28", "2025-11-27", "contributions_too_few", "2025-11-28"},
+		{"five are needed since", TemporaryWorker, "UZB", "2022-11-28", "2025-11-28", "contributions_too_few", "2027-11-28"},
+		{"five years to the day", TemporaryWorker, "UZB", "2021-03-10", "2026-03-10", "", ""},
+		{"since 29 February, to 1 March", TemporaryWorker, "UZB", "2024-02-29", "2029-02-28", "contributions_too_few", "2029-03-01"},
+	} {
+		err := MayBeInsured(tc.category, tc.citizenship, Basis{ContributionsSince: day(t, tc.since)}, years, day(t, tc.on))
+		var code, from string
+		if err != nil {
+			f := fault.From(err)
+			code, from = f.Code, f.From
+			if len(f.Fields) > 0 {
+				code = f.Fields[0].Code
+			}
+		}
+		if code != tc.code || from != tc.from {
+			t.Errorf("%s: %q from %q", tc.rule, code, from)
+		}
+	}
+}
+
+func TestStagesAreReadOrRefused(t *testing.T) {
+	for _, text := range []string{"", "x", "3,5", "3,2025-11-28=", "3,2025-13-01=5", "2025-11-28=5", "-1", "3,2026-01-01=4,2025-01-01=5", "3,2025-01-01=4,2025-01-01=5"} {
+		if s, err := ParseStages(text); err == nil {
+			t.Errorf("%q is read as %v", text, s)
+		}
+	}
+	s, err := ParseStages("30, 2025-09-09=0")
+	if err != nil || s.On(day(t, "2025-09-08")) != 30 || s.On(day(t, "2025-09-09")) != 0 {
+		t.Errorf("%v %v", s, err)
+	}
+}
+
+// worker is on record since 10 March 2026 on a contract to the given day.
+func worker(t *testing.T, contract string) Insured {
+	i := recordOf(holder)
+	filed := day(t, "2026-03-10")
+	i.Cause = "first"
+	return i.Under(RightOf(EAEUWorker, day(t, contract), filed), "first", filed.Start(time.UTC))
+}
+
+func reported(t *testing.T, cause, on string) Deed {
+	at := day(t, on).Start(time.UTC)
+	return Deed{Source: ByEmployer, Cause: cause, At: at, Recorded: at}
+}
+
+func TestDismissalEndsTheValidityAndNotTheRecord(t *testing.T) {
+	i, err := worker(t, "2028-05-31").Dismissed(day(t, "2026-06-15"), reported(t, "fired", "2026-06-16"))
+	if err != nil || i.ValidUntil != day(t, "2026-06-15") {
+		t.Fatalf("%v, until %s", err, i.ValidUntil)
+	}
+	for on, want := range map[string]Shown{"2026-06-15": ShownActive, "2026-06-16": ShownExpired} {
+		if got := CardOf(i, day(t, on), now).Shown(day(t, on)); got != want {
+			t.Errorf("on %s: %s", on, got)
+		}
+	}
+	card := CardOf(i, day(t, "2026-06-16"), now)
+	if text := card.ShownText(day(t, "2026-06-16")).RU; text != "Срок действия истёк 15.06.2026" {
+		t.Error(text)
+	}
+	if text := card.Right.Text().RU; text != "Полис действует до 15.06.2026: трудовой договор прекращён" {
+		t.Error(text)
+	}
+	if told, did := i.Tells("fired", day(t, "2026-06-16")); !did || told.Kind != PolicyEnded || !i.Knows("fired") {
+		t.Errorf("%v %+v", did, told)
+	}
+	again, err := i.Dismissed(day(t, "2026-05-01"), reported(t, "fired", "2026-06-17"))
+	if err != nil || again.ValidUntil != i.ValidUntil {
+		t.Errorf("delivered again: %v, until %s", err, again.ValidUntil)
+	}
+	if late, err := worker(t, "2026-04-30").Dismissed(day(t, "2026-05-01"), reported(t, "late", "2026-05-02")); err != nil || len(late.Rights) != 1 {
+		t.Errorf("after the policy had expired: %v %+v", err, late.Rights)
+	}
+	if _, err := recordOf(holder).Dismissed(day(t, "2026-06-15"), reported(t, "fired", "2026-06-16")); !errors.Is(err, ErrNotByContract) {
+		t.Errorf("a citizen: %v", err)
+	}
+}
+
+func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
+	stands := Cover{Region: "26", SMO: "26002"}
+	renew := func(i Insured, category Category, ends, filed string, in Cover) (Insured, error) {
+		return i.Renew(RightOf(category, day(t, ends), day(t, filed)), in, reported(t, "again "+filed, filed))
+	}
+	fired, err := worker(t, "2028-05-31").Dismissed(day(t, "2026-06-15"), reported(t, "fired", "2026-06-16"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		rule        string
+		record      Insured
+		category    Category
+		ends, filed string
+		in          Cover
+		from, until string
+		smo         string
+		err         error
+	}{
+		{"a new contract after a dismissal", fired, EAEUWorker, "2027-01-31", "2026-08-01", stands, "2026-08-01", "2026-12-31", "26002", nil},
+		{"another insurer after a lapse", fired, EAEUWorker, "2027-01-31", "2026-08-01", Cover{Region: "26", SMO: "26005"}, "2026-08-01", "2026-12-31", "26005", nil},
+		{"a move after a lapse", fired, EAEUWorker, "2027-01-31", "2026-08-01", Cover{Region: "77"}, "2026-08-01", "2026-12-31", "", nil},
+		{"in November for the next year", worker(t, "2028-05-31"), EAEUWorker, "2028-05-31", "2026-11-01", stands, "2026-03-10", "2027-12-31", "26002", nil},
+		{"in October there is nothing to gain", worker(t, "2028-05-31"), EAEUWorker, "2028-05-31", "2026-10-31", stands, "", "", "", ErrInsured},
+		{"a longer contract", worker(t, "2026-04-30"), EAEUWorker, "2026-09-30", "2026-04-01", Cover{Region: "26"}, "2026-03-10", "2026-09-30", "26002", nil},
+		{"not by the way to another insurer", worker(t, "2026-04-30"), EAEUWorker, "2026-09-30", "2026-04-01", Cover{Region: "26", SMO: "26005"}, "", "", "", errInForce},
+		{"as a citizen, without limit", worker(t, "2026-04-30"), Citizen, "", "2026-04-01", stands, "2026-03-10", "", "26002", nil},
+		{"a citizen has nothing to prolong", recordOf(holder), Citizen, "", "2026-04-01", stands, "", "", "", ErrInsured},
+	} {
+		got, err := renew(tc.record, tc.category, tc.ends, tc.filed, tc.in)
+		if !errors.Is(err, tc.err) {
+			t.Errorf("%s: %v", tc.rule, err)
+		}
+		if err != nil {
+			continue
+		}
+		if got.ENP != tc.record.ENP || got.ID != tc.record.ID || got.ValidFrom != day(t, tc.from) || got.ValidUntil != day(t, tc.until) || got.Insurance(day(t, tc.filed)).SMO != tc.smo {
+			t.Errorf("%s: from %s until %s by %q", tc.rule, got.ValidFrom, got.ValidUntil, got.Insurance(day(t, tc.filed)).SMO)
+		}
+		if again, err := renew(got, tc.category, tc.ends, tc.filed, tc.in); err != nil || len(again.Rights) != len(got.Rights) {
+			t.Errorf("%s, delivered again: %v", tc.rule, err)
+		}
+	}
+	for ground, want := range map[string]error{Death: errDead, "permit_cancelled": errPolicyEnded} {
+		ended, err := fired.EndOn(day(t, "2026-07-01"), ground, reported(t, "end", "2026-07-01"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := renew(ended, EAEUWorker, "2027-01-31", "2026-08-01", stands); !errors.Is(err, want) {
+			t.Errorf("ended for %s: %v", ground, err)
+		}
+	}
+	// The end of the first contract, reported late, is no end of the second.
+	second, err := renew(fired, EAEUWorker, "2027-01-31", "2026-08-01", stands)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, err := second.Dismissed(day(t, "2026-07-31"), reported(t, "late", "2026-08-02"))
+	if err != nil || late.ValidUntil != second.ValidUntil {
+		t.Errorf("%v, until %s", err, late.ValidUntil)
+	}
+}

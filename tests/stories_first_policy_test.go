@@ -1,0 +1,191 @@
+package tests
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"polis/local/platform"
+)
+
+// firstView is what a first policy's application tells beside the rest.
+type firstView struct {
+	applicationView
+	Category, Until, Validity string
+	Child                     struct{ Given string }
+}
+
+func (v visitor) first(id string) firstView {
+	v.t.Helper()
+	return read[firstView](v.get("/policy-request/" + id).is(http.StatusOK))
+}
+
+// validView is what a card tells of its term.
+type validView struct {
+	ENP, Status, Text, Validity string
+	ValidUntil                  string `json:"valid_until"`
+	Insurer                     struct{ SMO string }
+}
+
+// sees asks the register anew and reads the card's term.
+func (v visitor) sees() validView {
+	v.t.Helper()
+	v.loads(fields{"person": "self"})
+	return read[validView](v.get("/policy-card?person=self").is(http.StatusOK))
+}
+
+// from sets the law clock at which a story begins.
+func from(year int, month time.Month, day int) func(*platform.Options) {
+	return func(o *platform.Options) { o.Clock = time.Date(year, month, day, 12, 0, 0, 0, morning.Location()) }
+}
+
+func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
+	s := newStage(t, from(2026, time.October, 30))
+	migrant := s.as(t, "migrant")
+	work := fields{"kind": "register", "region": "26", "smo": "26002", "category": "eaeu_worker", "basis": fields{"contract_until": "2028-05-31"}}
+
+	citizen := fields{"kind": "register", "region": "26"}
+	if p := migrant.post("/policy-request", citizen).refused(http.StatusUnprocessableEntity, "invalid_fields"); !p.names("category", "category_not_citizen") {
+		t.Errorf("as a citizen: %+v", p)
+	}
+	over := fields{"kind": "register", "region": "26", "category": "eaeu_worker", "basis": fields{"contract_until": "2026-10-29"}}
+	if p := migrant.post("/policy-request", over).refused(http.StatusUnprocessableEntity, "invalid_fields"); !p.names("basis.contract_until", "date_passed") {
+		t.Errorf("on a contract that is over: %+v", p)
+	}
+	residence := fields{"kind": "register", "region": "26", "category": "temporary_resident", "basis": fields{
+		"permit_until": "2027-01-31", "document": fields{"type": 23, "series": "82", "number": "1234567", "expires": "2027-01-31"}}}
+	migrant.post("/policy-request", residence).refused(http.StatusConflict, "fund_decides")
+
+	id := migrant.asks(work).ID
+	migrant.becomes(id, "granted")
+	const why = "Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"
+	granted := migrant.first(id)
+	if granted.Until != "2026-12-31" || granted.Validity != why || granted.Category != "eaeu_worker" || len(granted.ENP) != 16 {
+		t.Errorf("granted: %+v", granted)
+	}
+	migrant.consents()
+	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "active" || card.ValidUntil != "2026-12-31" || card.Validity != why || card.Insurer.SMO != "26002" {
+		t.Errorf("card: %+v", card)
+	}
+	if p := migrant.post("/policy-request", work).refused(http.StatusConflict, "already_insured"); p.Suggest != "lookup" {
+		t.Errorf("again: %+v", p)
+	}
+
+	s.later(t, 20*24*time.Hour)
+	employer := s.like(t, "commissariat", map[string]any{"sub": "1000541299", "source": "employer"})
+	dismissal := fields{"kind": "contract_ended", "source_id": "staff-0093", "snils": human(t, "migrant").SNILS, "last_day": "2026-11-18"}
+	s.as(t, "zags").post("/insured-registry/events", dismissal).refused(http.StatusForbidden, "source_not_allowed")
+	employer.post("/insured-registry/events", dismissal).is(http.StatusAccepted)
+	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "expired" || card.Text != "Срок действия истёк 18.11.2026" {
+		t.Errorf("after the dismissal: %+v", card)
+	}
+
+	again := migrant.asks(fields{"kind": "register", "region": "26", "category": "eaeu_worker", "basis": fields{"contract_until": "2027-03-31"}}).ID
+	migrant.becomes(again, "granted")
+	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "active" || card.ValidUntil != "2027-03-31" || card.Insurer.SMO != "26002" {
+		t.Errorf("on another contract: %+v", card)
+	}
+}
+
+// daughter is the mother's second child, as the login confirms it.
+func daughter(change fields) fields {
+	child := fields{
+		"name": fields{"family": "Гончарова", "given": "Вера", "patronymic": "Игоревна"}, "sex": "F", "birth_date": "2026-02-20",
+		"document": fields{"type": 3, "series": "V-ДН", "number": "718402"}, "birth_record": fields{"number": "120269260000301207004", "date": "2026-02-27"},
+	}
+	for name, value := range change {
+		child[name] = value
+	}
+	return fields{"kind": "register", "person": "child", "region": "26", "child": child}
+}
+
+// birthOf the daughter, as the civil registry reports it.
+var birthOf = fields{
+	"kind": "birth", "source_id": "zags-2", "region": "26",
+	"record": fields{"number": "120269260000301207004", "date": "2026-02-27"},
+	"child":  fields{"name": fields{"family": "Гончарова", "given": "Вера", "patronymic": "Игоревна"}, "sex": "F", "birth_date": "2026-02-20"},
+}
+
+func (v visitor) family() []memberView {
+	v.t.Helper()
+	return read[list[memberView]](v.get("/policy-card/family").is(http.StatusOK)).Items
+}
+
+func TestAMotherPutsHerNewbornOnRecordAndTheBirthAddsTheFather(t *testing.T) {
+	s := newStage(t)
+	mother, father, stranger := s.as(t, "mother"), s.as(t, "father"), s.as(t, "insured")
+	for who, v := range map[string]visitor{"a stranger": stranger, "a father whose account does not confirm her": father} {
+		if p := v.post("/policy-request", daughter(nil)).refused(http.StatusConflict, "child_not_confirmed"); p.Detail == "" {
+			t.Errorf("%s is not told how to confirm", who)
+		}
+	}
+	if p := mother.post("/policy-request", daughter(fields{"snils": "190-356-271 68"})).refused(http.StatusUnprocessableEntity, "invalid_fields"); !p.names("child.snils", "snils_not_confirmed") {
+		t.Errorf("with the brother's SNILS: %+v", p)
+	}
+	first := mother.asks(daughter(nil))
+	mother.becomes(first.ID, "granted")
+	granted := mother.first(first.ID)
+	if granted.Child.Given != "Вера" || len(granted.ENP) != 16 || granted.Person == "self" || granted.Help.Offer != "lookup" {
+		t.Errorf("granted: %+v", granted)
+	}
+	mother.consent("ffoms", granted.Person)
+	if card := mother.loads(fields{"person": granted.Person}); card.ENP != granted.ENP || card.Status != "no_insurer" {
+		t.Errorf("card: %+v", card)
+	}
+	mother.post("/policy-request", daughter(nil)).refused(http.StatusConflict, "already_insured")
+	if n := len(mother.family()); n != 3 {
+		t.Errorf("the mother's family is of %d", n)
+	}
+
+	if n := len(father.family()); n != 2 {
+		t.Errorf("before the birth is reported the father's family is of %d", n)
+	}
+	birth := fields{"mother": human(t, "mother").SNILS, "father": human(t, "father").SNILS}
+	for name, value := range birthOf {
+		birth[name] = value
+	}
+	if reported := read[struct{ ID string }](s.as(t, "zags").post("/insured-registry/events", birth).is(http.StatusAccepted)); reported.ID != granted.Person {
+		t.Errorf("the birth made a second record")
+	}
+	if n := len(father.family()); n != 3 {
+		t.Errorf("after it the father's family is of %d", n)
+	}
+}
+
+func TestABirthThatWasReportedNeedsNoApplication(t *testing.T) {
+	s := newStage(t)
+	mother := s.as(t, "mother")
+	birth := fields{"mother": human(t, "mother").SNILS}
+	for name, value := range birthOf {
+		birth[name] = value
+	}
+	s.as(t, "zags").post("/insured-registry/events", birth).is(http.StatusAccepted)
+	if p := mother.post("/policy-request", daughter(nil)).refused(http.StatusConflict, "already_insured"); p.Suggest != "choose" {
+		t.Errorf("suggests %q", p.Suggest)
+	}
+	if n := len(mother.applications()); n != 0 {
+		t.Errorf("left %d applications", n)
+	}
+}
+
+func TestAChildWithASNILSIsPutOnRecordWithIt(t *testing.T) {
+	s := newStage(t)
+	kid := map[string]any{
+		"lastName": "Гончаров", "firstName": "Лев", "middleName": "Игоревич", "birthDate": "11.04.2023", "gender": "M", "snils": "087-654-303 00",
+		"birth_cert_doc": map[string]string{"type": "RF_BRTH_CERT", "series": "V-ДН", "number": "551200", "vrfStu": "VERIFIED"},
+	}
+	mother := s.like(t, "mother", map[string]any{"kids": []any{kid}})
+	child := fields{"name": fields{"family": "Гончаров", "given": "Лев", "patronymic": "Игоревич"}, "sex": "M", "birth_date": "2023-04-11", "snils": "087-654-303 00"}
+	ask := fields{"kind": "register", "person": "child", "region": "26", "smo": "26005", "child": child}
+	if p := mother.post("/policy-request", ask).refused(http.StatusUnprocessableEntity, "invalid_fields"); !p.names("child.birth_record.number", "required") {
+		t.Errorf("the login does not tell of the civil record: %+v", p)
+	}
+	child["birth_record"] = fields{"number": "120239260000104108001", "date": "2023-04-18"}
+	first := mother.asks(ask)
+	mother.becomes(first.ID, "granted")
+	person := mother.application(first.ID).Person
+	mother.consent("ffoms", person)
+	if card := mother.loads(fields{"person": person}); card.Status != "active" || card.Insurer.SMO != "26005" || card.Name.Given != "Лев" {
+		t.Errorf("card: %+v", card)
+	}
+}

@@ -79,8 +79,11 @@ type Reason struct {
 type Result string
 
 const (
-	Shown  Result = "shown"
-	NoData Result = "no_data" // the register has none
+	Shown    Result = "shown"
+	NoData   Result = "no_data"   // the register has none
+	Hidden   Result = "hidden"    // the teenager whose they are does not show them
+	Pending  Result = "pending"   // the register has not answered for it yet: it is tried again
+	NoAnswer Result = "no_answer" // nor has it within the term
 )
 
 // Entry of the timeline.
@@ -104,6 +107,7 @@ type Application struct {
 	Choice     *policy.Choice     `json:"choice,omitempty"`     // Choose
 	Suspension *policy.Suspension `json:"suspension,omitempty"` // Suspend
 	From       calendar.Date      `json:"from,omitzero"`        // Resume, Restore: the first day in force
+	Review     *Review            `json:"review,omitempty"`     // where people decide
 	Right      policy.Right       `json:"right,omitzero"`       // Register: of a foreigner
 	Child      *policy.NewChild   `json:"child,omitempty"`      // Register: whom Person is the id of
 

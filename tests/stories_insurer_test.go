@@ -36,8 +36,8 @@ func (v visitor) chooses(choice fields) applicationView {
 	return v.becomes(made.ID, "granted")
 }
 
-// shows waits until the card has an insurer, without asking for anything.
-func (v visitor) shows(person, smo string) {
+// insuredBy waits until the card has an insurer, without asking for anything.
+func (v visitor) insuredBy(person, smo string) {
 	v.t.Helper()
 	eventually(v.t, "the card with insurer "+smo, func() bool { return v.card(person).Insurer.SMO == smo })
 }
@@ -58,7 +58,7 @@ func TestAnInsurerIsReplacedByRightOnceAYearAndNotAfterTheFirstOfNovember(t *tes
 	if made := insured.chooses(byRight("26001")); made.Kind != "choose" || made.Person != "self" {
 		t.Errorf("%+v", made)
 	}
-	insured.shows("self", "26001")
+	insured.insuredBy("self", "26001")
 	again := insured.post("/smo-selection", byRight("26006")).refused(http.StatusConflict, "insurer_changed_this_year")
 	if again.From != "2027-01-01" {
 		t.Errorf("a second one is allowed from %q", again.From)
@@ -89,7 +89,7 @@ func TestAnInsurerIsReplacedByRightOnceAYearAndNotAfterTheFirstOfNovember(t *tes
 		t.Fatalf("%+v", offered)
 	}
 	father.chooses(fields{"smo": offered[0].SMO, "reason": "move", "region": "77", "address": "г. Москва, ул. Примерная, д. 1", "moved": "2026-10-25"})
-	father.shows("self", offered[0].SMO)
+	father.insuredBy("self", offered[0].SMO)
 	if card := father.card("self"); card.Region != "77" {
 		t.Errorf("after the move: %+v", card)
 	}
@@ -259,7 +259,7 @@ func TestAChoiceMadeWhileTheRegisterIsSilentIsGrantedLater(t *testing.T) {
 	}
 	s.later(t, time.Minute)
 	insured.becomes(made.ID, "granted")
-	insured.shows("self", "26001")
+	insured.insuredBy("self", "26001")
 }
 
 func TestTheFundAsksWhoInsuredOnEachDayOfACorrectedHistory(t *testing.T) {
@@ -306,6 +306,6 @@ func TestTheFundAsksWhoInsuredOnEachDayOfACorrectedHistory(t *testing.T) {
 			t.Errorf("%s: %q, known before as %q; want %q and %q", tc.day, now, before, tc.now, tc.before)
 		}
 	}
-	mother.shows("self", "26006")
+	mother.insuredBy("self", "26006")
 	mother.post("/insured-registry/insurers", fields{"enp": number}).refused(http.StatusForbidden, "not_allowed")
 }

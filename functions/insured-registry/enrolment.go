@@ -45,7 +45,11 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	made, _, err := r.store.PutOnRecord(c, c.Grant, e.Record(id, r.home, r.law()))
+	var tell []store.Event
+	if e.Child != nil { // the other parent is told
+		tell = append(tell, store.Event{Topic: birthTopic, Home: id, Subject: id})
+	}
+	made, _, err := r.store.PutOnRecord(c, c.Grant, e.Record(id, r.home, r.law()), tell...)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -80,7 +84,8 @@ func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]bool{"allowed": true})
 }
 
-// reported adds what a birth tells of a child that is on record already.
+// reported adds what a birth tells of a child that is on record already. Who is a
+// representative by it is told; the others have been.
 func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS) (policy.Insured, error) {
 	if _, err := record.Born(child, parents); err != nil {
 		return record, err
@@ -89,5 +94,5 @@ func (r *register) reported(c *web.Call, record policy.Insured, child person.Per
 		before := len(i.Representatives)
 		i, err := i.Born(child, parents)
 		return i, len(i.Representatives) > before, err
-	})
+	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
 }

@@ -166,8 +166,8 @@ func (r *register) born(c *web.Call) (web.Answer, error) {
 	}
 	born := []policy.Born{}
 	for _, record := range records {
-		if record.Reported() {
-			born = append(born, policy.Born{Child: record.ID, Representatives: record.Representatives, RecordedAt: record.RecordedAt})
+		if record.Reported() || record.Applied {
+			born = append(born, policy.Born{Child: record.ID, Representatives: record.Representatives, RecordedAt: record.RecordedAt, Cause: record.Cause})
 		}
 	}
 	return web.OK(map[string]any{"items": born})
@@ -235,10 +235,11 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today, r.law())
+	cause := r.store.Digest("report", policy.ByZAGS, b.SourceID)
+	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", cause, today, r.law())
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
 	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
-	if err == nil && !fresh && made.Cause != b.SourceID {
+	if err == nil && !fresh && made.Cause != cause {
 		made, err = r.reported(c, made, b.Child, parents)
 	}
 	if err != nil {

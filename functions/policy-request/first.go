@@ -76,7 +76,7 @@ var (
 
 // confirmed is the child as the parent's account has it: what the parent typed
 // must be what was confirmed, for the record is made without anybody's decision.
-func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (policy.NewChild, error) {
+func (k *newChild) confirmed(children []person.Kin, region string, today calendar.Date) (policy.NewChild, error) {
 	typed := k.person()
 	for _, kin := range children {
 		if !kin.Name.Same(typed.Name) || kin.Birth != typed.Birth || kin.Sex != typed.Sex {
@@ -113,6 +113,9 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (policy
 		}
 		if wrong != nil {
 			return made, fault.Wrong(wrong...)
+		}
+		if kin.Record == "" {
+			return made, fundDecides(region) // a mistyped number would be another child's
 		}
 		return made, nil
 	}
@@ -152,30 +155,30 @@ func foreigner(q request, p person.Person, today calendar.Date) (person.Person, 
 }
 
 // first is an application for a first policy with what the record is to be made
-// of. What the register refuses at once is refused here; its silence says
-// nothing.
-func (r *requests) first(c *web.Call, q request, a application.Application, today calendar.Date) (application.Application, error) {
+// of, and the register's refusal of it, where there is one already. Its silence
+// says nothing.
+func (r *requests) first(c *web.Call, q request, a application.Application, today calendar.Date) (made application.Application, refusal, err error) {
 	if q.Kind != application.Register {
-		return a, nil
+		return a, nil, nil
 	}
 	switch {
 	case q.Person == child:
-		made, err := q.Child.confirmed(c.Caller.Children, today)
+		made, err := q.Child.confirmed(c.Caller.Children, q.Region, today)
 		if err != nil {
-			return a, err
+			return a, nil, err
 		}
 		a.Child, a.Person = &made, r.store.InsuredID("birth", made.Birth.Number)
 	case q.Category != policy.Citizen:
 		a.Right = policy.RightOf(q.Category, q.Basis.Ends(q.Category), today)
 	default:
-		return a, nil
+		return a, nil, nil
 	}
 	var allowed struct{ Allowed bool }
-	err := r.register.Call(c, c.ID, "/insured-registry/records/try", enrolment(a), &allowed)
-	if fault.HasKind(err, fault.Conflict) {
-		return a, err
+	refusal = r.register.Call(c, c.ID, "/insured-registry/records/try", enrolment(a), &allowed)
+	if !fault.HasKind(refusal, fault.Conflict) && !fault.HasKind(refusal, fault.Invalid) {
+		refusal = nil
 	}
-	return a, nil
+	return a, refusal, nil
 }
 
 // enrolment is what the register is asked for.

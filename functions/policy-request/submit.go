@@ -221,7 +221,8 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		ID: id, Number: ident.Number(calendar.Today(now, q.Region).String(), id), Kind: q.Kind, Person: q.Person,
 		What: q.What, Region: q.Region, SMO: q.SMO, ENP: person.ENP(q.ENP), Applicant: applicant,
 	}.Begin(now, due, textSubmitted)
-	if a, err = r.first(c, q, a, today); err != nil {
+	a, refusal, err := r.first(c, q, a, today)
+	if err != nil {
 		return web.Answer{}, err
 	}
 
@@ -231,7 +232,9 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
 		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
 			if a.Kind == application.Register {
-				return have, a, nil
+				// A request sent again is answered as the first, whatever that
+				// has changed since.
+				return have, a, refusal
 			}
 			return have, a, have.Consents.Covers(a.Person)
 		},

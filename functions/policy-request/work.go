@@ -42,9 +42,14 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		out = r.ask(c, a)
 	}
 	if out.card != nil {
-		// Noted before it is there: a change of the record misses no copy.
-		if err := r.store.NoteCopy(c, grant, e.Home, out.card.Insured); err != nil {
+		fresh, err := r.store.NoteCopy(c, grant, e.Home, out.card.Insured)
+		if err != nil {
 			return web.Answer{}, err
+		}
+		if fresh {
+			// Asked again now that it is noted: of a change in between nobody
+			// would have told this copy.
+			out = r.ask(c, a)
 		}
 	}
 	card := store.Card(e.Home, a.Person)
@@ -59,6 +64,10 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
 			}
 			a, err := r.decide(a, out, now)
+			if err == nil && a.Kind == application.Lookup && out.refuse != nil && out.refuse[0].Code == codeNotRepresented {
+				// What an earlier try has shown is shown no more.
+				return a, store.EraseCopy(tx, e.Home, have, a.Person), nil
+			}
 			if err != nil || out.card == nil {
 				return a, have, err
 			}
@@ -69,6 +78,9 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			before, _, err := store.Get(tx.View, card)
 			if err != nil {
 				return a, have, err
+			}
+			if before.AsOf.After(out.card.AsOf) {
+				return a, have, nil // brought up to date meanwhile
 			}
 			return a, have, store.Put(tx, card, out.card.Noting(before, calendar.Today(now, out.card.Insurance.Region)))
 		})
@@ -168,6 +180,12 @@ func (r *requests) ask(c *web.Call, a application.Application) outcome {
 			return outcome{enrolled: &made}
 		case decided[fault.From(err).Code]:
 			return outcome{refuse: []application.Reason{reasonFor(a, fault.From(err).Code)}}
+		case fault.HasKind(err, fault.Invalid):
+			var wrong []application.Reason
+			for _, f := range fault.From(err).Fields {
+				wrong = append(wrong, application.Reason{Field: f.Field, Code: f.Code, Detail: f.Detail})
+			}
+			return outcome{refuse: wrong} // none is no verdict
 		}
 		return outcome{}
 	}

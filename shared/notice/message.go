@@ -62,8 +62,8 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 	KindBirth: {
 		happened: fault.Text{RU: "Полис ребёнка оформлен", EN: "The child's policy is issued"},
 		todo: fault.Text{
-			RU: "Рождение записано, ребёнок внесён в регистр. Дайте согласие в личном кабинете, чтобы увидеть полис.",
-			EN: "The birth is recorded and the child is in the register. Give consent in your account to see the policy."},
+			RU: "Ребёнок внесён в регистр. Дайте согласие в личном кабинете, чтобы увидеть полис.",
+			EN: "The child is in the register. Give consent in your account to see the policy."},
 		sms: fault.Text{RU: "Полис ребёнка оформлен. Он виден в личном кабинете", EN: "The child's policy is issued. See your account"},
 	},
 	KindOfChange(policy.InsurerChosen, false): {
@@ -95,18 +95,18 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms: fault.Text{RU: "Сведения о страховой ребёнка исправлены. Они в кабинете", EN: "The data of the child's insurer are corrected. See your account"},
 	},
 	KindOfChange(policy.PolicySuspended, false): {
-		happened: fault.Text{RU: "Ваш полис ОМС приостановлен", EN: "Your OMS policy is suspended"},
+		happened: fault.Text{RU: "Ваш полис ОМС приостанавливается", EN: "Your OMS policy is suspended"},
 		todo: fault.Text{
 			RU: "С какого дня и на каком основании, сказано в личном кабинете. Экстренную помощь оказывают всегда. Если это ошибка, позвоните в территориальный фонд.",
 			EN: "Your account says since when and on what ground. Emergency care is given always. If this is a mistake, call the regional fund."},
-		sms: fault.Text{RU: "Ваш полис ОМС приостановлен. Посмотрите в личном кабинете", EN: "Your OMS policy is suspended. See your account"},
+		sms: fault.Text{RU: "Ваш полис ОМС приостанавливается. Посмотрите в личном кабинете", EN: "Your OMS policy is suspended. See your account"},
 	},
 	KindOfChange(policy.PolicySuspended, true): {
-		happened: fault.Text{RU: "Полис ребёнка приостановлен", EN: "The child's policy is suspended"},
+		happened: fault.Text{RU: "Полис ребёнка приостанавливается", EN: "The child's policy is suspended"},
 		todo: fault.Text{
 			RU: "С какого дня, сказано в личном кабинете. Полис приостанавливают только совершеннолетним: позвоните в территориальный фонд.",
 			EN: "Your account says since when. Only an adult's policy is suspended: call the regional fund."},
-		sms: fault.Text{RU: "Полис ребёнка приостановлен. Посмотрите в личном кабинете", EN: "The child's policy is suspended. See your account"},
+		sms: fault.Text{RU: "Полис ребёнка приостанавливается. Посмотрите в личном кабинете", EN: "The child's policy is suspended. See your account"},
 	},
 	KindOfChange(policy.PolicyResumed, false): {
 		happened: fault.Text{RU: "Ваш полис ОМС возобновлён", EN: "Your OMS policy is resumed"},
@@ -119,18 +119,18 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms:      fault.Text{RU: "Полис ребёнка возобновлён. Посмотрите в личном кабинете", EN: "The child's policy is resumed. See your account"},
 	},
 	KindOfChange(policy.PolicyEnded, false): {
-		happened: fault.Text{RU: "Ваш полис ОМС больше не действует", EN: "Your OMS policy is not valid any more"},
+		happened: fault.Text{RU: "Ваш полис ОМС прекращает действие", EN: "Your OMS policy ends"},
 		todo: fault.Text{
 			RU: "С какого дня и почему, сказано в личном кабинете. Если это ошибка или основание появилось снова, полис можно восстановить.",
 			EN: "Your account says since when and why. If this is a mistake, or you have the right again, the policy can be restored."},
-		sms: fault.Text{RU: "Ваш полис ОМС больше не действует. Причина в личном кабинете", EN: "Your OMS policy is not valid any more. See your account"},
+		sms: fault.Text{RU: "Ваш полис ОМС прекращает действие. Дата и причина в личном кабинете", EN: "Your OMS policy ends. See your account"},
 	},
 	KindOfChange(policy.PolicyEnded, true): {
-		happened: fault.Text{RU: "Полис ребёнка больше не действует", EN: "The child's policy is not valid any more"},
+		happened: fault.Text{RU: "Полис ребёнка прекращает действие", EN: "The child's policy ends"},
 		todo: fault.Text{
 			RU: "С какого дня и почему, сказано в личном кабинете. Если это ошибка, позвоните в территориальный фонд.",
 			EN: "Your account says since when and why. If this is a mistake, call the regional fund."},
-		sms: fault.Text{RU: "Полис ребёнка больше не действует. Причина в личном кабинете", EN: "The child's policy is not valid any more. See your account"},
+		sms: fault.Text{RU: "Полис ребёнка прекращает действие. Дата и причина в личном кабинете", EN: "The child's policy ends. See your account"},
 	},
 	KindOfChange(policy.PolicyRestored, false): {
 		happened: fault.Text{RU: "Ваш полис ОМС снова действует", EN: "Your OMS policy is valid again"},

@@ -85,13 +85,23 @@ var errNoSuchInsurance = fault.New(fault.Conflict, "insurance_not_found",
 	"С этой даты в записи нет страхования. Укажите его первый день.",
 	"The record has no insurance since this date. Give its first day.")
 
+var errOtherCorrection = fault.New(fault.Conflict, "source_id_reused",
+	"По этому решению эта дата уже исправлена иначе.",
+	"By this decision the date was corrected in another way already.")
+
 // Correct puts an insurance right that was recorded wrongly, also for days long
 // past. The reason stays: a mistake in the name or the date of an insurer does
 // not use up the year's replacement, and gives none back. Repeated for the same
 // cause it changes nothing.
 func (i Insured) Correct(c Correction, now time.Time) (Insured, error) {
-	if slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == c.Cause }) {
-		return i, nil
+	for _, in := range i.Insurances {
+		switch {
+		case in.Cause != c.Cause:
+		case in.Cover != c.Right:
+			return i, errOtherCorrection
+		default:
+			return i, nil
+		}
 	}
 	for n := len(i.Insurances) - 1; n >= 0; n-- {
 		wrong := i.Insurances[n]

@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"polis/shared/calendar"
@@ -98,11 +99,17 @@ func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
 	return card
 }
 
-// told is what counts of the changes, without what made each.
+// told is what counts of the changes, without what made each: only which of them
+// belong together.
 func (c Changes) told() Changes {
 	told := c.inOrder()
+	together := map[string]string{}
 	for n := range told {
-		told[n].Cause, told[n].Recorded = "", time.Time{}
+		cause := told[n].Cause
+		if _, known := together[cause]; !known {
+			together[cause] = strconv.Itoa(len(together) + 1)
+		}
+		told[n].Cause, told[n].Recorded = together[cause], time.Time{}
 	}
 	return told
 }

@@ -38,6 +38,16 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 		"restored": {
 			Changes{{Turn: End, Ground: "permit_cancelled", Since: on(4, 1)}, {Turn: Restore, Since: on(5, 1)}},
 			map[calendar.Date]State{on(4, 30): Invalid, on(5, 1): Active}},
+		"a suspension within a longer one ends by itself": {
+			Changes{{Turn: Suspend, Since: on(3, 15), Cause: "p"}, {Turn: Resume, Since: on(9, 16), Cause: "p"},
+				{Turn: Suspend, Since: on(3, 12), Cause: "c"}, {Turn: Resume, Since: on(12, 1), Cause: "c"}},
+			map[calendar.Date]State{on(3, 12): Suspended, on(9, 16): Suspended, on(11, 30): Suspended, on(12, 1): Active}},
+		"an end of service that was reported by itself ends every suspension": {
+			Changes{{Turn: Suspend, Since: on(3, 15), Cause: "p"}, {Turn: Suspend, Since: on(3, 12), Cause: "c"}, {Turn: Resume, Since: on(9, 1), Cause: "e"}},
+			map[calendar.Date]State{on(8, 31): Suspended, on(9, 1): Active}},
+		"nothing turns after a death, which was reported late": {
+			Changes{{Turn: End, Ground: "citizenship_lost", Since: on(3, 10)}, {Turn: Restore, Since: on(3, 12)}, {Turn: End, Ground: Death, Since: on(3, 11)}},
+			map[calendar.Date]State{on(3, 10): Invalid, on(3, 11): Invalid, on(3, 12): Invalid, on(12, 31): Invalid}},
 		"a cancelled death was never": {
 			Changes{{Turn: Suspend, Since: on(2, 1)}, mistaken},
 			map[calendar.Date]State{on(2, 28): Suspended, on(3, 1): Suspended, on(12, 31): Suspended}},

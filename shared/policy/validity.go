@@ -292,10 +292,10 @@ func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 		return i, nil
 	}
 	day := r.ValidFrom
-	switch at := i.Changes.On(day); {
-	case at.State == Invalid && at.Ground == Death:
+	switch {
+	case i.Dead():
 		return i, errDead
-	case at.State == Invalid:
+	case i.Changes.On(day).State == Invalid:
 		return i, errPolicyEnded.Suggesting("restore")
 	case !i.outlasted(r):
 		return i, ErrInsured
@@ -331,8 +331,7 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if entitlements[r.Category].ends != contractEnds {
 		return i, ErrNotByContract
 	}
-	earlier := len(i.Rights) > 1 && last.Before(r.ValidFrom)
-	if earlier || !last.Before(r.ValidUntil) {
+	if last.Before(r.Filed) || !last.Before(r.ValidUntil) {
 		return i, nil
 	}
 	r.Ends, r.ValidUntil, r.Ground = last, last, "contract_ended"

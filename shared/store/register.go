@@ -492,14 +492,14 @@ func (s *Store) reclaim(ctx context.Context, g access.Grant, tx *Tx, before, aft
 }
 
 // Represent names representatives for a record, as fn adds them to it.
-func (s *Store) Represent(ctx context.Context, g access.Grant, id string, representatives []person.SNILS, fn func(policy.Insured) (policy.Insured, bool, error)) (policy.Insured, error) {
+func (s *Store) Represent(ctx context.Context, g access.Grant, id string, representatives []person.SNILS, fn func(policy.Insured) (policy.Insured, bool, error), tell ...Event) (policy.Insured, error) {
 	for _, r := range representatives {
 		// A hint only, as where a record is made.
 		if err := s.rdb.SAdd(ctx, s.childrenKey(r), id).Err(); err != nil {
 			return policy.Insured{}, unreachable(err)
 		}
 	}
-	return s.Amend(ctx, g, id, fn)
+	return s.Amend(ctx, g, id, fn, tell...)
 }
 
 // ErrNoRecord is an id that the register has no record under.

@@ -76,6 +76,7 @@ func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
 	dismissal := fields{"kind": "contract_ended", "source_id": "staff-0093", "snils": human(t, "migrant").SNILS, "last_day": "2026-11-18"}
 	s.as(t, "zags").post("/insured-registry/events", dismissal).refused(http.StatusForbidden, "source_not_allowed")
 	employer.post("/insured-registry/events", dismissal).is(http.StatusAccepted)
+	eventually(t, "the copy in the cabinet has expired by itself", func() bool { return migrant.card("self").Status == "expired" })
 	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "expired" || card.Text != "Срок действия истёк 18.11.2026" {
 		t.Errorf("after the dismissal: %+v", card)
 	}

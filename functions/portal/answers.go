@@ -45,6 +45,7 @@ type applicationAnswer struct {
 	Person     string
 	Region     string
 	ENP        person.ENP
+	Validity   string
 	Status     application.Status
 	Text       string
 	Submitted  time.Time
@@ -86,7 +87,12 @@ type cardAnswer struct {
 	Text       string
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until"`
-	RegionName string        `json:"region_name"`
+	Validity   string
+	Covering   *struct {
+		directory.Contact
+		Until calendar.Date
+	} `json:"covering_insurer"`
+	RegionName string `json:"region_name"`
 	Insurer    struct {
 		directory.Contact
 		Since calendar.Date

@@ -198,17 +198,23 @@ func TestAStoreThatIsAwayIsNoLogout(t *testing.T) {
 
 func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
 	b := plain(t)
-	b.Put("policy-request", functiontest.Handler(func(handler.Request) (handler.Response, error) {
+	b.Put("policy-request", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		if r.Method == http.MethodGet {
+			return handler.Response{StatusCode: 200, Body: []byte(`{"items":[]}`)}, nil
+		}
 		return handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
 			Body: []byte(`{"status":422,"code":"invalid_fields","detail":"x","errors":[{"field":"enp","code":"enp_length","detail":"x"}]}`)}, nil
 	}))
+	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
+	b.Put("policy-card", answering(map[string]string{"GET /family": `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"given":"Ил\u202eья"}}]}`}))
 	mine := in(t, b)
 	form := url.Values{"kind": {"link"}, "enp": {"<b>26\u202e56\u200b\u2066</b>"}}.Encode()
 	res := b.Call("POST", Name, "/requests", "", form, "Cookie", mine, "Content-Type", "application/x-www-form-urlencoded").Expect(422, "")
 	if !strings.Contains(string(res.Body), `value="&lt;b&gt;2656&lt;/b&gt;"`) {
 		t.Errorf("what was typed is not kept: %s", res.Body)
 	}
-	for _, body := range [][]byte{res.Body, b.Call("GET", Name, "/a%E2%80%AEb?c=%E2%80%AEd", "", nil, "Cookie", mine).Expect(404, "").Body} {
+	for _, body := range [][]byte{res.Body, b.Call("GET", Name, "/a%E2%80%AEb?c=%E2%80%AEd", "", nil, "Cookie", mine).Expect(404, "").Body,
+		b.Call("GET", Name, "/consents", "", nil, "Cookie", mine).Expect(200, "").Body} {
 		if strings.ContainsFunc(string(body), func(r rune) bool { return text.Hidden(r) && r != '\n' }) {
 			t.Errorf("%s", body)
 		}

@@ -165,12 +165,7 @@ func visible(form url.Values) url.Values {
 	typed := url.Values{}
 	for name, values := range form {
 		for _, value := range values {
-			typed.Add(name, strings.Map(func(r rune) rune {
-				if text.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
-					return -1
-				}
-				return r
-			}, value))
+			typed.Add(name, strings.Map(legible, value))
 		}
 	}
 	return typed
@@ -206,7 +201,16 @@ func (p *pages) render(name string, of *page) (web.Bytes, error) {
 	if err := t.ExecuteTemplate(&b, "layout.html", of); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	return bytes.Map(legible, b.Bytes()), nil
+}
+
+// legible drops what would deceive the reader of a page, whoever wrote it: the login
+// may name a person so, and is refused only where that name is to be recorded.
+func legible(r rune) rune {
+	if text.Hidden(r) && r != '\n' && r != '\r' && r != '\t' {
+		return -1
+	}
+	return r
 }
 
 // header guards a page. A form may lead to the login, which the browser checks

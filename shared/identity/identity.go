@@ -248,19 +248,13 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		c.Person.Citizenship = ""
 	}
 	c.Person.Document = doc.verified()
-	c.Person.Name = visible(c.Person.Name)
+	c.Person.Name = c.Person.Name.Normalised()
 	for _, k := range kids {
 		if kin, ok := k.confirmed(); ok {
 			c.Children = append(c.Children, kin)
 		}
 	}
 	return c, nil
-}
-
-// visible is a name as it may be kept. The person cannot mend here what the login
-// says: so what is hidden in it goes.
-func visible(name person.Name) person.Name {
-	return person.Name{Family: text.Visible(name.Family), Given: text.Visible(name.Given), Patronymic: text.Visible(name.Patronymic)}.Normalised()
 }
 
 // document as the login has it; of a birth certificate also the civil record.
@@ -290,7 +284,7 @@ type kid struct {
 // verified. One that cannot be read is not confirmed: the parent can still log in.
 func (k kid) confirmed() (person.Kin, bool) {
 	kin := person.Kin{Passport: k.Passport.verified()}
-	kin.Name, kin.Sex = visible(person.Name{Family: k.LastName, Given: k.FirstName, Patronymic: k.MiddleName}), person.Sex(k.Gender)
+	kin.Name, kin.Sex = person.Name{Family: k.LastName, Given: k.FirstName, Patronymic: k.MiddleName}.Normalised(), person.Sex(k.Gender)
 	kin.Document = k.Certificate.verified()
 	if kin.Document.Number != "" {
 		kin.Record = strings.Join(strings.Fields(k.Certificate.ActNo), "")

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"net/http"
 	"testing"
 	"time"
 )
@@ -27,6 +28,7 @@ func (v visit) looks(text string) {
 
 func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 	s := newStage(t, from(2026, time.October, 30))
+	migrant, employer := s.as(t, "migrant"), s.like(t, "commissariat", map[string]any{"sub": "1000541299", "source": "employer"})
 	s.onPhone(t, "migrant", func(v visit) {
 		v.does("Получить полис впервые")
 		v.looks("Почему вы в России")
@@ -64,12 +66,20 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 		v.does("Подать заявление")
 		v.looks("Полис действует до 15.12.2026: в этот день заканчивается трудовой договор.")
 		v.does("Подать заявление")
-		if v.way.script {
-			v.looks("Полис оформлен.")
-			v.Has("Полис действует до 15.12.2026")
+		if !v.way.script { // the second time, after the dismissal
+			v.looks("Полис продлён, его номер прежний")
 			return
 		}
-		v.looks("Вы уже есть в регистре, новый полис не нужен.") // the second time
+		v.looks("Полис оформлен.")
+		v.Has("Полис действует до 15.12.2026")
+		migrant.consents()
+		migrant.sees()
+		employer.post("/insured-registry/events", fields{"kind": "contract_ended", "source_id": "staff-1", "snils": human(t, "migrant").SNILS, "last_day": "2026-10-29"}).is(http.StatusAccepted)
+		eventually(t, "the copy has expired", func() bool { return migrant.card("self").Status == "expired" })
+		v.opens("/card?person=self")
+		v.looks("Срок действия истёк 29.10.2026")
+		v.does("Продлить полис")
+		v.Has("Почему вы в России")
 	})
 }
 

@@ -36,7 +36,7 @@ func kidsOf(children []person.Kin) (kids []kid) {
 const (
 	forSelf      = "self"
 	forForeigner = "foreigner" // oneself too
-	forChild     = "child" // the first of them
+	forChild     = "child"     // the first of them
 	forOther     = "other"
 )
 

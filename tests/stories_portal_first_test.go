@@ -24,6 +24,7 @@ func (v visit) looks(text string) {
 	v.Has(text)
 	v.Axe()
 	v.NoHorizontalScroll(320)
+	v.Screenshot(v.way.String() + " first policy " + text)
 }
 
 func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
@@ -74,10 +75,11 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 		v.Has("Полис действует до 15.12.2026")
 		migrant.consents()
 		migrant.sees()
-		employer.post("/insured-registry/events", fields{"kind": "contract_ended", "source_id": "staff-1", "snils": human(t, "migrant").SNILS, "last_day": "2026-10-29"}).is(http.StatusAccepted)
+		employer.post("/insured-registry/events", fields{"kind": "contract_ended", "source_id": "staff-1", "snils": human(t, "migrant").SNILS, "last_day": "2026-10-30"}).is(http.StatusAccepted)
+		s.later(t, 24*time.Hour)
 		eventually(t, "the copy has expired", func() bool { return migrant.card("self").Status == "expired" })
 		v.opens("/card?person=self")
-		v.looks("Срок действия истёк 29.10.2026")
+		v.looks("Срок действия истёк 30.10.2026")
 		v.does("Продлить полис")
 		v.Has("Почему вы в России")
 	})

@@ -351,6 +351,9 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if earlier || !last.Before(r.ValidUntil) {
 		return i, nil
 	}
+	if last.Before(r.ValidFrom) {
+		last = r.ValidFrom // a policy that should not have been given ends with its first day
+	}
 	r.Ends, r.ValidUntil, r.Ground = last, last, "contract_ended"
 	return i.Under(r, d.Cause, d.Recorded), nil
 }

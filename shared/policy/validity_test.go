@@ -245,6 +245,9 @@ func TestDismissalEndsTheValidityAndNotTheRecord(t *testing.T) {
 	if err != nil || again.ValidUntil != i.ValidUntil {
 		t.Errorf("delivered again: %v, until %s", err, again.ValidUntil)
 	}
+	if early, err := worker(t, "2028-05-31").Dismissed(day(t, "2026-03-09"), reported(t, "early", "2026-03-11")); err != nil || early.ValidUntil != day(t, "2026-03-10") {
+		t.Errorf("before the policy's first day: %v, until %s", err, early.ValidUntil)
+	}
 	if late, err := worker(t, "2026-04-30").Dismissed(day(t, "2026-05-01"), reported(t, "late", "2026-05-02")); err != nil || len(late.Rights) != 1 {
 		t.Errorf("after the policy had expired: %v %+v", err, late.Rights)
 	}

@@ -15,7 +15,8 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen}, SendExtract: {Citizen}, AttachExtract: {Function},
 		ReadNotices: {Citizen}, ChangeNotices: {Citizen}, DeliverNotice: {Function},
 		WorkApplication: {Function}, RefreshCopy: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},
-		RecordBirth: {Source}, ChangeInsured: {Function}, ReadInsurers: {Fund}, CorrectInsurer: {Fund}, ImportInsured: {Operator}, ImportDirectory: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},
+		ReportEvent: {Source, Fund}, ReadCases: {Staff, Fund}, DecideCase: {Staff, Fund}, FollowCase: {Function}, RebuildCases: {Operator},
+		ChangeInsured: {Function}, ReadInsurers: {Fund}, CorrectInsurer: {Fund}, ImportInsured: {Operator}, ImportDirectory: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},
 		SealAudit: {Anyone, Function, Operator}, ReadAudit: {Auditor}, ReadAccesses: {Citizen},
 	}
 	if len(allowed) != len(rules) {

@@ -24,7 +24,7 @@ var words = map[Action]fault.Text{
 	EraseExtract:     {RU: "Удаление выписки", EN: "An extract was erased"},
 	LookUpInsured:    {RU: "Поиск сведений в регистре", EN: "The register was asked"},
 	RecordInsured:    {RU: "Внесение в регистр", EN: "Put on record in the register"},
-	RecordBirth:      {RU: "Сведения о рождении внесены в регистр", EN: "A birth was put on record in the register"},
+	ReportEvent:      {RU: "Сведения ведомства внесены в регистр", EN: "An authority's report was put into the register"},
 	ChangeInsured:    {RU: "Изменение записи в регистре", EN: "The record in the register was changed"},
 	ReadInsurers:     {RU: "Просмотр истории страховых компаний", EN: "The history of insurers was read"},
 	CorrectInsurer:   {RU: "Исправление сведений о страховой компании", EN: "An insurer on record was corrected"},
@@ -39,6 +39,10 @@ var words = map[Action]fault.Text{
 	SealAudit:        {RU: "Заверение журнала обращений", EN: "The record of accesses was sealed"},
 	ReadAudit:        {RU: "Проверка журнала обращений", EN: "The record of accesses was audited"},
 	ReadAccesses:     {RU: "Просмотр журнала обращений", EN: "The record of accesses was read"},
+	ReadCases:        {RU: "Просмотр заявления для решения по нему", EN: "An application was read to decide it"},
+	DecideCase:       {RU: "Решение по заявлению", EN: "An application was decided"},
+	FollowCase:       {RU: "Заявление передано на рассмотрение", EN: "An application was handed to its reviewers"},
+	RebuildCases:     {RU: "Обновление списка заявлений на рассмотрении", EN: "The list of applications under review was made anew"},
 }
 
 // Words for the action; an action of an earlier version is an access.

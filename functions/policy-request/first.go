@@ -2,12 +2,10 @@ package function
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"polis/shared/application"
 	"polis/shared/calendar"
-	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -119,36 +117,25 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (policy
 	return policy.NewChild{}, errChild
 }
 
-// fundDecides refuses, for now, what needs a decision of the fund's staff: they
-// take it in person.
-func fundDecides(region string) error {
-	phone := fault.Text{}
-	if fund, ok := directory.FundOf(region); ok && fund.Phone != "" {
-		phone = fault.Text{RU: ", " + fund.Phone, EN: ", " + fund.Phone}
-	}
-	return fault.New(fault.Conflict, "fund_decides",
-		fmt.Sprintf("По этому основанию решение принимает территориальный фонд. Обратитесь туда с документами%s.", phone.RU),
-		fmt.Sprintf("In this category the regional fund decides. Turn to it with your documents%s.", phone.EN))
-}
-
 // foreigner holds what the documents of a foreigner must be, and answers with the
 // person under the document on which the right rests: one that the login has
 // verified, with the term that the person adds to it. Another document is for the
-// fund to look at.
-func foreigner(q request, p person.Person, today calendar.Date) (person.Person, error) {
+// fund's staff to look at, and so is a category that no rule decides.
+func foreigner(q request, p person.Person, today calendar.Date) (applicant person.Person, byFund bool, err error) {
 	given, verified := q.Basis.Document, p.Document
 	switch {
 	case given == (person.Document{}) && !q.Category.Proves(verified):
-		return p, fault.WrongField("basis.document", "required",
+		return p, false, fault.WrongField("basis.document", "required",
 			"Укажите документ, который подтверждает основание.", "Give the document that proves the category.")
-	case given != (person.Document{}) && given.Key() != verified.Key(), !q.Category.ByRule():
-		return p, fundDecides(q.Region)
+	case given != (person.Document{}) && given.Key() != verified.Key():
+		p.Document = given
+		return p, true, nil
 	}
 	p.Document.Expires = cmp.Or(verified.Expires, given.Expires)
 	if wrong := p.Document.Check("basis.document", today); wrong != nil {
-		return p, fault.Wrong(wrong...)
+		return p, false, fault.Wrong(wrong...)
 	}
-	return p, nil
+	return p, !q.Category.ByRule(), nil
 }
 
 // first is an application for a first policy with what the record is to be made

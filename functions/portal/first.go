@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"polis/shared/application"
@@ -82,13 +83,28 @@ func (f firstPage) Ends() string {
 	return ""
 }
 
-// Documents are the titles of those of which the category needs one.
-func (f firstPage) Documents() (titles []fault.Text) {
+// paper is a kind of document (F011).
+type paper struct {
+	Type  int
+	Title fault.Text
+}
+
+// Documents are those of which the category needs one.
+func (f firstPage) Documents() (papers []paper) {
 	for _, kind := range policy.DocumentsOf(f.Category) {
 		title, _ := person.DocumentKind(kind)
-		titles = append(titles, title)
+		papers = append(papers, paper{kind, title})
 	}
-	return titles
+	return papers
+}
+
+// Papers reports whether the fields of a document are to be seen at once: it is
+// typed, or something about it is wrong.
+func (f firstPage) Papers(p *page) bool {
+	if p.Typed.Get("basis.document.number") != "" {
+		return true
+	}
+	return p.Fault != nil && slices.ContainsFunc(p.Fault.Fields, func(f fault.Field) bool { return strings.HasPrefix(f.Field, "basis.document") })
 }
 
 // CategoryOf names a category.
@@ -232,11 +248,17 @@ func basisOf(form url.Values, c policy.Category) (policy.Basis, []fault.Field) {
 			b.ContractUntil = date
 		}
 	}
+	since, unread := dateOf(form, "basis.contributions_since")
+	b.ContributionsSince, wrong = since, append(wrong, unread...)
 	expires, unread := dateOf(form, "basis.document.expires")
 	wrong = append(wrong, unread...)
 	series, number := form.Get("basis.document.series"), form.Get("basis.document.number")
 	if series+number != "" || !expires.IsZero() {
-		b.Document = person.Document{Type: policy.DocumentsOf(c)[0], Series: series, Number: number, Expires: expires}.Normalised()
+		kind, err := strconv.Atoi(form.Get("basis.document.type"))
+		if err != nil {
+			kind = policy.DocumentsOf(c)[0]
+		}
+		b.Document = person.Document{Type: kind, Series: series, Number: number, Expires: expires}.Normalised()
 	}
 	return b, wrong
 }

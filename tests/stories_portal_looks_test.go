@@ -203,8 +203,8 @@ func TestInTheBrowserEachPageOfAFamilyAndOfARefusalIsForEverybody(t *testing.T) 
 	newcomer.becomes(first, "granted")
 	l.at("first policy granted", "/requests/"+first, "Полис оформлен")
 
-	s.lookers(t, "migrant").look("register with a fault", "Паспорт гражданина РФ не подтверждён", func(v visit) {
+	s.lookers(t, "migrant").look("register with a fault", "Выберите основание.", func(v visit) {
 		v.opens("/requests/new?kind=register")
-		v.Click("Подать заявление")
+		v.Click("Дальше")
 	})
 }

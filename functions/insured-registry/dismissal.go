@@ -49,6 +49,7 @@ func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := r.law()
+	// The source's own id may be anything, and events carry no more than ids.
 	cause := r.store.Digest("report", policy.ByEmployer, e.SourceID, e.LastDay.String())
 	for _, record := range records {
 		_, err := r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {

@@ -283,6 +283,9 @@ type row struct {
 	Since          calendar.Date       `json:"since"`
 	Clinic         *policy.Clinic      `json:"clinic"`
 	SuspendedFrom  calendar.Date       `json:"suspended_from"`
+	Category       policy.Category     `json:"category"` // of a foreigner
+	Ends           calendar.Date       `json:"ends"`
+	ValidUntil     calendar.Date       `json:"valid_until"`
 	BirthRecord    *policy.BirthRecord `json:"birth_record"`
 	Representative []person.SNILS      `json:"representatives"`
 }
@@ -326,8 +329,12 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 		if err == nil {
 			var have policy.Insured
 			have, made, err = r.store.PutOnRecord(c, c.Grant, record)
-			if err == nil && !made && have.ENP != record.ENP {
+			switch {
+			case err != nil || made:
+			case have.ENP != record.ENP:
 				err = fault.New(fault.Conflict, "enp_differs", "", "")
+			default:
+				made, err = r.prolong(c, have, record, chunk.SourceID)
 			}
 		}
 		var f *fault.Error
@@ -381,6 +388,10 @@ func (r *register) record(line row, insurers directory.Directory, source string)
 	if wrong := line.texts(); wrong != nil {
 		return policy.Insured{}, fault.Wrong(wrong...)
 	}
+	right, wrong := line.right()
+	if wrong != nil {
+		return policy.Insured{}, fault.Wrong(wrong...)
+	}
 	// What makes the record unique: a record without it would be everybody's.
 	var cause []string
 	switch {
@@ -396,6 +407,9 @@ func (r *register) record(line row, insurers directory.Directory, source string)
 		return policy.Insured{}, fault.Wrong(required("snils", "Укажите СНИЛС или документ.", "Give the SNILS or a document."))
 	}
 	record := policy.Enrol(r.store.InsuredID(cause...), enp, p, line.Region, line.Insurer, source, line.Since, r.law())
+	if right.Category != "" {
+		record = record.Under(right, source, r.law())
+	}
 	record.Clinic, record.Birth = line.Clinic, line.BirthRecord
 	for _, snils := range line.Representative {
 		parsed, err := parseSNILS("representatives", snils)

@@ -124,7 +124,7 @@ func (r *register) correct(c *web.Call) (web.Answer, error) {
 	}
 	// The number of the decision may be anything, and events carry no more than ids.
 	cause := r.store.Digest("correction", q.SourceID, q.Wrong.String())
-	correction := policy.Correction{Wrong: q.Wrong, Cause: cause, Right: policy.Cover{SMO: q.SMO, Region: q.Region, Since: q.Since}}
+	correction := policy.Correction{Wrong: q.Wrong, Cause: cause, Decision: q.SourceID, Right: policy.Cover{SMO: q.SMO, Region: q.Region, Since: q.Since}}
 	record, err = r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
 		again := i.Knows(cause)
 		i, err := i.Correct(correction, r.law())

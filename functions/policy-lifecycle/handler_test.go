@@ -275,3 +275,15 @@ func TestARestorationWaitsForTheFund(t *testing.T) {
 		t.Errorf("restored by nobody: %s", text)
 	}
 }
+
+func TestARetriedSuspensionIsAnsweredAsTheFirstAlsoOnceItIsGranted(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria.Person))
+	token, body := b.Token(maria.Claims()), `{"action":"suspend","ground":"conscription","from":"2026-03-10"}`
+	first := b.Call("POST", name, "/", token, body, "Idempotency-Key", "k").Expect(202, "")
+	b.Deliver(1)
+	if again := b.Call("POST", name, "/", token, body, "Idempotency-Key", "k").Expect(202, ""); string(again.Body) != string(first.Body) {
+		t.Errorf("%s became %s", first.Body, again.Body)
+	}
+	b.Call("POST", name, "/", token, body, "Idempotency-Key", "another").Expect(409, "policy_suspended")
+}

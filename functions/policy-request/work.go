@@ -38,8 +38,9 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		}
 	}
 	var out outcome
-	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) {
-		out = r.ask(c, a)
+	asked := false
+	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) && !awaitsFund(a) {
+		out, asked = r.ask(c, a), true
 	}
 	if out.card != nil {
 		fresh, err := r.store.NoteCopy(c, grant, e.Home, out.card.Insured)
@@ -57,6 +58,16 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		func(tx *store.Tx, a application.Application, have cabinet.Account) (application.Application, cabinet.Account, error) {
 			if have.Consents.Renewal(a.Person) == a.ID {
 				return a, have, nil // its consents wait still; only the person can end it before
+			}
+			switch {
+			case a.ByFund && a.Review == nil:
+				a, err := a.InReview(application.FundUnit, topic, now)
+				return a, have, err
+			case awaitsFund(a):
+				return a, have, nil
+			case a.ByFund && !asked: // decided meanwhile: the next step asks
+				a.NextTry = now
+				return a, have, nil
 			}
 			out := out
 			if !covered(a, have.Consents) {
@@ -88,6 +99,12 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"id": e.Subject})
+}
+
+// awaitsFund reports whether the fund's staff have to decide before the register
+// is asked.
+func awaitsFund(a application.Application) bool {
+	return a.ByFund && (a.Review == nil || a.AwaitsReview())
 }
 
 // renew gives the consents of a repair again, as the person asked for with it,

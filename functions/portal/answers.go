@@ -46,6 +46,7 @@ type applicationAnswer struct {
 	Region     string
 	SMO        string
 	ENP        person.ENP
+	Validity   string
 	Status     application.Status
 	Text       string
 	Submitted  time.Time
@@ -87,7 +88,12 @@ type cardAnswer struct {
 	Text       string
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until"`
-	RegionName string        `json:"region_name"`
+	Validity   string
+	Covering   *struct {
+		directory.Contact
+		Until calendar.Date
+	} `json:"covering_insurer"`
+	RegionName string `json:"region_name"`
 	Insurer    struct {
 		directory.Contact
 		Since calendar.Date

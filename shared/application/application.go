@@ -109,6 +109,7 @@ type Application struct {
 	From       calendar.Date      `json:"from,omitzero"`        // Resume, Restore: the first day in force
 	Review     *Review            `json:"review,omitempty"`     // where people decide
 	Right      policy.Right       `json:"right,omitzero"`       // Register: of a foreigner
+	ByFund     bool               `json:"by_fund,omitempty"`    // Register: the fund's staff decide
 	Child      *policy.NewChild   `json:"child,omitempty"`      // Register: whom Person is the id of
 
 	Applicant person.Person     `json:"applicant"` // as the login vouched for at submission

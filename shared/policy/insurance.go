@@ -37,6 +37,7 @@ type Insurance struct {
 	Recorded    time.Time `json:"recorded,omitzero"`
 	Corrected   time.Time `json:"corrected,omitzero"` // when it was found wrong; zero: it stands
 	CorrectedBy string    `json:"corrected_by,omitempty"`
+	Decision    string    `json:"decision,omitempty"` // number of the fund's decision that put it in the place of a wrong one
 }
 
 // knownAt reports whether the register held the insurance for true at a moment.
@@ -79,6 +80,8 @@ type Correction struct {
 	Wrong calendar.Date `json:"wrong"` // the first day of the insurance that is wrong
 	Right Cover         `json:"right"`
 	Cause string        `json:"cause"`
+
+	Decision string `json:"decision"` // its number, as the fund writes it
 }
 
 var errNoSuchInsurance = fault.New(fault.Conflict, "insurance_not_found",
@@ -108,7 +111,7 @@ func (i Insured) Correct(c Correction, now time.Time) (Insured, error) {
 		if wrong.Since != c.Wrong || !wrong.Corrected.IsZero() {
 			continue
 		}
-		i = i.insuredBy(Insurance{Cover: c.Right, Reason: wrong.Reason, Cause: c.Cause, Recorded: now})
+		i = i.insuredBy(Insurance{Cover: c.Right, Reason: wrong.Reason, Cause: c.Cause, Recorded: now, Decision: c.Decision})
 		i.Insurances[n].Corrected, i.Insurances[n].CorrectedBy = now, c.Cause
 		return i, nil
 	}

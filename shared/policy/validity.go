@@ -194,8 +194,8 @@ func MayBeInsured(c Category, citizenship string, b Basis, years Stages, day cal
 // place of those before; none is ever taken away.
 type Right struct {
 	Category   Category      `json:"category"`
-	Filed      calendar.Date `json:"filed"`         // day of the application
-	Ends       calendar.Date `json:"ends,omitzero"` // of the permit, stay or contract; zero: not capped
+	Filed      calendar.Date `json:"filed,omitzero"` // day of the application
+	Ends       calendar.Date `json:"ends,omitzero"`  // of the permit, stay or contract; zero: not capped
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until,omitzero"` // of the policy; zero: no limit
 	Ground     string        `json:"ground,omitempty"`     // for which it was ended before its time
@@ -243,6 +243,10 @@ func (r Right) Text() fault.Text {
 		return fault.Text{
 			RU: fmt.Sprintf("Полис действует до %s: в этот день заканчивается %s", until.Russian(), of.cap.RU),
 			EN: fmt.Sprintf("The policy is valid until %s: on this day %s ends", until, of.cap.EN)}
+	case r.Filed.IsZero():
+		return fault.Text{
+			RU: fmt.Sprintf("Полис действует до %s", until.Russian()),
+			EN: fmt.Sprintf("The policy is valid until %s", until)}
 	case until.Year > r.Filed.Year:
 		return fault.Text{
 			RU: fmt.Sprintf("Полис действует до %s: заявление подано после 31 октября, поэтому срок считается до конца следующего года", until.Russian()),
@@ -276,6 +280,18 @@ func (i Insured) outlasted(r Right) bool {
 		return false
 	}
 	return r.ValidUntil.IsZero() || r.ValidUntil.After(i.ValidUntil)
+}
+
+// Prolonged is the record under a right that an import tells of, if that lasts
+// longer than the policy; false where it tells nothing new.
+func (i Insured) Prolonged(r Right, cause string, recorded time.Time) (Insured, bool) {
+	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) {
+		return i, false
+	}
+	if !i.Expired(r.ValidFrom) {
+		r.ValidFrom = i.ValidFrom
+	}
+	return i.Under(r, cause, recorded), true
 }
 
 // ErrInsured is an application for a first policy by somebody who has one.

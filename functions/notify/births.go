@@ -56,6 +56,9 @@ func (n *notices) introduce(c *web.Call) (web.Answer, error) {
 				return web.Answer{}, err
 			}
 		}
+		if err := n.catchUp(c, e.Home, account.SNILS); err != nil {
+			return web.Answer{}, err
+		}
 	}
 	return n.done(c, e)
 }

@@ -45,6 +45,7 @@ type applicationAnswer struct {
 	Person     string
 	Region     string
 	ENP        person.ENP
+	From       calendar.Date
 	Status     application.Status
 	Text       string
 	Submitted  time.Time

@@ -176,6 +176,9 @@ var (
 		"Полис на эту дату не приостановлен, возобновлять нечего.", "The policy is not suspended on this date, there is nothing to resume.")
 	errAdults = fault.New(fault.Conflict, "adults_only",
 		"Полис приостанавливают только совершеннолетним.", "Only an adult's policy is suspended.")
+	errExpired = fault.New(fault.Conflict, "policy_expired",
+		"Срок полиса истёк, восстанавливать нечего. Подайте заявление на полис заново: номер останется прежним.",
+		"The policy has expired, there is nothing to restore. Apply for a policy anew: its number stays.").Suggesting("register")
 	errNotEnded = fault.New(fault.Conflict, "policy_not_ended",
 		"Полис действует, восстанавливать нечего.", "The policy is valid, there is nothing to restore.")
 )
@@ -249,6 +252,8 @@ func (i Insured) Restore(day calendar.Date, d Deed) (Insured, error) {
 		return i, nil
 	}
 	switch standing := i.Changes.On(day); {
+	case standing.State != Invalid && i.Expired(day):
+		return i, errExpired
 	case standing.State != Invalid:
 		return i, errNotEnded
 	case standing.Ground == Death:

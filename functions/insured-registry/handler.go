@@ -66,6 +66,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/insurers/corrections", Action: access.CorrectInsurer, Do: r.correct},
 		web.Route{Method: "POST", Pattern: "/lives", Action: access.LookUpInsured, Do: r.lives},
 		web.Route{Method: "POST", Pattern: "/events", Action: access.ReportEvent, Do: r.event},
+		web.Route{Method: "POST", Pattern: "/services", Action: access.ReportServices, Do: r.serve},
+		web.Route{Method: "POST", Pattern: "/services/find", Action: access.LookUpServices, Do: r.services},
+		web.Route{Method: "POST", Pattern: "/services/privacy", Action: access.ConcealServices, Do: r.hide},
+		web.Route{Method: "POST", Pattern: "/history", Action: access.LookUpInsured, Do: r.history},
 		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportInsured, Do: r.load},
 	), nil
 }

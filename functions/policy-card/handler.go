@@ -17,6 +17,7 @@ import (
 	"polis/shared/consent"
 	"polis/shared/directory"
 	"polis/shared/fault"
+	"polis/shared/fhir"
 	"polis/shared/gateway"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -34,6 +35,7 @@ type cards struct {
 	home     string        // region of this installation
 	wait     time.Duration // before a consent may be given again
 	term     time.Duration // of a search for a policy
+	systems  fhir.Systems
 }
 
 // New makes the function from its settings.
@@ -41,6 +43,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	k := &cards{
 		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law, home: env.String("region", "26"),
 		wait: env.Duration("consent_wait", consent.DefaultWait), term: env.Duration("lookup_term", application.DefaultTerms().Lookup),
+		systems: fhir.Systems{ENP: env.String("enp_system", "urn:polis:enp"), SMO: env.String("smo_system", "urn:polis:smo")},
 	}
 	if _, ok := directory.FindRegion(k.home); !ok {
 		env.Fault("region", "%q is not a region", k.home)
@@ -53,6 +56,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	return edge.With(
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadCard, Do: k.card},
 		web.Route{Method: "GET", Pattern: "/family", Action: access.ReadCard, Do: k.family},
+		web.Route{Method: "GET", Pattern: "/services", Action: access.ReadServices, Do: k.services},
+		web.Route{Method: "PUT", Pattern: "/services/privacy", Action: access.HideServices, Do: k.hideServices},
+		web.Route{Method: "GET", Pattern: "/history", Action: access.ReadCard, Do: k.history},
+		web.Route{Method: "GET", Pattern: "/coverage", Action: access.ReadCard, Do: k.coverage},
 		web.Route{Method: "GET", Pattern: "/access", Action: access.ReadAccesses, Do: k.accesses},
 		web.Route{Method: "GET", Pattern: "/doctor", Action: access.ExaminePolicy, Do: k.examine},
 		web.Route{Method: "POST", Pattern: "/doctor", Action: access.RepairPolicy, Do: k.repair},
@@ -119,26 +126,9 @@ func (k *cards) current(who string, card policy.Card) bool {
 
 func (k *cards) card(c *web.Call) (web.Answer, error) {
 	who := cmp.Or(c.Query.Get("person"), consent.Self)
-	v, have, err := k.open(c, who)
+	card, err := k.copied(c, who)
 	if err != nil {
 		return web.Answer{}, err
-	}
-	if err := have.Consents.Covers(who); err != nil {
-		if who != consent.Self {
-			// Whether a child exists is told to its representatives only.
-			var f policy.Finding
-			if err := k.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: c.Caller.Person, Child: who}, &f); err != nil {
-				return web.Answer{}, err
-			}
-		}
-		return web.Answer{}, err
-	}
-	card, found, err := store.Get(v, store.Card(c.Caller.Account, who))
-	if err != nil {
-		return web.Answer{}, err
-	}
-	if !found || !k.current(who, card) {
-		return web.Answer{}, errEmpty
 	}
 	insurers, err := k.store.Directory(c)
 	if err != nil {

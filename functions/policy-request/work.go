@@ -2,6 +2,8 @@ package function
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"polis/shared/access"
@@ -60,7 +62,10 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if err != nil || out.card == nil {
 				return a, have, err
 			}
-			a.Results = results(*out.card, a.What)
+			if a.Status == application.Granted && out.services == application.Pending {
+				out.services = application.NoAnswer
+			}
+			a.Results = results(*out.card, out.services, a.What)
 			before, _, err := store.Get(tx.View, card)
 			if err != nil {
 				return a, have, err
@@ -137,6 +142,7 @@ func covered(a application.Application, l consent.Ledger) bool {
 // says nothing about the person.
 type outcome struct {
 	card     *policy.Card         // shown
+	services application.Result   // of the services, which the register is asked for apart; "" if not asked for
 	enrolled *policy.Enrolled     // put on record
 	found    []string             // answered: why it is not shown, by code
 	refuse   []application.Reason // answered: never, and why
@@ -173,7 +179,12 @@ func (r *requests) ask(c *web.Call, a application.Application) outcome {
 	switch err := r.register.Call(c, c.ID, "/insured-registry/find", q, &finding); {
 	case err == nil && finding.Card != nil:
 		card := limited(*finding.Card, a.What)
-		return outcome{card: &card}
+		out := outcome{card: &card}
+		if slices.Contains(a.What, whatServices) {
+			q.ENP = card.ENP
+			out.services = r.services(c, q)
+		}
+		return out
 	case err == nil:
 		return outcome{found: finding.Reasons}
 	case q.Child != "" && fault.From(err).Code == "person_not_found":
@@ -193,13 +204,33 @@ func limited(card policy.Card, what []string) policy.Card {
 	return card
 }
 
-// results tells what the card has of what was asked for. The register of this
-// installation holds no services rendered.
-func results(card policy.Card, what []string) map[string]application.Result {
+// services asks the register whether it has services rendered. They are not
+// copied: the person reads them from the register.
+func (r *requests) services(c *web.Call, about policy.Question) application.Result {
+	if about.Child != "" {
+		about.ENP = ""
+	}
+	var page policy.ServicesAnswer
+	switch err := r.register.Call(c, c.ID, "/insured-registry/services/find", policy.ServicesQuestion{Question: about, Limit: 1}, &page); {
+	case err == nil && len(page.Items) > 0:
+		return application.Shown
+	case err == nil:
+		return application.NoData
+	case fault.From(err).Code == "services_hidden":
+		return application.Hidden
+	}
+	return application.Pending
+}
+
+// results tells what there is of what was asked for.
+func results(card policy.Card, services application.Result, what []string) map[string]application.Result {
 	of := map[string]application.Result{}
 	for _, w := range what {
 		of[w] = application.NoData
-		if w == whatPolicy || w == whatAttachment && card.Clinic != nil {
+		switch {
+		case w == whatServices:
+			of[w] = services
+		case w == whatPolicy, w == whatAttachment && card.Clinic != nil:
 			of[w] = application.Shown
 		}
 	}
@@ -210,14 +241,23 @@ func results(card policy.Card, what []string) map[string]application.Result {
 // the register at or after the term ends a search as not found; silence never
 // does.
 func (r *requests) decide(a application.Application, out outcome, now time.Time) (application.Application, error) {
-	a = a.Tried(!out.silent(), r.terms, now)
+	a = a.Tried(!out.silent() && out.services != application.Pending, r.terms, now)
+	over := !now.Before(a.Due)
 	switch {
+	case out.card != nil && out.services == application.Pending && !over:
+		return a.Move(application.Working, now, textPartly)
 	case out.card != nil:
+		return a.Move(application.Granted, now, textShown)
+	case out.silent() && over && a.Results[whatServices] == application.Pending:
+		// The policy is in the cabinet since an earlier try.
+		a.Results = maps.Clone(a.Results)
+		a.Results[whatServices] = application.NoAnswer
 		return a.Move(application.Granted, now, textShown)
 	case out.enrolled != nil:
 		a.ENP = out.enrolled.ENP
 		return a.Move(application.Granted, now, enrolledText(a, *out.enrolled))
 	case out.refuse != nil:
+		a.Results = nil // what an earlier try has shown is shown no more
 		return a.Move(application.Refused, now, textRefused, out.refuse...)
 	case out.silent():
 		return a.Move(application.Working, now, textSilent)
@@ -226,7 +266,7 @@ func (r *requests) decide(a application.Application, out outcome, now time.Time)
 	for i, code := range out.found {
 		reasons[i] = reason(code)
 	}
-	if !now.Before(a.Due) {
+	if over {
 		return a.Move(application.Refused, now, textNotFound, reasons...)
 	}
 	if len(out.found) == 1 && out.found[0] == policy.NotInRegister {

@@ -52,6 +52,8 @@ const (
 	RefreshCopy      Action = "card.refresh"
 	ExaminePolicy    Action = "card.examine"
 	RepairPolicy     Action = "card.repair"
+	ReadServices     Action = "card.services"
+	HideServices     Action = "card.hide_services"
 	RenderExtract    Action = "extracts.render"
 	ReadExtract      Action = "extracts.read"
 	SendExtract      Action = "extracts.send"
@@ -64,6 +66,9 @@ const (
 	ReadInsurers     Action = "register.insurers"
 	CorrectInsurer   Action = "register.correct_insurer"
 	ImportInsured    Action = "register.import"
+	ReportServices   Action = "register.services"
+	LookUpServices   Action = "register.look_up_services"
+	ConcealServices  Action = "register.hide_services"
 	ImportDirectory  Action = "directory.import"
 	ReadNotices      Action = "notices.read"
 	ChangeNotices    Action = "notices.change"
@@ -95,6 +100,8 @@ var rules = map[Action]rule{
 	RefreshCopy:      {roles: []Role{Function}},
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
+	ReadServices:     {roles: []Role{Citizen}, confirmed: true},
+	HideServices:     {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},
 	ReadExtract:      {roles: []Role{Citizen}, confirmed: true},
 	SendExtract:      {roles: []Role{Citizen}, confirmed: true},
@@ -107,6 +114,9 @@ var rules = map[Action]rule{
 	ReadInsurers:     {roles: []Role{Fund}},
 	CorrectInsurer:   {roles: []Role{Fund}},
 	ImportInsured:    {roles: []Role{Operator}},
+	ReportServices:   {roles: []Role{Clinic, Operator}},
+	LookUpServices:   {roles: []Role{Function}},
+	ConcealServices:  {roles: []Role{Function}},
 	ImportDirectory:  {roles: []Role{Operator}},
 	ReadNotices:      {roles: []Role{Citizen}, confirmed: true},
 	ChangeNotices:    {roles: []Role{Citizen}, confirmed: true},

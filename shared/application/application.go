@@ -79,8 +79,11 @@ type Reason struct {
 type Result string
 
 const (
-	Shown  Result = "shown"
-	NoData Result = "no_data" // the register has none
+	Shown    Result = "shown"
+	NoData   Result = "no_data"   // the register has none
+	Hidden   Result = "hidden"    // the teenager whose they are does not show them
+	Pending  Result = "pending"   // the register has not answered for it yet: it is tried again
+	NoAnswer Result = "no_answer" // nor has it within the term
 )
 
 // Entry of the timeline.

@@ -31,8 +31,11 @@ const (
 // Death is the ground of an end that no application can do away with.
 const Death = "death"
 
+// Merged is the ground of an end by which a person keeps one record of two.
+const Merged = "merged"
+
 // Grounds for which a policy ends beside death.
-var EndGrounds = []string{Death, "citizenship_lost", "permit_cancelled", "refugee_status_lost", "contract_ended", "merged"}
+var EndGrounds = []string{Death, "citizenship_lost", "permit_cancelled", "refugee_status_lost", "contract_ended", Merged}
 
 // EndText is the ground of an end in words.
 func EndText(ground string) fault.Text {
@@ -47,7 +50,7 @@ func EndText(ground string) fault.Text {
 		return fault.Text{RU: "утрата статуса беженца", EN: "loss of refugee status"}
 	case "contract_ended":
 		return fault.Text{RU: "трудовой договор прекращён", EN: "the employment contract ended"}
-	case "merged":
+	case Merged:
 		return fault.Text{RU: "запись объединена с другой записью этого человека", EN: "the record was merged with another one of the same person"}
 	}
 	return fault.Text{RU: "по данным регистра", EN: "by the register's data"}

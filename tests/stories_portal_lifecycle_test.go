@@ -27,7 +27,7 @@ func TestInTheBrowserAPolicyIsSuspendedAndResumed(t *testing.T) {
 			v.looked("Поликлиника узнает только то, что он приостановлен, но не почему")
 			v.does("Приостановить полис")
 			v.looked("Выберите основание из списка")
-			v.ticks("Служба по призыву")
+			v.ticks("Военная служба по призыву")
 			v.does("Приостановить полис")
 			v.looked("Одобрено. Полис приостановлен с")
 			v.opens("/card")

@@ -78,16 +78,4 @@ func (p *portal) changeState(v *visit) (web.Answer, error) {
 }
 
 // Ground names a ground of a suspension.
-func (p *page) Ground(code string) string {
-	switch code {
-	case "conscription":
-		return p.T("Служба по призыву", "Service by conscription")
-	case "contract_service":
-		return p.T("Служба по контракту", "Service by contract")
-	case "mobilisation":
-		return p.T("Служба по мобилизации", "Service by mobilisation")
-	case "equivalent_service":
-		return p.T("Служба, приравненная к военной", "Service equivalent to military service")
-	}
-	return code
-}
+func (p *page) Ground(code string) string { return p.Text(policy.SuspensionText(code)) }

@@ -306,6 +306,7 @@ func (i Insured) Naturalise(d Deed) (Insured, error) {
 		return i, errDead
 	}
 	right := RightOf(Citizen, calendar.Date{}, day)
+	right.Source = d.Source
 	if at.State == Invalid {
 		i = i.turned(Restore, "citizenship_gained", day, d)
 	} else if !i.Expired(day) {

@@ -254,6 +254,9 @@ func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 		if got := after.Changes.On(today); got.State != tc.state || after.Expired(today.AddYears(9)) {
 			t.Errorf("%s: %+v until %s", rule, got, after.ValidUntil)
 		}
+		if past := after.History(true); !slices.ContainsFunc(past, func(p Past) bool { return p.Kind == ValiditySet && p.Source == ByInterior && p.Until.IsZero() }) {
+			t.Errorf("%s: the history: %+v", rule, past)
+		}
 		if told, tells := after.Tells("g", today); tells != (rule == "ended") || tells && told.Kind != PolicyRestored {
 			t.Errorf("%s: tells %v", rule, told)
 		}

@@ -11,7 +11,7 @@ import (
 	"polis/shared/web"
 )
 
-var lifecycleTitle = fault.Text{RU: "Приостановить или возобновить полис", EN: "Suspend or resume the policy"}
+var lifecycleTitle = fault.Text{RU: "Приостановить, возобновить или восстановить полис", EN: "Suspend, resume or restore the policy"}
 
 // lifecyclePage offers what fits the state of the policy; where that is not
 // known, whatever one may come for.

@@ -44,6 +44,7 @@ type applicationAnswer struct {
 	Kind       application.Kind
 	Person     string
 	Region     string
+	SMO        string
 	ENP        person.ENP
 	From       calendar.Date
 	Status     application.Status

@@ -98,6 +98,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		form("/desk/{id}", p.reviewed(p.decide)),
 
 		open("/card", p.citizen(p.card)),
+		open("/insurer", p.citizen(p.insurer)),
+		form("/insurer", p.posted(p.choose)),
 		open("/doctor", p.citizen(p.doctor)),
 		form("/doctor", p.posted(p.repair)),
 		open("/documents", p.citizen(p.documents)),

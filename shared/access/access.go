@@ -51,6 +51,7 @@ const (
 	ReadCard         Action = "card.read"
 	RefreshCopy      Action = "card.refresh"
 	ExaminePolicy    Action = "card.examine"
+	ExamineChoice    Action = "insurer.examine"
 	RepairPolicy     Action = "card.repair"
 	ReadServices     Action = "card.services"
 	HideServices     Action = "card.hide_services"
@@ -99,6 +100,7 @@ var rules = map[Action]rule{
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
 	RefreshCopy:      {roles: []Role{Function}},
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
+	ExamineChoice:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
 	ReadServices:     {roles: []Role{Citizen}, confirmed: true},
 	HideServices:     {roles: []Role{Citizen}, confirmed: true},

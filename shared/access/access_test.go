@@ -12,7 +12,7 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 	allowed := map[Action][]Role{
 		ReadConsents: {Citizen}, ChangeConsents: {Citizen}, Apply: {Citizen}, ReadApplications: {Citizen},
 		ReadServices: {Citizen}, HideServices: {Citizen}, ReportServices: {Clinic, Operator}, LookUpServices: {Function}, ConcealServices: {Function},
-		ExaminePolicy: {Citizen}, RepairPolicy: {Citizen},
+		ExaminePolicy: {Citizen}, ExamineChoice: {Citizen}, RepairPolicy: {Citizen},
 		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen}, SendExtract: {Citizen}, AttachExtract: {Function},
 		ReadNotices: {Citizen}, ChangeNotices: {Citizen}, DeliverNotice: {Function},
 		WorkApplication: {Function}, RefreshCopy: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},

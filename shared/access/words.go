@@ -16,6 +16,7 @@ var words = map[Action]fault.Text{
 	ReadCard:         {RU: "Просмотр карточки полиса", EN: "The policy card was read"},
 	RefreshCopy:      {RU: "Обновление копии полиса после изменения в регистре", EN: "The copy of the policy was brought up to date with the register"},
 	ExaminePolicy:    {RU: "Проверка, почему полис не показывается", EN: "It was checked why the policy does not show"},
+	ExamineChoice:    {RU: "Проверка, можно ли сменить страховую", EN: "It was checked whether the insurer may be changed"},
 	RepairPolicy:     {RU: "Запрос на восстановление показа полиса", EN: "A repair of the policy's showing was asked for"},
 	ReadServices:     {RU: "Просмотр оказанных услуг", EN: "The services rendered were read"},
 	HideServices:     {RU: "Выбор, показывать ли услуги родителям", EN: "It was chosen whether the parents see the services"},

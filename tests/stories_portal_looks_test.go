@@ -71,7 +71,8 @@ func TestInTheBrowserEachPageOfOneWhoIsNoCitizenIsForEverybody(t *testing.T) {
 	none.at("login failed", "/login/callback?state=x", "Вход не завершён")
 
 	s.lookers(t, "unconfirmed").at("confirm", "/", "В приложении банка")
-	staff := s.lookers(t, "staff")
+	s.lookers(t, "staff").at("inbox", "/", "Заявлений, которые ждут вашего решения, нет")
+	staff := s.lookers(t, "operator")
 	staff.at("staff", "/", "Здесь страницы для граждан")
 	staff.at("not allowed", "/documents", "Нет доступа")
 }
@@ -94,6 +95,7 @@ func TestInTheBrowserEachPageBeforeAPolicyIsForEverybody(t *testing.T) {
 		v.Click("Найти")
 	})
 	l.at("register", "/requests/new?kind=register", "Выберу позже")
+	l.at("suspend", "/suspend", "Приостановить на время службы")
 	insured.consents()
 	l.at("home to ask", "/", "Согласия даны")
 	l.at("consents given", "/consents", "Действует")

@@ -158,6 +158,23 @@ func TestAReportedServiceSuspendsForItsDaysInWhateverOrderItIsReported(t *testin
 	}
 }
 
+func TestWhoWasSuspendedByAnImportIsResumedByTheCommissariat(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria, "suspended_from", "2025-11-17"))
+	if got := shown(b); got != "Приостановлен с 17.11.2025" {
+		t.Fatal(got)
+	}
+	// What the commissariat knows may last longer, and so is kept.
+	send(b, "commissariat", reportOf("service_started", "ground", "mobilisation", "from", "2026-03-01")).Expect(202, "")
+	if got := shown(b); got != "Приостановлен с 17.11.2025" {
+		t.Error(got)
+	}
+	send(b, "commissariat", reportOf("service_ended", "until", "2026-03-09")).Expect(202, "")
+	if got := shown(b); got != active {
+		t.Error(got)
+	}
+}
+
 func TestADeathClosesTheRecordAndTheFundPutsAWrongOneRight(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria))

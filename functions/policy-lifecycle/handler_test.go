@@ -274,6 +274,10 @@ func TestARestorationWaitsForTheFund(t *testing.T) {
 	if text := shown(b, maria); text != "Аннулирован с 10.03.2026. Причина: утрата гражданства" {
 		t.Errorf("restored by nobody: %s", text)
 	}
+	b.Advance(24 * time.Hour)
+	if again := submit(b, token, map[string]string{"action": "restore"}); again.ID != a.ID {
+		t.Error("asked for again on the next day it is another case for the fund")
+	}
 }
 
 func TestARetriedSuspensionIsAnsweredAsTheFirstAlsoOnceItIsGranted(t *testing.T) {

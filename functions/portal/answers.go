@@ -47,6 +47,7 @@ type applicationAnswer struct {
 	SMO        string
 	ENP        person.ENP
 	Validity   string
+	From       calendar.Date
 	Status     application.Status
 	Text       string
 	Submitted  time.Time

@@ -178,13 +178,13 @@ func noticing(due, now time.Time, wait time.Duration) time.Time {
 func (a Application) Asks() string {
 	what := append([]string{string(a.Kind), a.Person}, a.What...)
 	switch a.Kind {
-	case Repair:
-		return string(Repair) + " " + a.Person // one at a time for each person
+	case Repair, Restore:
+		return string(a.Kind) + " " + a.Person // one at a time for each person
 	case Choose:
 		what = append(what, string(a.Choice.Reason), a.Choice.Region, a.Choice.SMO)
 	case Suspend:
 		what = append(what, a.Suspension.Ground, a.Suspension.From.String(), a.Suspension.Until.String())
-	case Resume, Restore:
+	case Resume:
 		what = append(what, a.From.String())
 	default:
 		what = append(what, strconv.Itoa(a.Epoch))

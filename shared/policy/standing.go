@@ -188,6 +188,9 @@ var (
 		"Полис на эту дату не приостановлен, возобновлять нечего.", "The policy is not suspended on this date, there is nothing to resume.")
 	errAdults = fault.New(fault.Conflict, "adults_only",
 		"Полис приостанавливают только совершеннолетним.", "Only an adult's policy is suspended.")
+	errExpired = fault.New(fault.Conflict, "policy_expired",
+		"Срок полиса истёк, восстанавливать нечего. Подайте заявление на полис заново: номер останется прежним.",
+		"The policy has expired, there is nothing to restore. Apply for a policy anew: its number stays.").Suggesting("register")
 	errNotEnded = fault.New(fault.Conflict, "policy_not_ended",
 		"Полис действует, восстанавливать нечего.", "The policy is valid, there is nothing to restore.")
 )
@@ -260,10 +263,12 @@ func (i Insured) Restore(day calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
-	switch {
+	switch state := i.Changes.On(day).State; {
 	case i.Dead():
 		return i, errDead
-	case i.Changes.On(day).State != Invalid:
+	case state != Invalid && i.Expired(day):
+		return i, errExpired
+	case state != Invalid:
 		return i, errNotEnded
 	}
 	return i.turned(Restore, "", day, d), nil
@@ -313,6 +318,7 @@ func (i Insured) Naturalise(d Deed) (Insured, error) {
 		return i, errPolicyEnded // another record stands for this person
 	}
 	right := RightOf(Citizen, calendar.Date{}, day)
+	right.Source = d.Source
 	if at.State == Invalid {
 		i = i.turned(Restore, "citizenship_gained", day, d)
 	} else if !i.Expired(day) {

@@ -190,6 +190,29 @@ func TestEachActionInEachState(t *testing.T) {
 	}
 }
 
+func TestAnExpiredPolicyIsNotRestoredButAppliedForAnew(t *testing.T) {
+	i := recordOf(holder)
+	i.ValidUntil = on(2, 28)
+	_, err := i.Restore(on(3, 1), deed(ByFund, "r"))
+	if f := fault.From(err); f.Code != "policy_expired" || f.Suggest != "register" {
+		t.Errorf("%v", err)
+	}
+	if _, err := i.Restore(on(2, 28), deed(ByFund, "r")); fault.From(err).Code != "policy_not_ended" {
+		t.Errorf("on its last day: %v", err)
+	}
+}
+
+func TestEachRefusalHasItsWordsInBothLanguages(t *testing.T) {
+	for _, code := range []string{"policy_suspended", "policy_not_suspended", "policy_not_ended", "policy_ended", "policy_expired", "death_recorded", "adults_only", "not_in_register", "record_differs", "duplicate_records"} {
+		if text, known := Refusal(code); !known || text.RU == "" || text.EN == "" {
+			t.Errorf("%s: %q", code, text)
+		}
+	}
+	if _, known := Refusal("store_unavailable"); known {
+		t.Error("silence is no refusal")
+	}
+}
+
 func TestTheSameCauseChangesARecordOnce(t *testing.T) {
 	i := spoken(t, recordOf(holder), suspend(on(3, 1), on(5, 31), ByPerson, "s"))
 	again := spoken(t, i, suspend(on(3, 1), on(5, 31), ByPerson, "s"))
@@ -240,6 +263,9 @@ func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 		after := spoken(t, tc.before, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) })
 		if got := after.Changes.On(today); got.State != tc.state || after.Expired(today.AddYears(9)) {
 			t.Errorf("%s: %+v until %s", rule, got, after.ValidUntil)
+		}
+		if past := after.History(true); !slices.ContainsFunc(past, func(p Past) bool { return p.Kind == ValiditySet && p.Source == ByInterior && p.Until.IsZero() }) {
+			t.Errorf("%s: the history: %+v", rule, past)
 		}
 		if told, tells := after.Tells("g", today); tells != (rule == "ended") || tells && told.Kind != PolicyRestored {
 			t.Errorf("%s: tells %v", rule, told)

@@ -199,6 +199,7 @@ type Right struct {
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until,omitzero"` // of the policy; zero: no limit
 	Ground     string        `json:"ground,omitempty"`     // for which it was ended before its time
+	Source     string        `json:"source,omitempty"`     // who reported it; "": the person applied
 	Cause      string        `json:"cause,omitempty"`      // id of the application, event or import
 	Recorded   time.Time     `json:"recorded,omitzero"`
 }

@@ -461,10 +461,14 @@ func (s *Store) Reidentify(ctx context.Context, g access.Grant, id string, fn fu
 	}
 }
 
-// reclaim commits a change of a record under an attempt, after it has claimed
-// what is new. Where the attempt was ended, or the record changed meanwhile, that
-// is errAborted.
+// reclaim commits a change of a record: where there is anything new to claim,
+// under an attempt and after it has claimed that. Where the attempt was ended, or
+// the record changed meanwhile, that is errAborted.
 func (s *Store) reclaim(ctx context.Context, g access.Grant, tx *Tx, before, after policy.Insured, w *wait) (err error) {
+	fresh := slices.DeleteFunc(dataOf(after), func(d datum) bool { return holds(before, d) })
+	if len(fresh) == 0 {
+		return s.committed(ctx, g, tx)
+	}
 	nonce, err := s.begin(ctx, after.ID, w)
 	if err != nil {
 		return err
@@ -474,18 +478,20 @@ func (s *Store) reclaim(ctx context.Context, g access.Grant, tx *Tx, before, aft
 			s.release(ctx, attemptKey(after.ID), nonce) // nobody need wait for it
 		}
 	}()
-	for _, d := range dataOf(after) {
-		if holds(before, d) {
-			continue
-		}
+	for _, d := range fresh {
 		if err := s.claim(ctx, d, after.ID, w); err != nil {
 			return err
 		}
 	}
 	tx.checks = append(tx.checks, check{"value", attemptKey(after.ID), nonce})
 	tx.do("DEL", attemptKey(after.ID))
-	committed, err := s.commit(ctx, g, tx)
-	if err == nil && !committed {
+	return s.committed(ctx, g, tx)
+}
+
+// committed commits a step; errAborted where what it had read has changed.
+func (s *Store) committed(ctx context.Context, g access.Grant, tx *Tx) error {
+	did, err := s.commit(ctx, g, tx)
+	if err == nil && !did {
 		err = errAborted
 	}
 	return err

@@ -17,10 +17,16 @@ func copiesFound(t *testing.T, ctx context.Context, k *kit) {
 	g := function(t, access.RefreshCopy)
 	mother, father := accountID("mother"), accountID("father")
 	child, other := k.InsuredID("child"), k.InsuredID("other")
-	for _, account := range []string{mother, father, mother} { // noted twice it is found once
-		must(t, k.NoteCopy(ctx, g.About(account), account, child))
+	note := func(account, record string, want bool) {
+		t.Helper()
+		if fresh, err := k.NoteCopy(ctx, g.About(account), account, record); err != nil || fresh != want {
+			t.Errorf("noted for the first time: %v, %v", fresh, err)
+		}
 	}
-	must(t, k.NoteCopy(ctx, g.About(father), father, other))
+	note(mother, child, true)
+	note(father, child, true)
+	note(mother, child, false) // noted twice it is found once
+	note(father, other, true)
 	want := []string{mother, father}
 	slices.Sort(want)
 	for record, want := range map[string][]string{child: want, other: {father}, k.InsuredID("nobody's"): nil} {
@@ -39,7 +45,7 @@ func copiesFound(t *testing.T, ctx context.Context, k *kit) {
 	}
 	// Nobody asks without a grant, nor notes a copy of another's account.
 	mine := citizen(t, mother, access.ReadCard)
-	if err := k.NoteCopy(ctx, mine, father, other); err == nil {
+	if _, err := k.NoteCopy(ctx, mine, father, other); err == nil {
 		t.Error("a copy is noted in another's account")
 	}
 	if _, err := k.CopiesOf(ctx, access.Grant{}, child); err == nil {

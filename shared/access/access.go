@@ -66,6 +66,7 @@ const (
 	ReadInsurers     Action = "register.insurers"
 	CorrectInsurer   Action = "register.correct_insurer"
 	ImportInsured    Action = "register.import"
+	TellDates        Action = "register.dates"
 	ReportServices   Action = "register.services"
 	LookUpServices   Action = "register.look_up_services"
 	ConcealServices  Action = "register.hide_services"
@@ -110,6 +111,7 @@ var rules = map[Action]rule{
 	ReadInsurers:     {roles: []Role{Fund}},
 	CorrectInsurer:   {roles: []Role{Fund}},
 	ImportInsured:    {roles: []Role{Operator}},
+	TellDates:        {roles: []Role{Function}},
 	ReportServices:   {roles: []Role{Clinic, Operator}},
 	LookUpServices:   {roles: []Role{Function}},
 	ConcealServices:  {roles: []Role{Function}},

@@ -32,6 +32,7 @@ var words = map[Action]fault.Text{
 	CorrectInsurer:   {RU: "Исправление сведений о страховой компании", EN: "An insurer on record was corrected"},
 	ImportInsured:    {RU: "Загрузка сведений в регистр", EN: "Data were loaded into the register"},
 	ImportDirectory:  {RU: "Загрузка справочника страховых", EN: "A directory of insurers was imported"},
+	TellDates:        {RU: "Проверка важных дат полиса", EN: "The policy's dates were checked"},
 	ReportServices:   {RU: "Сведения об оказанной услуге внесены в регистр", EN: "A service rendered was put on record in the register"},
 	LookUpServices:   {RU: "Оказанные услуги запрошены в регистре", EN: "The register was asked for the services rendered"},
 	ConcealServices:  {RU: "Показ услуг родителям изменён в регистре", EN: "Whether the parents see the services was changed in the register"},

@@ -98,6 +98,9 @@ type Told struct {
 
 // Tells is what a cause did; false where it did nothing that people are told of.
 func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
+	if told, is := i.toldOf(cause, today); is {
+		return told, true
+	}
 	told := Told{Insured: i.ID, Person: i.Person.SNILS}
 	if i.Person.Birth.Age(today) < 18 {
 		told.Representatives = i.Representatives

@@ -173,6 +173,9 @@ func (s *Store) attempt(ctx context.Context, g access.Grant, view *View, record 
 	for _, e := range tell {
 		tx.Emit(e, 0)
 	}
+	if err := s.schedule(ctx, tx, *record); err != nil {
+		return err
+	}
 	committed, err := s.commit(ctx, g.About(record.ID), tx)
 	if err == nil && !committed {
 		err = errAborted // somebody made this very record: the next look finds it
@@ -411,6 +414,9 @@ func (s *Store) Amend(ctx context.Context, g access.Grant, id string, fn func(po
 		}
 		for _, e := range tell {
 			tx.Emit(e, 0)
+		}
+		if err := s.schedule(ctx, tx, record); err != nil {
+			return record, err
 		}
 		return record, Put(tx, doc, record)
 	})

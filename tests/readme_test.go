@@ -106,7 +106,7 @@ func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, printed)
 	}
-	for _, want := range []string{`"status":"granted"`, `"kind":"lookup"`, `"enp":"`, "Выписка из единого регистра застрахованных лиц", `"status":"revoked"`, "consent_required", "newcomer", "law clock", `"id":"26002-1"`, `"phase":"done"`} {
+	for _, want := range []string{`"status":"granted"`, `"kind":"lookup"`, `"enp":"`, "Выписка из единого регистра застрахованных лиц", `"status":"revoked"`, "consent_required", "newcomer", "law clock", `"id":"26002-1"`, `"allowed":true`, `"kind":"choose"`, `"phase":"done"`} {
 		if !strings.Contains(string(printed), want) {
 			t.Errorf("nothing printed %q:\n%s", want, printed)
 		}

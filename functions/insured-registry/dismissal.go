@@ -27,7 +27,7 @@ func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&e); err != nil {
 		return web.Answer{}, err
 	}
-	if c.Caller.Unit != "employer" {
+	if source(c.Caller) != policy.ByEmployer {
 		return web.Answer{}, errSource
 	}
 	wrong := text.CheckLine("source_id", e.SourceID, maxSourceID)

@@ -3,7 +3,6 @@
 package function
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -65,7 +64,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/may", Action: access.LookUpInsured, Do: r.may},
 		web.Route{Method: "POST", Pattern: "/insurers", Action: access.ReadInsurers, Do: r.insurers},
 		web.Route{Method: "POST", Pattern: "/insurers/corrections", Action: access.CorrectInsurer, Do: r.correct},
-		web.Route{Method: "POST", Pattern: "/events", Action: access.RecordBirth, Do: r.event},
+		web.Route{Method: "POST", Pattern: "/lives", Action: access.LookUpInsured, Do: r.lives},
+		web.Route{Method: "POST", Pattern: "/events", Action: access.ReportEvent, Do: r.event},
 		web.Route{Method: "POST", Pattern: "/services", Action: access.ReportServices, Do: r.serve},
 		web.Route{Method: "POST", Pattern: "/services/find", Action: access.LookUpServices, Do: r.services},
 		web.Route{Method: "POST", Pattern: "/services/privacy", Action: access.ConcealServices, Do: r.hide},
@@ -175,8 +175,8 @@ func (r *register) born(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]any{"items": born})
 }
 
-// birth is what ZAGS reports of one.
-type birth struct {
+// newborn is what ZAGS reports of a birth.
+type newborn struct {
 	Kind     string             `json:"kind"`
 	SourceID string             `json:"source_id"`
 	Region   string             `json:"region"`
@@ -189,21 +189,17 @@ type birth struct {
 var errSource = fault.New(fault.Forbidden, "source_not_allowed",
 	"Этот источник не передаёт такие события.", "This source does not report such events.")
 
-// event takes a birth. The civil record is the key of it: delivered again, it
-// is the same child.
-func (r *register) event(c *web.Call) (web.Answer, error) {
-	var of struct{ Kind string }
-	if json.Unmarshal(c.Body, &of) == nil && of.Kind == "contract_ended" {
-		return r.contractEnded(c)
-	}
-	var b birth
+// birth takes one. The civil record is the key of it: delivered again, it is the
+// same child.
+func (r *register) birth(c *web.Call) (web.Answer, error) {
+	var b newborn
 	if err := c.Bind(&b); err != nil {
 		return web.Answer{}, err
 	}
 	if b.Kind != "birth" {
 		return web.Answer{}, fault.WrongField("kind", "kind_unknown", "Неизвестный вид события.", "Unknown kind of event.")
 	}
-	if c.Caller.Unit != "zags" {
+	if source(c.Caller) != policy.ByZAGS {
 		return web.Answer{}, errSource
 	}
 	today := r.today(b.Region)

@@ -43,8 +43,7 @@ func TestNewNamesEverythingMissingAtOnce(t *testing.T) {
 
 func TestEachRouteIsForOneRole(t *testing.T) {
 	b := bench(t)
-	b.OnlyFor(access.Function, name, "POST /find", "POST /children", "POST /records")
-	b.OnlyFor(access.Source, name, "POST /events")
+	b.OnlyFor(access.Function, name, "POST /find", "POST /children", "POST /records", "POST /lives")
 	b.OnlyFor(access.Operator, name, "POST /imports")
 }
 
@@ -336,7 +335,7 @@ func TestEveryWrongFieldOfABirthIsNamedOnce(t *testing.T) {
 		body map[string]any
 		want string
 	}{
-		"another kind":           {birth("kind", "death"), "kind kind_unknown"},
+		"another kind":           {birth("kind", "move"), "kind kind_unknown"},
 		"no id of the source":    {birth("source_id", ""), "source_id required"},
 		"no such region":         {birth("region", "00"), "region region_unknown"},
 		"no civil record":        {birth("record", map[string]any{"number": ""}), "record.number required"},

@@ -19,7 +19,7 @@ const recent = 30 * 24 * time.Hour
 
 // introduce remembers an account by the SNILS of its person, and announces the
 // births that were recorded before anybody knew of the account. Remembered
-// first, it misses none: one recorded later finds it.
+// first, it misses none: one recorded later finds it. So does a death.
 func (n *notices) introduce(c *web.Call) (web.Answer, error) {
 	var e store.Event
 	if err := c.Bind(&e); err != nil {
@@ -34,7 +34,17 @@ func (n *notices) introduce(c *web.Call) (web.Answer, error) {
 		if err := n.store.Remember(c, grant, e.Home, account.SNILS); err != nil {
 			return web.Answer{}, err
 		}
-		born, err := n.births(c, policy.Question{Applicant: person.Person{SNILS: account.SNILS}})
+		q := policy.Question{Applicant: person.Person{SNILS: account.SNILS}}
+		lives, err := n.ofLife(c, q)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		for _, life := range lives {
+			if err := n.mark(c, e.Home, life); err != nil {
+				return web.Answer{}, err
+			}
+		}
+		born, err := n.births(c, q)
 		if err != nil {
 			return web.Answer{}, err
 		}

@@ -62,7 +62,7 @@ func (n *notices) make(c *web.Call) (web.Answer, error) {
 			return none, err
 		}
 		account, _, err := store.Get(tx.View, store.Account(e.Home))
-		if err != nil {
+		if err != nil || account.Dead {
 			return none, err
 		}
 		want, err := preferred(tx.View, e.Home)

@@ -64,6 +64,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/events", Action: access.DeliverNotice, Do: n.make},
 		web.Route{Method: "POST", Pattern: "/introductions", Action: access.DeliverNotice, Do: n.introduce},
 		web.Route{Method: "POST", Pattern: "/births", Action: access.DeliverNotice, Do: n.born},
+		web.Route{Method: "POST", Pattern: "/lives", Action: access.DeliverNotice, Do: n.lives},
 		web.Route{Method: "POST", Pattern: "/changes", Action: access.DeliverNotice, Do: n.changed},
 		web.Route{Method: "POST", Pattern: "/deliver", Action: access.DeliverNotice, Do: n.deliver},
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadNotices, Do: n.list},

@@ -84,8 +84,10 @@ var services = map[string]fault.Text{
 	"insured-registry":  {RU: "регистр застрахованных лиц", EN: "the register of insured persons"},
 	"notify":            {RU: "сервис уведомлений", EN: "the notices service"},
 	"policy-card":       {RU: "сервис карточки полиса", EN: "the policy card service"},
+	"policy-lifecycle":  {RU: "сервис приостановки полиса", EN: "the suspension service"},
 	"smo-selection":     {RU: "сервис выбора страховой", EN: "the insurers service"},
 	"policy-request":    {RU: "сервис заявлений", EN: "the applications service"},
+	"review-desk":       {RU: "сервис рассмотрения заявлений", EN: "the review service"},
 }
 
 // sources are those who report to the register, in words.
@@ -93,6 +95,7 @@ var sources = map[string]fault.Text{
 	"zags":         {RU: "ЗАГС", EN: "the civil registry"},
 	"commissariat": {RU: "военный комиссариат", EN: "the military commissariat"},
 	"employer":     {RU: "работодатель", EN: "the employer"},
+	"interior":     {RU: "МВД", EN: "the ministry of the interior"},
 }
 
 // actor is who did it, in words.

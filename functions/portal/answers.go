@@ -44,6 +44,7 @@ type applicationAnswer struct {
 	Kind       application.Kind
 	Person     string
 	Region     string
+	SMO        string
 	ENP        person.ENP
 	Status     application.Status
 	Text       string

@@ -11,6 +11,7 @@ import (
 	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/person"
+	"polis/shared/policy"
 	"polis/shared/web"
 )
 
@@ -19,6 +20,8 @@ type member struct {
 	relative
 	Consents []consentAnswer    // those needed, given or not
 	Latest   *applicationAnswer // newest application to show the policy or for a first one
+	Choosing *applicationAnswer // choice of an insurer under way
+	Unchosen bool               // the fund stands in until somebody chooses
 	Card     *cardAnswer        // nil: not loaded
 	Fault    *fault.Error       // why the card cannot be read now
 }
@@ -128,9 +131,12 @@ func (v *visit) family() (overview, error) {
 		m := &o.Members[i]
 		m.relative, m.Consents = r, needed(o.Consents, r.Person)
 		for k, a := range applications.Items {
-			if a.Person == r.Person && a.shows() {
+			switch {
+			case a.Person != r.Person:
+			case m.Latest == nil && a.shows():
 				m.Latest = &applications.Items[k]
-				break
+			case m.Choosing == nil && a.Kind == application.Choose && !a.Ended():
+				m.Choosing = &applications.Items[k]
 			}
 		}
 		if len(m.Missing()) > 0 {
@@ -140,7 +146,7 @@ func (v *visit) family() (overview, error) {
 			card, err := v.cardOf(m.Person)
 			switch {
 			case err == nil:
-				m.Card, m.Name = &card, card.Name
+				m.Card, m.Name, m.Unchosen = &card, card.Name, card.Insurer.StandIn && card.Status == policy.ShownNoInsurer
 			case !fault.HasKind(err, fault.NotFound) && !fault.HasKind(err, fault.Forbidden):
 				m.Fault = fault.From(err)
 			}
@@ -148,6 +154,26 @@ func (v *visit) family() (overview, error) {
 	}
 	calls.Wait()
 	return o, nil
+}
+
+// unchosen finds the children whom the fund insures though there is no card of
+// theirs to tell it: choosing needs no consent. What cannot be told now is no
+// hindrance.
+func (v *visit) unchosen(o overview) {
+	var calls sync.WaitGroup
+	for i := range o.Members {
+		m := &o.Members[i]
+		if m.Self() || m.Card != nil || m.Fault != nil {
+			continue
+		}
+		calls.Go(func() {
+			var may allowedAnswer
+			if v.ask(http.MethodGet, "/smo-selection/allowed?"+url.Values{"person": {m.Person}}.Encode(), nil, &may) == nil {
+				m.Unchosen = may.Allowed && may.Reason == policy.First
+			}
+		})
+	}
+	calls.Wait()
 }
 
 // shows reports whether the application, granted, leads to a card in the cabinet.
@@ -196,7 +222,7 @@ func (o overview) name(who string) string {
 // is their own choice, and so needs nothing.
 func (m member) rank() int {
 	switch next := m.Next(); {
-	case next == answer, next == wait && m.Latest.Overdue:
+	case m.Unchosen && m.Choosing == nil, next == answer, next == wait && m.Latest.Overdue:
 		return 0
 	case next == ask:
 		return 1
@@ -230,6 +256,9 @@ func (p *portal) home(v *visit) (web.Answer, error) {
 	o, err := v.family()
 	if err != nil {
 		return web.Answer{}, err
+	}
+	if o.Incomplete == nil { // else it is the register that is silent
+		v.unchosen(o)
 	}
 	return v.show("home", homeTitle, o)
 }

@@ -91,6 +91,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		open("/requests/{id}", p.citizen(p.request)),
 
 		open("/card", p.citizen(p.card)),
+		open("/insurer", p.citizen(p.insurer)),
+		form("/insurer", p.posted(p.choose)),
 		open("/doctor", p.citizen(p.doctor)),
 		form("/doctor", p.posted(p.repair)),
 		open("/documents", p.citizen(p.documents)),

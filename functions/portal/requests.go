@@ -80,9 +80,10 @@ func (p *portal) requests(v *visit) (web.Answer, error) {
 // page is to be read again, for the how many-th time.
 type requestPage struct {
 	applicationAnswer
-	Whose string
-	Wait  int // seconds
-	Look  int
+	Whose   string
+	Insurer string // that was chosen
+	Wait    int    // seconds
+	Look    int
 }
 
 // waits between two looks of a browser without a script: quick while somebody
@@ -97,6 +98,14 @@ func (p *portal) request(v *visit) (web.Answer, error) {
 	looked, _ := strconv.Atoi(v.Query.Get("look")) // anything else is the first
 	looked = min(max(looked, 0), len(waits)-1)
 	a.Wait, a.Look = waits[looked], looked+1
+	if a.SMO != "" {
+		known, err := v.sessions.Directory(v)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		insurer, _ := known.FindInsurer(a.SMO)
+		a.Insurer = cmp.Or(insurer.Name, a.SMO)
+	}
 	// Whose it is stands beside what the script reads again and again.
 	if !v.Query.Has("live") {
 		names, err := v.kin(a.applicationAnswer)

@@ -250,3 +250,24 @@ func TestAVersionIsOfEveryFilesContent(t *testing.T) {
 		}
 	}
 }
+
+func TestAChildWithoutAnInsurerComesFirstUntilOneIsBeingChosen(t *testing.T) {
+	given := []consentAnswer{{Operator: consent.FFOMS, Status: consent.Granted}}
+	own := member{relative: relative{Person: consent.Self}, Consents: given, Latest: &applicationAnswer{Kind: application.Lookup, Status: application.Submitted}}
+	child := member{relative: relative{Person: "i1"}, Consents: given, Card: &cardAnswer{}, Unchosen: true}
+	if first := (overview{Members: []member{own, child}}).ByNeed()[0]; first.Person != "i1" {
+		t.Errorf("%s comes first", first.Person)
+	}
+	child.Choosing = &applicationAnswer{Kind: application.Choose, Status: application.Submitted}
+	if first := (overview{Members: []member{own, child}}).ByNeed()[0]; first.Person != consent.Self {
+		t.Errorf("while one is being chosen %s comes first", first.Person)
+	}
+	for kind, shows := range map[application.Kind]bool{
+		application.Lookup: true, application.Link: true, application.Register: true, application.Repair: true,
+		application.Choose: false, application.Suspend: false, application.Resume: false, application.Restore: false,
+	} {
+		if (applicationAnswer{Kind: kind}).shows() != shows {
+			t.Errorf("%s: %v", kind, !shows)
+		}
+	}
+}

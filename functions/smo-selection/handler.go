@@ -1,5 +1,6 @@
 // Package function is smo-selection: the insurers of a region and their offices,
-// and the import of the classifier that they come from.
+// the import of the classifier that they come from, and the choice of one of
+// them.
 package function
 
 import (
@@ -9,11 +10,13 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
+	"polis/shared/application"
 	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/config"
 	"polis/shared/directory"
 	"polis/shared/fault"
+	"polis/shared/gateway"
 	"polis/shared/store"
 	"polis/shared/web"
 )
@@ -22,14 +25,21 @@ import (
 const Name = "smo-selection"
 
 type selection struct {
-	store *store.Store
-	law   clock.Clock
-	home  string // region of this installation
+	store    *store.Store
+	register *gateway.Client
+	law      clock.Clock
+	home     string // region of this installation
+	days     calendar.Workdays
+	term     int // of a choice, in working days
+	retry    application.Terms
 }
 
 // New makes the function from its settings.
 func New(env *config.Env) (handler.FunctionHandler, error) {
-	s := &selection{store: store.Open(env), law: env.Law, home: env.String("region", "26")}
+	s := &selection{
+		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law, home: env.String("region", "26"),
+		days: calendar.Default(), term: env.Int("choice_term_days", 3, 1, 60), retry: application.DefaultTerms(),
+	}
 	if _, ok := directory.FindRegion(s.home); !ok {
 		env.Fault("region", "%q is not a region", s.home)
 	}
@@ -37,8 +47,12 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	if err := env.Err(); err != nil {
 		return nil, err
 	}
+	s.store.OnCommit(func(e store.Event) { s.register.Kick(e.Topic, e) })
 	return edge.With(
 		web.Route{Method: "GET", Pattern: "/", Do: s.insurers},
+		web.Route{Method: "POST", Pattern: "/", Action: access.Apply, Do: s.submit},
+		web.Route{Method: "GET", Pattern: "/allowed", Action: access.ExamineChoice, Do: s.allowed},
+		web.Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: s.work},
 		web.Route{Method: "GET", Pattern: "/offices", Do: s.offices},
 		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportDirectory, Do: s.open},
 		web.Route{Method: "GET", Pattern: "/imports/{id}", Action: access.ImportDirectory, Do: s.progress},
@@ -52,6 +66,8 @@ type insurer struct {
 	FullName string        `json:"full_name,omitempty"`
 	Since    calendar.Date `json:"since"`
 	Until    calendar.Date `json:"until,omitzero"`
+
+	Same bool `json:"same_company,omitempty"` // as the insurer that one comes from
 }
 
 // office is one of an insurer that may be chosen today.
@@ -113,7 +129,8 @@ func page[T any](items []T, id func(T) string, q search) (web.Answer, error) {
 }
 
 // insurers lists those of a region with a contract in force today, also to
-// somebody who has not logged in. ogrn finds one company in another region.
+// somebody who has not logged in. ogrn finds one company in another region; like
+// names an insurer whose company, on moving, is offered first.
 func (s *selection) insurers(c *web.Call) (web.Answer, error) {
 	q, err := s.search(c)
 	if err != nil {
@@ -124,12 +141,22 @@ func (s *selection) insurers(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	ogrn := c.Query.Get("ogrn")
+	from, _ := known.FindInsurer(c.Query.Get("like"))
 	items := []insurer{}
 	for _, i := range known.InsurersOf(q.region, q.today) {
 		if i.Matches(q.words) && (ogrn == "" || i.OGRN == ogrn) {
-			items = append(items, insurer{i, i.FullName, i.Since, i.Until})
+			items = append(items, insurer{i, i.FullName, i.Since, i.Until, i.OGRN != "" && i.OGRN == from.OGRN})
 		}
 	}
+	slices.SortStableFunc(items, func(a, b insurer) int {
+		switch {
+		case a.Same == b.Same:
+			return 0
+		case a.Same:
+			return -1
+		}
+		return 1
+	})
 	return page(items, func(i insurer) string { return i.SMO }, q)
 }
 

@@ -22,7 +22,7 @@ func newBench(t *testing.T) *functiontest.Bench {
 }
 
 func TestMissingSettingsAreNamed(t *testing.T) {
-	functiontest.MissingIsNamed(t, New, functiontest.Stateful...)
+	functiontest.MissingIsNamed(t, New, append(functiontest.Stateful, "gateway_url")...)
 }
 
 func TestAnUnknownRegionIsNoSetting(t *testing.T) {

@@ -12,8 +12,10 @@ import (
 	insuredregistry "polis/functions/insured-registry"
 	notify "polis/functions/notify"
 	policycard "polis/functions/policy-card"
+	policylifecycle "polis/functions/policy-lifecycle"
 	policyrequest "polis/functions/policy-request"
 	portal "polis/functions/portal"
+	reviewdesk "polis/functions/review-desk"
 	smoselection "polis/functions/smo-selection"
 )
 
@@ -26,7 +28,9 @@ var All = map[string]server.New{
 	"insured-registry":  insuredregistry.New,
 	"notify":            notify.New,
 	"policy-card":       policycard.New,
+	"policy-lifecycle":  policylifecycle.New,
 	"policy-request":    policyrequest.New,
 	"portal":            portal.New,
+	"review-desk":       reviewdesk.New,
 	"smo-selection":     smoselection.New,
 }

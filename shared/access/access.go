@@ -32,7 +32,7 @@ type Caller struct {
 	Role      Role
 	Account   string        // citizen: the opaque id of the account
 	Confirmed bool          // citizen: identity confirmed in person
-	Person    person.Person // citizen: data vouched for by the login
+	Person    person.Person // citizen: data vouched for by the login; of staff the SNILS alone
 	Children  []person.Kin  // citizen: confirmed in the account
 	Email     string        // citizen: verified, or ""
 	Phone     string        // citizen: verified, or ""
@@ -51,6 +51,7 @@ const (
 	ReadCard         Action = "card.read"
 	RefreshCopy      Action = "card.refresh"
 	ExaminePolicy    Action = "card.examine"
+	ExamineChoice    Action = "insurer.examine"
 	RepairPolicy     Action = "card.repair"
 	ReadServices     Action = "card.services"
 	HideServices     Action = "card.hide_services"
@@ -61,7 +62,7 @@ const (
 	EraseExtract     Action = "extracts.erase"
 	LookUpInsured    Action = "register.look_up"
 	RecordInsured    Action = "register.put_on_record"
-	RecordBirth      Action = "register.birth"
+	ReportEvent      Action = "register.event"
 	ChangeInsured    Action = "register.change"
 	ReadInsurers     Action = "register.insurers"
 	CorrectInsurer   Action = "register.correct_insurer"
@@ -80,6 +81,10 @@ const (
 	SealAudit        Action = "audit.seal" // ids only
 	ReadAudit        Action = "audit.read"
 	ReadAccesses     Action = "audit.read_own"
+	ReadCases        Action = "cases.read"
+	DecideCase       Action = "cases.decide"
+	FollowCase       Action = "cases.follow"
+	RebuildCases     Action = "cases.rebuild" // ids only
 )
 
 type rule struct {
@@ -96,6 +101,7 @@ var rules = map[Action]rule{
 	ReadCard:         {roles: []Role{Citizen}, confirmed: true},
 	RefreshCopy:      {roles: []Role{Function}},
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
+	ExamineChoice:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
 	ReadServices:     {roles: []Role{Citizen}, confirmed: true},
 	HideServices:     {roles: []Role{Citizen}, confirmed: true},
@@ -106,7 +112,7 @@ var rules = map[Action]rule{
 	EraseExtract:     {roles: []Role{Function}},
 	LookUpInsured:    {roles: []Role{Function}},
 	RecordInsured:    {roles: []Role{Function}},
-	RecordBirth:      {roles: []Role{Source}},
+	ReportEvent:      {roles: []Role{Source, Fund}},
 	ChangeInsured:    {roles: []Role{Function}},
 	ReadInsurers:     {roles: []Role{Fund}},
 	CorrectInsurer:   {roles: []Role{Fund}},
@@ -125,6 +131,10 @@ var rules = map[Action]rule{
 	SealAudit:        {roles: []Role{Anyone, Function, Operator}},
 	ReadAudit:        {roles: []Role{Auditor}},
 	ReadAccesses:     {roles: []Role{Citizen}, confirmed: true},
+	ReadCases:        {roles: []Role{Staff, Fund}},
+	DecideCase:       {roles: []Role{Staff, Fund}},
+	FollowCase:       {roles: []Role{Function}},
+	RebuildCases:     {roles: []Role{Operator}},
 }
 
 var (

@@ -12,11 +12,12 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 	allowed := map[Action][]Role{
 		ReadConsents: {Citizen}, ChangeConsents: {Citizen}, Apply: {Citizen}, ReadApplications: {Citizen},
 		ReadServices: {Citizen}, HideServices: {Citizen}, ReportServices: {Clinic, Operator}, LookUpServices: {Function}, TellDates: {Function}, ConcealServices: {Function},
-		ExaminePolicy: {Citizen}, RepairPolicy: {Citizen},
+		ExaminePolicy: {Citizen}, ExamineChoice: {Citizen}, RepairPolicy: {Citizen},
 		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen}, SendExtract: {Citizen}, AttachExtract: {Function},
 		ReadNotices: {Citizen}, ChangeNotices: {Citizen}, DeliverNotice: {Function},
 		WorkApplication: {Function}, RefreshCopy: {Function}, EraseExtract: {Function}, LookUpInsured: {Function}, RecordInsured: {Function},
-		RecordBirth: {Source}, ChangeInsured: {Function}, ReadInsurers: {Fund}, CorrectInsurer: {Fund}, ImportInsured: {Operator}, ImportDirectory: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},
+		ReportEvent: {Source, Fund}, ReadCases: {Staff, Fund}, DecideCase: {Staff, Fund}, FollowCase: {Function}, RebuildCases: {Operator},
+		ChangeInsured: {Function}, ReadInsurers: {Fund}, CorrectInsurer: {Fund}, ImportInsured: {Operator}, ImportDirectory: {Operator}, Sweep: {Anyone, Function, Operator}, ReadEvents: {Operator}, ReplayEvents: {Operator},
 		SealAudit: {Anyone, Function, Operator}, ReadAudit: {Auditor}, ReadAccesses: {Citizen},
 	}
 	if len(allowed) != len(rules) {

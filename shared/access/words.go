@@ -16,6 +16,7 @@ var words = map[Action]fault.Text{
 	ReadCard:         {RU: "Просмотр карточки полиса", EN: "The policy card was read"},
 	RefreshCopy:      {RU: "Обновление копии полиса после изменения в регистре", EN: "The copy of the policy was brought up to date with the register"},
 	ExaminePolicy:    {RU: "Проверка, почему полис не показывается", EN: "It was checked why the policy does not show"},
+	ExamineChoice:    {RU: "Проверка, можно ли сменить страховую", EN: "It was checked whether the insurer may be changed"},
 	RepairPolicy:     {RU: "Запрос на восстановление показа полиса", EN: "A repair of the policy's showing was asked for"},
 	ReadServices:     {RU: "Просмотр оказанных услуг", EN: "The services rendered were read"},
 	HideServices:     {RU: "Выбор, показывать ли услуги родителям", EN: "It was chosen whether the parents see the services"},
@@ -26,7 +27,7 @@ var words = map[Action]fault.Text{
 	EraseExtract:     {RU: "Удаление выписки", EN: "An extract was erased"},
 	LookUpInsured:    {RU: "Поиск сведений в регистре", EN: "The register was asked"},
 	RecordInsured:    {RU: "Внесение в регистр", EN: "Put on record in the register"},
-	RecordBirth:      {RU: "Сведения о рождении внесены в регистр", EN: "A birth was put on record in the register"},
+	ReportEvent:      {RU: "Сведения ведомства внесены в регистр", EN: "An authority's report was put into the register"},
 	ChangeInsured:    {RU: "Изменение записи в регистре", EN: "The record in the register was changed"},
 	ReadInsurers:     {RU: "Просмотр истории страховых компаний", EN: "The history of insurers was read"},
 	CorrectInsurer:   {RU: "Исправление сведений о страховой компании", EN: "An insurer on record was corrected"},
@@ -45,6 +46,10 @@ var words = map[Action]fault.Text{
 	SealAudit:        {RU: "Заверение журнала обращений", EN: "The record of accesses was sealed"},
 	ReadAudit:        {RU: "Проверка журнала обращений", EN: "The record of accesses was audited"},
 	ReadAccesses:     {RU: "Просмотр журнала обращений", EN: "The record of accesses was read"},
+	ReadCases:        {RU: "Просмотр заявления для решения по нему", EN: "An application was read to decide it"},
+	DecideCase:       {RU: "Решение по заявлению", EN: "An application was decided"},
+	FollowCase:       {RU: "Заявление передано на рассмотрение", EN: "An application was handed to its reviewers"},
+	RebuildCases:     {RU: "Обновление списка заявлений на рассмотрении", EN: "The list of applications under review was made anew"},
 }
 
 // Words for the action; an action of an earlier version is an access.

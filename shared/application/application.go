@@ -107,6 +107,7 @@ type Application struct {
 	Choice     *policy.Choice     `json:"choice,omitempty"`     // Choose
 	Suspension *policy.Suspension `json:"suspension,omitempty"` // Suspend
 	From       calendar.Date      `json:"from,omitzero"`        // Resume, Restore: the first day in force
+	Review     *Review            `json:"review,omitempty"`     // where people decide
 	Right      policy.Right       `json:"right,omitzero"`       // Register: of a foreigner
 	Child      *policy.NewChild   `json:"child,omitempty"`      // Register: whom Person is the id of
 

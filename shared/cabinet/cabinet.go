@@ -19,6 +19,7 @@ type Account struct {
 	Consents consent.Ledger    `json:"consents"`
 	Contacts Contacts          `json:"contacts,omitzero"`
 	SNILS    person.SNILS      `json:"snils,omitempty"`    // by which the service finds the account to tell it of a child
+	Dead     bool              `json:"dead,omitempty"`     // the register has a death of its person: it is told nothing any more
 	Extracts []Extract         `json:"extracts,omitempty"` // newest last
 	Open     map[string]string `json:"open,omitempty"`     // applications under way, by what they ask for
 }

@@ -1,7 +1,7 @@
 // Package ident makes opaque ids. Nothing about a person can be read from one.
 //
-// A home id (of an account or an insured person) names its partition, so that
-// everything kept for that person lies in one slot of the store and changes in
+// A home id (of an account, an insured person or a unit of reviewers) names its
+// partition, so that everything kept for it lies in one slot of the store and changes in
 // one step. All other ids sort by time.
 package ident
 
@@ -25,6 +25,7 @@ const Partitions = 256
 const (
 	Account = 'a'
 	Insured = 'i'
+	Unit    = 'u' // of reviewers
 )
 
 // crockford sorts like the bytes it encodes and has no letters that are
@@ -59,7 +60,7 @@ func Index(key [32]byte, parts ...string) (partition, name string) {
 
 // Partition of a home id; false for anything that is not one.
 func Partition(home string) (string, bool) {
-	if len(home) != 28 || (home[0] != Account && home[0] != Insured) {
+	if len(home) != 28 || (home[0] != Account && home[0] != Insured && home[0] != Unit) {
 		return "", false
 	}
 	n := 0

@@ -169,7 +169,7 @@ func unreachable(err error) bool {
 }
 
 // caller reads the mapped claims. Personal data come from a citizen's token
-// only; nothing that the login does not vouch for is taken over.
+// only, but for the SNILS of staff, who must not decide on themselves; nothing that the login does not vouch for is taken over.
 func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error) {
 	var c access.Caller
 	var roles []access.Role
@@ -208,17 +208,26 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		read("phone_verified", &phoneVerified)
 	case access.Staff:
 		read("smo", &c.Unit)
+		read("snils", &snils)
 	case access.Clinic:
 		read("clinic", &c.Unit)
 	case access.Source:
 		read("source", &c.Unit)
-	case access.Fund, access.Operator, access.Auditor:
+	case access.Fund:
+		read("snils", &snils)
+	case access.Operator, access.Auditor:
 	default:
 		// Function and Anyone are not roles that a token can give.
 		return c, fmt.Errorf("role %q is unknown", c.Role)
 	}
 	if text.Visible(c.Unit) != c.Unit {
 		bad = errors.New("the unit has hidden characters")
+	}
+	if snils != "" {
+		var err error
+		if c.Person.SNILS, err = person.ParseSNILS(snils); err != nil {
+			return c, err
+		}
 	}
 	if bad != nil || c.Role != access.Citizen {
 		return c, bad
@@ -236,12 +245,6 @@ func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error)
 		var err error
 		if c.Person.Birth, err = civil(birth); err != nil {
 			return c, errors.New("birth date is unreadable")
-		}
-	}
-	if snils != "" {
-		var err error
-		if c.Person.SNILS, err = person.ParseSNILS(snils); err != nil {
-			return c, err
 		}
 	}
 	if len(c.Person.Citizenship) != 3 {

@@ -159,14 +159,21 @@ func TestAContactThatHidesSomethingIsNone(t *testing.T) {
 	}
 }
 
-func TestStaffBringTheirUnitAndNoPersonalData(t *testing.T) {
+func TestStaffBringTheirUnitAndOfPersonalDataTheSNILSThatTellsTheirOwnCases(t *testing.T) {
 	i := newIssuer(t)
 	v := verifier(t, i.url, "")
-	for role, claim := range map[string]string{"staff": "smo", "clinic": "clinic", "source": "source"} {
+	for role, claim := range map[string]string{"staff": "smo", "clinic": "clinic", "source": "source", "fund": ""} {
 		c, err := v.Verify(t.Context(), i.sign(t, claims{"roles": []string{role}, claim: "26002"}))
-		if err != nil || string(c.Role) != role || c.Unit != "26002" || c.Person.SNILS != "" {
+		decides, unit := role == "staff" || role == "fund", "26002"
+		if claim == "" {
+			unit = ""
+		}
+		if err != nil || string(c.Role) != role || c.Unit != unit || (c.Person.SNILS != "") != decides || c.Person.Name.Family != "" || !c.Person.Birth.IsZero() {
 			t.Errorf("%s: %v %+v", role, err, c)
 		}
+	}
+	if _, err := v.Verify(t.Context(), i.sign(t, claims{"roles": []string{"fund"}, "snils": "1"})); !errors.Is(err, ErrToken) {
+		t.Errorf("a SNILS that cannot be compared: %v", err)
 	}
 }
 

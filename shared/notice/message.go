@@ -254,6 +254,34 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
 		sms:      fault.Text{RU: "Полис ребёнка снова действует. Посмотрите в кабинете", EN: "The child's policy is valid again. See your account"},
 	},
+	KindOfChange(policy.DeathCancelled, false): {
+		happened: fault.Text{RU: "Ошибочная запись о смерти исправлена", EN: "A mistaken record of a death is put right"},
+		todo: fault.Text{
+			RU: "Она была внесена в регистр по ошибке. Полис действует так же, как до неё, и уведомления приходят снова.",
+			EN: "It was put into the register by mistake. Your policy is as it was before, and notices come again."},
+		sms: fault.Text{RU: "Ошибка в регистре исправлена, полис ОМС действует как раньше", EN: "A mistake in the register is put right, see your account"},
+	},
+	KindOfChange(policy.DeathCancelled, true): {
+		happened: fault.Text{RU: "Ошибочная запись о смерти ребёнка исправлена", EN: "A mistaken record of the child's death is put right"},
+		todo: fault.Text{
+			RU: "Она была внесена в регистр по ошибке. Полис ребёнка действует так же, как до неё.",
+			EN: "It was put into the register by mistake. The child's policy is as it was before."},
+		sms: fault.Text{RU: "Ошибка в регистре исправлена, полис ребёнка действует", EN: "A mistake in the register is put right, see your account"},
+	},
+	KindOfChange(policy.NameChanged, false): {
+		happened: fault.Text{RU: "Имя в вашем полисе ОМС изменено", EN: "The name in your OMS policy is changed"},
+		todo: fault.Text{
+			RU: "Так сообщил ЗАГС. Номер полиса прежний, бумажный полис менять не нужно. Если это ошибка, позвоните в страховую.",
+			EN: "The civil registry reported it. The number stays, a paper policy need not be replaced. If this is a mistake, call the insurer."},
+		sms: fault.Text{RU: "Имя в вашем полисе ОМС изменено. Номер полиса прежний", EN: "The name in your OMS policy is changed. The number stays"},
+	},
+	KindOfChange(policy.NameChanged, true): {
+		happened: fault.Text{RU: "Имя в полисе ребёнка изменено", EN: "The name in the child's policy is changed"},
+		todo: fault.Text{
+			RU: "Так сообщил ЗАГС. Номер полиса прежний. Если это ошибка, позвоните в страховую.",
+			EN: "The civil registry reported it. The number stays. If this is a mistake, call the insurer."},
+		sms: fault.Text{RU: "Имя в полисе ребёнка изменено. Номер полиса прежний", EN: "The name in the child's policy is changed. The number stays"},
+	},
 	KindOf(application.Submitted): {
 		happened: fault.Text{RU: "Заявление {number} подано", EN: "Application {number} is submitted"},
 		todo: fault.Text{

@@ -56,6 +56,13 @@ type Born struct {
 	RecordedAt      time.Time      `json:"recorded_at"`
 }
 
+// Life is what the register tells of a person's death, or that there is none, so
+// that a dead person's account is told nothing any more.
+type Life struct {
+	Person person.SNILS `json:"person,omitempty"`
+	Dead   bool         `json:"dead"`
+}
+
 // Child of a representative, as the register has it.
 type Child struct {
 	ID    string        `json:"id"`

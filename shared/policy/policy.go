@@ -30,6 +30,7 @@ type Insured struct {
 	ENP             person.ENP        `json:"enp"`
 	Person          person.Person     `json:"person"`
 	Earlier         []person.Document `json:"earlier_documents,omitempty"`
+	Names           []FormerName      `json:"former_names,omitempty"`
 	Changes         Changes           `json:"changes,omitempty"` // of the state, as recorded
 	ValidFrom       calendar.Date     `json:"valid_from"`
 	ValidUntil      calendar.Date     `json:"valid_until,omitzero"` // zero: no limit

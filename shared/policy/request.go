@@ -60,7 +60,7 @@ func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, err
 
 // Knows reports whether the cause has changed the record.
 func (i Insured) Knows(cause string) bool {
-	return i.Cause == cause || i.Changes.Has(cause) ||
+	return i.Cause == cause || i.Changes.Has(cause) || i.renamedBy(cause) ||
 		slices.ContainsFunc(i.Rights, func(r Right) bool { return r.Cause == cause }) ||
 		slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == cause || in.CorrectedBy == cause })
 }
@@ -75,10 +75,12 @@ const (
 	PolicyResumed    ChangeKind = "policy_resumed"
 	PolicyEnded      ChangeKind = "policy_ended"
 	PolicyRestored   ChangeKind = "policy_restored"
+	DeathCancelled   ChangeKind = "death_cancelled"
+	NameChanged      ChangeKind = "name_changed"
 )
 
 // ChangeKinds are all of them.
-var ChangeKinds = []ChangeKind{InsurerChosen, InsurerCorrected, PolicySuspended, PolicyResumed, PolicyEnded, PolicyRestored}
+var ChangeKinds = []ChangeKind{InsurerChosen, InsurerCorrected, PolicySuspended, PolicyResumed, PolicyEnded, PolicyRestored, DeathCancelled, NameChanged}
 
 // ToldQuestion asks what a cause did to a record.
 type ToldQuestion struct {
@@ -97,6 +99,7 @@ type Told struct {
 }
 
 // Tells is what a cause did; false where it did nothing that people are told of.
+// Of a death there is nobody to tell.
 func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 	if told, is := i.toldOf(cause, today); is {
 		return told, true
@@ -114,6 +117,12 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 			return told, true
 		}
 	}
+	for _, n := range i.Names {
+		if n.Cause == cause {
+			told.Kind, told.At = NameChanged, n.Recorded
+			return told, true
+		}
+	}
 	for _, r := range i.Rights {
 		if r.Cause == cause && r.Ground != "" {
 			told.Kind, told.At = PolicyEnded, r.Recorded
@@ -121,7 +130,11 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 		}
 	}
 	for _, c := range i.Changes {
-		if c.Cause == cause {
+		if c.CancelledBy == cause {
+			told.Kind, told.At = DeathCancelled, c.Cancelled
+			return told, true
+		}
+		if c.Cause == cause && c.Ground != Death {
 			told.At = c.Recorded
 			told.Kind = map[Turn]ChangeKind{Suspend: PolicySuspended, Resume: PolicyResumed, End: PolicyEnded, Restore: PolicyRestored}[c.Turn]
 			return told, true

@@ -66,6 +66,7 @@ const (
 	ByCommissiary = "commissariat"
 	ByZAGS        = "zags"
 	ByEmployer    = "employer"
+	ByInterior    = "interior" // the ministry that decides on citizenship
 	ByFund        = "fund"
 	ByImport      = "import"
 )
@@ -82,6 +83,8 @@ type Change struct {
 	Cause     string        `json:"cause,omitempty"` // id of the application, event or import
 	Recorded  time.Time     `json:"recorded,omitzero"`
 	Cancelled time.Time     `json:"cancelled,omitzero"`
+
+	CancelledBy string `json:"cancelled_by,omitempty"` // id of the decision
 }
 
 // Changes of one record.
@@ -114,7 +117,7 @@ func (c Changes) On(day calendar.Date) Standing {
 		switch {
 		case change.Turn == End && change.Ground == Death: // whatever came before
 			at = to
-		case at.State == Invalid && change.Turn != Restore, at.State == to.State:
+		case at.State == Invalid && change.Turn != Restore, at.State != Invalid && change.Turn == Restore, at.State == to.State:
 		default:
 			at = to
 		}
@@ -133,7 +136,7 @@ func (c Changes) inOrder() Changes {
 
 // Has reports whether the cause made any of the changes.
 func (c Changes) Has(cause string) bool {
-	return slices.ContainsFunc(c, func(x Change) bool { return x.Cause == cause })
+	return slices.ContainsFunc(c, func(x Change) bool { return x.Cause == cause || x.CancelledBy == cause })
 }
 
 // turned adds a change of the state.
@@ -261,12 +264,16 @@ var errNoDeath = fault.New(fault.Conflict, "death_not_recorded",
 	"В записи нет сведений о смерти.", "The record has no death.")
 
 // CancelDeath does away with a death that was recorded by mistake: the record is
-// as if it had never been reported.
-func (i Insured) CancelDeath(now time.Time) (Insured, error) {
+// as if it had never been reported. Repeated for the same cause it changes
+// nothing.
+func (i Insured) CancelDeath(d Deed) (Insured, error) {
+	if i.Changes.Has(d.Cause) {
+		return i, nil
+	}
 	changes, found := slices.Clone(i.Changes), false
 	for n := range changes {
 		if changes[n].Ground == Death && changes[n].Cancelled.IsZero() {
-			changes[n].Cancelled, found = now, true
+			changes[n].Cancelled, changes[n].CancelledBy, found = d.Recorded, d.Cause, true
 		}
 	}
 	if !found {
@@ -274,6 +281,32 @@ func (i Insured) CancelDeath(now time.Time) (Insured, error) {
 	}
 	i.Changes = changes
 	return i, nil
+}
+
+// Dead reports whether a death is on record, of whichever day.
+func (i Insured) Dead() bool {
+	return slices.ContainsFunc(i.Changes, func(x Change) bool { return x.Ground == Death && x.Cancelled.IsZero() })
+}
+
+// Naturalise makes the policy a citizen's, which has no limit of time and is in
+// force again if another right had lapsed. Repeated for the same cause it changes
+// nothing.
+func (i Insured) Naturalise(d Deed) (Insured, error) {
+	if i.Knows(d.Cause) {
+		return i, nil
+	}
+	day := i.Today(d.At)
+	at := i.Changes.On(day)
+	if at.Ground == Death {
+		return i, errDead
+	}
+	right := RightOf(Citizen, calendar.Date{}, day)
+	if at.State == Invalid {
+		i = i.turned(Restore, "citizenship_gained", day, d)
+	} else if !i.Expired(day) {
+		right.ValidFrom = i.ValidFrom
+	}
+	return i.Under(right, d.Cause, d.Recorded), nil
 }
 
 // Today is the date of the law at a moment, by the clock of the region in which

@@ -103,7 +103,7 @@ var verbs = []struct {
 	{"end of service reported", resume(tableDay, ByCommissiary, "x")},
 	{"ground lost", end(tableDay, "permit_cancelled", "x")},
 	{"death", end(tableDay, Death, "x")},
-	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(now) }},
+	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(deed(ByFund, "x")) }},
 	{"restore", restore(tableDay, "x")},
 }
 
@@ -194,14 +194,52 @@ func TestTheSameCauseChangesARecordOnce(t *testing.T) {
 func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
 	before := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
 	dead := spoken(t, before, end(on(3, 1), Death, "d"))
-	alive, err := dead.CancelDeath(now)
+	alive, err := dead.CancelDeath(deed(ByFund, "c"))
 	if err != nil || alive.Changes.On(on(3, 5)) != before.Changes.On(on(3, 5)) {
 		t.Errorf("%+v, %v", alive.Changes, err)
 	}
-	if _, err := alive.CancelDeath(now); fault.From(err).Code != "death_not_recorded" {
+	if again, err := alive.CancelDeath(deed(ByFund, "c")); err != nil || !slices.Equal(again.Changes, alive.Changes) || !alive.Knows("c") {
+		t.Errorf("the same decision again: %+v, %v", again.Changes, err)
+	}
+	if _, err := alive.CancelDeath(deed(ByFund, "another")); fault.From(err).Code != "death_not_recorded" {
 		t.Errorf("cancelled twice: %v", err)
+	}
+	if !dead.Dead() || alive.Dead() || before.Dead() {
+		t.Error("who is dead?")
 	}
 	if dead.Changes[1].Cancelled != (time.Time{}) {
 		t.Error("the record it was made of has changed too")
+	}
+}
+
+func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
+	foreigner := recordOf(holder)
+	foreigner.ValidUntil = on(12, 31)
+	today := foreigner.Today(now)
+	expired := foreigner
+	expired.ValidUntil = on(2, 28)
+	for rule, tc := range map[string]struct {
+		before Insured
+		state  State
+	}{
+		"in force":                {foreigner, Active},
+		"expired":                 {expired, Active},
+		"ended":                   {spoken(t, foreigner, end(on(1, 15), "permit_cancelled", "e")), Active},
+		"in service, and remains": {spoken(t, foreigner, suspend(on(1, 15), calendar.Date{}, ByCommissiary, "s")), Suspended},
+	} {
+		after := spoken(t, tc.before, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) })
+		if got := after.Changes.On(today); got.State != tc.state || after.Expired(today.AddYears(9)) {
+			t.Errorf("%s: %+v until %s", rule, got, after.ValidUntil)
+		}
+		if told, tells := after.Tells("g", today); tells != (rule == "ended") || tells && told.Kind != PolicyRestored {
+			t.Errorf("%s: tells %v", rule, told)
+		}
+		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) || len(again.Rights) != 1 {
+			t.Errorf("%s: delivered again, %+v", rule, again.Changes)
+		}
+	}
+	dead := spoken(t, foreigner, end(on(1, 15), Death, "d"))
+	if _, err := dead.Naturalise(deed(ByInterior, "g")); fault.From(err).Code != "death_recorded" {
+		t.Errorf("dead: %v", err)
 	}
 }

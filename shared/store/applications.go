@@ -141,8 +141,9 @@ func (s *Store) Advance(ctx context.Context, g access.Grant, e Event, now time.T
 }
 
 // PutApplication writes an application, with an event for each entry that its
-// timeline has gained: no step of an application goes without its notice. The
-// application must have been among the reads.
+// timeline has gained: no step of an application goes without its notice, and
+// none of one under review without its case. The application must have been
+// among the reads.
 func PutApplication(tx *Tx, account string, a application.Application) error {
 	doc := Application(account, a.ID)
 	before, _, err := Get(tx.View, doc)
@@ -152,6 +153,7 @@ func PutApplication(tx *Tx, account string, a application.Application) error {
 	for n := len(before.Timeline); n < len(a.Timeline); n++ {
 		tx.Emit(Event{Topic: noticeTopic, Home: account, Subject: notice.Subject(a.ID, n)}, 0)
 	}
+	followReview(tx, account, before, a)
 	return Put(tx, doc, a)
 }
 

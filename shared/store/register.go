@@ -254,9 +254,10 @@ redis.call('SET', KEYS[1], ARGV[2])
 return 1
 `)
 
-// abortScript ends any attempt at a record, unless the record was committed.
+// abortScript ends any attempt at a record, unless a step has changed the record
+// since its head was read.
 var abortScript = redis.NewScript(`
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+if redis.call('GETRANGE', KEYS[1], 0, 7) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
 return 1
 `)
@@ -291,14 +292,12 @@ func (s *Store) claim(ctx context.Context, d datum, id string, w *wait) error {
 // free reports whether the claim of another record counts no more. It ends an
 // attempt at that record which has had its time, and pauses for one that has not.
 func (s *Store) free(ctx context.Context, d datum, holder string, w *wait) (bool, error) {
-	record, found, err := s.peek(ctx, holder)
+	record, head, found, err := s.peek(ctx, holder)
 	switch {
 	case err != nil:
 		return false, err
 	case found && holds(record, d):
 		return false, taken(d.what)
-	case found:
-		return true, nil
 	}
 	standing, err := s.rdb.Get(ctx, attemptKey(holder)).Result()
 	if err != nil && !errors.Is(err, redis.Nil) {
@@ -309,7 +308,7 @@ func (s *Store) free(ctx context.Context, d datum, holder string, w *wait) (bool
 			return false, err
 		}
 	}
-	ended, err := abortScript.Run(ctx, s.rdb, []string{Insured(holder).name, attemptKey(holder)}).Bool()
+	ended, err := abortScript.Run(ctx, s.rdb, []string{Insured(holder).name, attemptKey(holder)}, head).Bool()
 	if err != nil {
 		return false, unreachable(err)
 	}
@@ -321,17 +320,18 @@ func holds(record policy.Insured, d datum) bool {
 }
 
 // peek reads a record on behalf of the store itself, to compare data that the
-// caller has already given.
-func (s *Store) peek(ctx context.Context, id string) (policy.Insured, bool, error) {
+// caller has already given. head is that of the record as it was read.
+func (s *Store) peek(ctx context.Context, id string) (record policy.Insured, head string, found bool, err error) {
 	if _, ok := ident.Partition(id); !ok {
-		return policy.Insured{}, false, errors.New("claim names no record")
+		return policy.Insured{}, "", false, errors.New("claim names no record")
 	}
 	doc := Insured(id)
 	view, err := s.read(ctx, []Ref{doc.Ref})
 	if err != nil {
-		return policy.Insured{}, false, err
+		return policy.Insured{}, "", false, err
 	}
-	return Get(view, doc)
+	record, found, err = Get(view, doc)
+	return record, view.heads[doc.name], found, err
 }
 
 // Query is what a record can be found by; empty parts are not looked for.
@@ -420,6 +420,84 @@ func (s *Store) Amend(ctx context.Context, g access.Grant, id string, fn func(po
 		}
 		return record, Put(tx, doc, record)
 	})
+}
+
+// Reidentify changes one record as Amend does, where the document or the SNILS
+// may change too: what is new of them is claimed as for a new record, and a
+// Conflict names what another record has (`document_taken`, ...). What the record
+// had and does not keep is free for others.
+func (s *Store) Reidentify(ctx context.Context, g access.Grant, id string, fn func(policy.Insured) (policy.Insured, bool, error), tell ...Event) (policy.Insured, error) {
+	g = g.About(id)
+	partition, err := open(g, id)
+	if err != nil {
+		return policy.Insured{}, err
+	}
+	doc := Insured(id)
+	var w wait
+	for {
+		view, err := s.read(ctx, []Ref{doc.Ref})
+		if err != nil {
+			return policy.Insured{}, err
+		}
+		before, found, err := Get(view, doc)
+		if err == nil && !found {
+			err = ErrNoRecord
+		}
+		if err != nil {
+			return policy.Insured{}, err
+		}
+		after, changed, err := fn(before)
+		if err != nil {
+			return before, err
+		}
+		if !changed {
+			_, err := s.View(ctx, g, id) // it is told, and that is a read of its own
+			return before, err
+		}
+		tx := &Tx{View: view, partition: partition}
+		if err := Put(tx, doc, after); err != nil {
+			return before, err
+		}
+		for _, e := range tell {
+			tx.Emit(e, 0)
+		}
+		if err := s.schedule(ctx, tx, after); err != nil {
+			return before, err
+		}
+		if err := s.reclaim(ctx, g, tx, before, after, &w); !errors.Is(err, errAborted) {
+			return after, err
+		}
+	}
+}
+
+// reclaim commits a change of a record under an attempt, after it has claimed
+// what is new. Where the attempt was ended, or the record changed meanwhile, that
+// is errAborted.
+func (s *Store) reclaim(ctx context.Context, g access.Grant, tx *Tx, before, after policy.Insured, w *wait) (err error) {
+	nonce, err := s.begin(ctx, after.ID, w)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			s.release(ctx, attemptKey(after.ID), nonce) // nobody need wait for it
+		}
+	}()
+	for _, d := range dataOf(after) {
+		if holds(before, d) {
+			continue
+		}
+		if err := s.claim(ctx, d, after.ID, w); err != nil {
+			return err
+		}
+	}
+	tx.checks = append(tx.checks, check{"value", attemptKey(after.ID), nonce})
+	tx.do("DEL", attemptKey(after.ID))
+	committed, err := s.commit(ctx, g, tx)
+	if err == nil && !committed {
+		err = errAborted
+	}
+	return err
 }
 
 // Represent names representatives for a record, as fn adds them to it.

@@ -26,6 +26,9 @@ var registerRules = []rule{
 	{"stopped anywhere, two of one cause and one of another make one record", stoppedAnywhere},
 	{"who stops between claim and commit holds up nobody and commits nothing", stopsBeforeCommit},
 	{"a record is found by what it holds, and no longer by what it held", foundByWhatItHolds},
+	{"a changed document is claimed, and one of another record refused", changedDocument},
+	{"of a changed document and a new record with it at once one wins", changedAtOnce},
+	{"stopped anywhere, a changed document is one record's alone", changeStopped},
 	{"an attempt that broke off is not found", brokenOff},
 	{"what cannot be read is not told to be absent", unreadable},
 	{"children are found by their representatives", byRepresentative},
@@ -333,6 +336,103 @@ func foundByWhatItHolds(t *testing.T, ctx context.Context, k *kit) {
 	next.Person.Document = passport(1)
 	if _, _, err := k.PutOnRecord(ctx, g, next); err != nil {
 		t.Errorf("a document that no record holds: %v", err)
+	}
+}
+
+// reissued changes the document of a record, which keeps the former one.
+func reissued(document person.Document) func(policy.Insured) (policy.Insured, bool, error) {
+	return func(i policy.Insured) (policy.Insured, bool, error) {
+		if i.Person.Document == document {
+			return i, false, nil
+		}
+		i.Earlier = append(slices.Clone(i.Earlier), i.Person.Document)
+		i.Person.Document = document
+		return i, true, nil
+	}
+}
+
+func changedDocument(t *testing.T, ctx context.Context, k *kit) {
+	g, look := function(t, access.RecordInsured), function(t, access.LookUpInsured)
+	one, _, err := k.PutOnRecord(ctx, g, k.record("one", someone(1)))
+	must(t, err)
+	two, _, err := k.PutOnRecord(ctx, g, k.record("two", someone(2)))
+	must(t, err)
+	_, err = k.Reidentify(ctx, g, one.ID, reissued(two.Person.Document))
+	if f := fault.From(err); f.Code != "document_taken" {
+		t.Errorf("a document of another record: %v", err)
+	}
+	if _, err := k.Reidentify(ctx, g, k.record("nobody", someone(3)).ID, reissued(passport(50))); fault.From(err).Code != "record_not_found" {
+		t.Errorf("no such record: %v", err)
+	}
+	for range 2 { // the second changes nothing
+		got, err := k.Reidentify(ctx, g, one.ID, reissued(passport(50)))
+		if err != nil || got.Person.Document != passport(50) || len(got.Earlier) != 1 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+	for _, document := range []person.Document{one.Person.Document, passport(50)} {
+		found, err := k.Find(ctx, look, store.Query{Document: document})
+		if err != nil || len(found) != 1 || found[0].ID != one.ID {
+			t.Errorf("by %v: %d found, %v", document.Number, len(found), err)
+		}
+		thief := k.record("thief", someone(4))
+		thief.Person.Document = document
+		if _, _, err := k.PutOnRecord(ctx, g, thief); fault.From(err).Code != "document_taken" {
+			t.Errorf("%v is given to another record: %v", document.Number, err)
+		}
+	}
+}
+
+func changedAtOnce(t *testing.T, ctx context.Context, k *kit) {
+	g := function(t, access.RecordInsured)
+	for round := range 10 {
+		one, _, err := k.PutOnRecord(ctx, g, k.record(fmt.Sprint("one ", round), someone(100+round)))
+		must(t, err)
+		other, third := k.record(fmt.Sprint("other ", round), someone(200+round)), k.record(fmt.Sprint("third ", round), someone(300+round))
+		other.Person.Document = passport(400 + round)
+		third, _, err = k.PutOnRecord(ctx, g, third)
+		must(t, err)
+		errs := make([]error, 3)
+		var wg sync.WaitGroup
+		wg.Go(func() { _, errs[0] = k.Reidentify(ctx, g, one.ID, reissued(passport(400+round))) })
+		wg.Go(func() { _, _, errs[1] = k.again().PutOnRecord(ctx, g, other) })
+		wg.Go(func() { _, errs[2] = k.again().Reidentify(ctx, g, third.ID, reissued(passport(400+round))) })
+		wg.Wait()
+		won := 0
+		for _, err := range errs {
+			if err == nil {
+				won++
+			} else if fault.From(err).Code != "document_taken" {
+				t.Fatal(err)
+			}
+		}
+		if won != 1 {
+			t.Fatalf("round %d: %d have it", round, won)
+		}
+	}
+}
+
+func changeStopped(t *testing.T, ctx context.Context, k *kit) {
+	g := function(t, access.RecordInsured)
+	one, _, err := k.PutOnRecord(ctx, g, k.record("one", someone(1)))
+	must(t, err)
+	for n := 1; ; n++ {
+		c, wanted := cut{n: n}, passport(500+n)
+		_, err := k.Reidentify(disturbed(ctx, c.disturb), g, one.ID, reissued(wanted))
+		if err != nil && !fault.HasKind(err, fault.Unavailable) {
+			t.Fatal(err)
+		}
+		now, _, readErr := k.Record(ctx, g, one.ID)
+		must(t, readErr)
+		other := k.record(fmt.Sprint("other ", n), someone(600+n))
+		other.Person.Document = wanted
+		_, made, otherErr := k.PutOnRecord(ctx, g, other)
+		if has := now.Person.Document == wanted; has == made || !made && fault.From(otherErr).Code != "document_taken" {
+			t.Fatalf("stopped at %d: the record has it: %v, another one too: %v, %v", n, has, made, otherErr)
+		}
+		if err == nil {
+			return
+		}
 	}
 }
 

@@ -1,0 +1,247 @@
+package function_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/functiontest"
+	"polis/shared/person"
+	"polis/shared/policy"
+)
+
+// as is the token of a source, or of the fund's staff.
+func as(b *functiontest.Bench, source string) string {
+	if source == policy.ByFund {
+		return b.Token(functiontest.Claims{"sub": "f", "roles": []string{"fund"}})
+	}
+	return b.Token(functiontest.Claims{"sub": "s", "roles": []string{"source"}, "source": source})
+}
+
+// report of Maria. change is pairs of a field and its value, nil for none.
+func reportOf(kind string, change ...any) map[string]any {
+	body := map[string]any{
+		"kind": kind, "source_id": kind + "-1", "person": map[string]any{"snils": maria.SNILS.String(), "birth_date": maria.Birth},
+	}
+	for i := 0; i < len(change); i += 2 {
+		body[change[i].(string)] = change[i+1]
+	}
+	return body
+}
+
+func send(b *functiontest.Bench, source string, body map[string]any) functiontest.Response {
+	return b.Call("POST", name, "/events", as(b, source), body)
+}
+
+// shown is what the register says of Maria's policy in words, on the bench's day.
+func shown(b *functiontest.Bench) string {
+	f := find(b, policy.Question{Applicant: maria})
+	if f.Card == nil {
+		return "nothing"
+	}
+	return f.Card.ShownText(calendar.Today(b.Now(), "26")).RU
+}
+
+const active = "Активен. Бумажный полис менять не нужно"
+
+func TestEachKindIsReportedByThoseWhoseBusinessItIs(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	// Typed by hand, not read from the rules.
+	may := map[string][]string{
+		"birth": {"zags"}, "name_changed": {"zags"}, "death": {"zags"}, "death_cancelled": {"fund"}, "citizenship_lost": {"interior", "fund"},
+		"citizenship_gained": {"interior", "fund"}, "service_started": {"commissariat"}, "service_ended": {"commissariat"}, "contract_ended": {"employer"},
+	}
+	for kind, sources := range may {
+		for _, source := range []string{"zags", "commissariat", "employer", "interior", "fund", "another"} {
+			res := send(b, source, map[string]any{"kind": kind})
+			if allowed := res.Code == "invalid_fields"; allowed != slices.Contains(sources, source) || !allowed && res.Code != "source_not_allowed" {
+				t.Errorf("%s by %s: %q", kind, source, res.Code)
+			}
+		}
+		forged := b.Token(functiontest.Claims{"sub": "s", "roles": []string{"source"}, "source": "fund"})
+		if res := b.Call("POST", name, "/events", forged, map[string]any{"kind": kind}); res.Code != "source_not_allowed" {
+			t.Errorf("%s by a source that calls itself the fund: %q", kind, res.Code)
+		}
+	}
+	for _, role := range []string{"staff", "clinic", "operator", "auditor"} {
+		b.Call("POST", name, "/events", b.Token(functiontest.Claims{"sub": "x", "roles": []string{role}}), reportOf("death")).Expect(403, "not_allowed")
+	}
+	b.Call("POST", name, "/events", b.Token(functiontest.Maria.Claims()), reportOf("death")).Expect(403, "not_allowed")
+}
+
+func TestEveryWrongFieldOfAReportIsNamed(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	started := []any{"ground", "conscription", "from", "2026-03-11"}
+	for rule, tc := range map[string]struct {
+		by, field, code string
+		body            map[string]any
+	}{
+		"no id":                          {"zags", "source_id", "required", reportOf("death", "on", "2026-03-09", "source_id", "")},
+		"nobody":                         {"zags", "person.snils", "required", reportOf("death", "on", "2026-03-09", "person", map[string]any{"birth_date": "1985-03-12"})},
+		"a mistyped SNILS":               {"zags", "person.snils", "snils_check_digits", reportOf("death", "on", "2026-03-09", "person", map[string]any{"snils": "11223344596", "birth_date": "1985-03-12"})},
+		"a mistyped number":              {"zags", "person.enp", "enp_check_digit", reportOf("death", "on", "2026-03-09", "person", map[string]any{"enp": "2656410837000319", "birth_date": "1985-03-12"})},
+		"no birth date":                  {"zags", "person.birth_date", "required", reportOf("death", "on", "2026-03-09", "person", map[string]any{"snils": maria.SNILS})},
+		"dead tomorrow":                  {"zags", "on", "date_wrong", reportOf("death", "on", "2026-03-11")},
+		"dead before the birth":          {"zags", "on", "date_wrong", reportOf("death", "on", "1985-03-11")},
+		"dead on no day":                 {"zags", "on", "required", reportOf("death")},
+		"a death with a ground":          {"zags", "ground", "not_expected", reportOf("death", "on", "2026-03-09", "ground", "conscription")},
+		"a field there is not":           {"zags", "cause", "unknown_field", reportOf("death", "on", "2026-03-09", "cause", "x")},
+		"a service without a ground":     {"commissariat", "ground", "required", reportOf("service_started", "from", "2026-03-11")},
+		"a ground outside the list":      {"commissariat", "ground", "ground_unknown", reportOf("service_started", "from", "2026-03-11", "ground", "study")},
+		"a service that ends first":      {"commissariat", "until", "until_before_from", reportOf("service_started", append(started, "until", "2026-03-10")...)},
+		"an end without a day":           {"commissariat", "until", "required", reportOf("service_ended")},
+		"no new name":                    {"zags", "name", "required", reportOf("name_changed")},
+		"a name that cannot be":          {"zags", "name.family", "name_unsupported_character", reportOf("name_changed", "name", person.Name{Family: "Орлова😀"})},
+		"a document of no accepted kind": {"zags", "document.type", "document_type_not_accepted", reportOf("name_changed", "name", person.Name{Family: "Орлова"}, "document", person.Document{Type: 7, Number: "1"})},
+	} {
+		fields := send(b, tc.by, tc.body).Expect(422, "invalid_fields").Fields()
+		if fields[tc.field] != tc.code || len(fields) != 1 {
+			t.Errorf("%s: %v", rule, fields)
+		}
+	}
+	if got := shown(b); got != active {
+		t.Error(got)
+	}
+}
+
+func TestAReportMustBeOfExactlyOneRecordAndWhatDiffersIsNotTold(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria), functiontest.Row(pavel))
+	enp := number(maria, 31)
+	for rule, tc := range map[string]struct {
+		person map[string]any
+		status int
+		code   string
+	}{
+		"nobody":                     {map[string]any{"snils": anna.SNILS, "birth_date": anna.Birth}, 404, "person_not_found"},
+		"another birth date":         {map[string]any{"snils": maria.SNILS, "birth_date": "1985-03-13"}, 404, "person_not_found"},
+		"another birth date, by ENP": {map[string]any{"enp": enp, "birth_date": "1985-03-13"}, 404, "person_not_found"},
+		"one number is nobody's":     {map[string]any{"snils": anna.SNILS, "enp": enp, "birth_date": maria.Birth}, 404, "person_not_found"},
+		"of two persons":             {map[string]any{"snils": pavel.SNILS, "enp": enp, "birth_date": maria.Birth}, 409, "person_ambiguous"},
+		"by ENP":                     {map[string]any{"enp": enp, "birth_date": maria.Birth}, 202, ""},
+		"by both":                    {map[string]any{"snils": maria.SNILS, "enp": enp, "birth_date": maria.Birth}, 202, ""},
+	} {
+		res := send(b, "commissariat", reportOf("service_ended", "until", "2026-01-31", "person", tc.person)).Expect(tc.status, tc.code)
+		if tc.status == 404 && res.Detail != "Человека с такими данными в регистре нет." {
+			t.Errorf("%s: %s", rule, res.Detail)
+		}
+	}
+}
+
+func TestAReportedServiceSuspendsForItsDaysInWhateverOrderItIsReported(t *testing.T) {
+	for rule, kinds := range map[string][]string{
+		"begun first":             {"service_started", "service_ended"},
+		"its end came first":      {"service_ended", "service_started"},
+		"each is delivered twice": {"service_ended", "service_ended", "service_started", "service_started", "service_ended"},
+	} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria))
+		for _, kind := range kinds {
+			body := reportOf(kind, "until", "2026-03-20")
+			if kind == "service_started" {
+				body = reportOf(kind, "ground", "mobilisation", "from", "2026-03-11")
+			}
+			send(b, "commissariat", body).Expect(202, "")
+		}
+		for day, want := range map[int]string{10: active, 11: "Приостановлен с 11.03.2026", 20: "Приостановлен с 11.03.2026", 21: active} {
+			b.SetClock(time.Date(2026, time.March, day, 12, 0, 0, 0, time.UTC))
+			if got := shown(b); got != want {
+				t.Errorf("%s, on the %dth: %q", rule, day, got)
+			}
+		}
+		if changes := find(b, policy.Question{Applicant: maria}).Card.Changes; len(changes) != 2 {
+			t.Errorf("%s: %d changes", rule, len(changes))
+		}
+	}
+}
+
+func TestADeathClosesTheRecordAndTheFundPutsAWrongOneRight(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	for range 2 {
+		send(b, "zags", reportOf("death", "on", "2026-03-08")).Expect(202, "")
+	}
+	if got := shown(b); got != "Аннулирован с 08.03.2026. Причина: в регистре записана смерть" {
+		t.Error(got)
+	}
+	send(b, "commissariat", reportOf("service_started", "ground", "mobilisation", "from", "2026-03-11")).Expect(409, "death_recorded")
+	send(b, "zags", reportOf("death_cancelled")).Expect(403, "source_not_allowed")
+	for range 2 {
+		send(b, "fund", reportOf("death_cancelled")).Expect(202, "")
+	}
+	if got := shown(b); got != active {
+		t.Error(got)
+	}
+	send(b, "fund", reportOf("death_cancelled", "source_id", "another")).Expect(409, "death_not_recorded")
+}
+
+func TestCitizenshipDecidesOnTheRightToAPolicy(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	send(b, "interior", reportOf("citizenship_lost")).Expect(202, "")
+	if got := shown(b); got != "Аннулирован с 10.03.2026. Причина: утрата гражданства" {
+		t.Errorf("from the day the data came: %q", got)
+	}
+	send(b, "interior", reportOf("citizenship_lost")).Expect(202, "")
+	send(b, "interior", reportOf("citizenship_lost", "source_id", "another")).Expect(409, "policy_ended")
+	b.Advance(48 * time.Hour)
+	send(b, "fund", reportOf("citizenship_gained")).Expect(202, "")
+	if got := shown(b); got != active {
+		t.Error(got)
+	}
+}
+
+func TestANewNameKeepsThePersonToBeFoundByTheOldDocument(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria), functiontest.Row(pavel))
+	married, passport := person.Name{Family: "орлова", Given: "Мария"}, person.Document{Type: person.Passport, Series: "4520", Number: "654321"}
+	send(b, "zags", reportOf("name_changed", "name", married, "document", pavel.Document)).Expect(409, "document_taken")
+	if f := find(b, policy.Question{Applicant: maria}); f.Card.Person.Name != maria.Name {
+		t.Errorf("half changed: %+v", f.Card.Person)
+	}
+	for range 2 {
+		send(b, "zags", reportOf("name_changed", "name", married, "document", passport)).Expect(202, "")
+	}
+	old, renewed := find(b, policy.Question{Applicant: maria}), maria
+	renewed.Name, renewed.Document = person.Name{Family: "Орлова", Given: "Мария"}, passport.Normalised()
+	if old.Card == nil || !slices.Equal(old.Card.Warnings, []string{"name_differs", "document_differs"}) {
+		t.Errorf("by the old one: %+v", old)
+	}
+	if f := find(b, policy.Question{Applicant: without(maria, "snils")}); f.Card != nil || !slices.Equal(f.Reasons, []string{"name_differs"}) {
+		t.Errorf("a record that has another name and is found by a document alone is not shown: %+v", f)
+	}
+	if f := find(b, policy.Question{Applicant: renewed}); f.Card == nil || len(f.Card.Warnings) != 0 {
+		t.Errorf("by the new one: %+v", f)
+	}
+	changed := without(renewed, "snils")
+	changed.Document = maria.Document // what a clinic may be shown still
+	if f := find(b, policy.Question{Applicant: changed}); f.Card == nil || !slices.Equal(f.Card.Warnings, []string{"document_differs"}) {
+		t.Errorf("the new name with the old document: %+v", f)
+	}
+}
+
+func TestWhoIsDeadIsToldToNotify(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria), functiontest.Row(pavel))
+	lives := func(q policy.Question) (answer struct{ Items []policy.Life }) {
+		b.CallAs("notify", name, "/lives", q).Expect(200, "").JSON(&answer)
+		return answer
+	}
+	var reported struct{ ID string }
+	send(b, "zags", reportOf("death", "on", "2026-03-08")).Expect(202, "").JSON(&reported)
+	dead := []policy.Life{{Person: maria.SNILS, Dead: true}}
+	for _, q := range []policy.Question{{Child: reported.ID}, {Applicant: person.Person{SNILS: maria.SNILS}}} {
+		if got := lives(q).Items; !slices.Equal(got, dead) {
+			t.Errorf("%+v", got)
+		}
+	}
+	if got := lives(policy.Question{Applicant: person.Person{SNILS: pavel.SNILS}}).Items; len(got) != 1 || got[0].Dead {
+		t.Errorf("%+v", got)
+	}
+	if got := lives(policy.Question{Child: "i000" + reported.ID[4:]}).Items; len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}

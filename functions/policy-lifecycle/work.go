@@ -1,0 +1,115 @@
+package function
+
+import (
+	"time"
+
+	"polis/shared/application"
+	"polis/shared/cabinet"
+	"polis/shared/fault"
+	"polis/shared/policy"
+	"polis/shared/store"
+	"polis/shared/web"
+)
+
+// What the timeline says.
+var (
+	textSilent  = fault.Text{RU: "Регистр временно не отвечает. Заявление сохранено, повторим сами", EN: "The register does not answer for the moment. The application is kept and tried again"}
+	textRefused = fault.Text{RU: "Отказано", EN: "Refused"}
+	textGranted = map[application.Kind]fault.Text{
+		application.Resume:  {RU: "Одобрено. Полис возобновлён", EN: "Granted. The policy is resumed"},
+		application.Restore: {RU: "Одобрено. Полис восстановлен", EN: "Granted. The policy is restored"},
+	}
+)
+
+// granted says what was done; days to come need nobody any more.
+func granted(a application.Application) fault.Text {
+	s := a.Suspension
+	switch {
+	case a.Kind != application.Suspend:
+		return textGranted[a.Kind]
+	case s.Until.IsZero():
+		return fault.Text{
+			RU: "Одобрено. Полис приостановлен с\u00a0" + s.From.Russian(),
+			EN: "Granted. The policy is suspended from " + s.From.String()}
+	}
+	return fault.Text{
+		RU: "Одобрено. Полис приостановлен с\u00a0" + s.From.Russian() + " по\u00a0" + s.Until.Russian(),
+		EN: "Granted. The policy is suspended from " + s.From.String() + " to " + s.Until.String()}
+}
+
+// outcome of asking the register once.
+type outcome struct {
+	asked  bool // false: it was not the time to
+	done   bool
+	refuse *application.Reason // never, and why; neither of the two: no answer
+}
+
+// work takes one step with an application: asks the register to do it, and
+// writes what came of it. A restoration is the fund's to decide first. It is
+// called by the queue and by cron, as often as they like.
+func (l *lifecycle) work(c *web.Call) (web.Answer, error) {
+	var e store.Event
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	grant := c.Grant.About(e.Home)
+	a, _, found, err := l.store.Application(c, grant, e.Home, e.Subject)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	now := l.law()
+	var out outcome
+	if found && a.MayStep(e.ID != "", now) && mayAsk(a) {
+		out = l.ask(c, a)
+	}
+	err = l.store.Advance(c, grant, e, now, nil,
+		func(_ *store.Tx, a application.Application, have cabinet.Account) (application.Application, cabinet.Account, error) {
+			a, err := l.decide(a, out, now)
+			return a, have, err
+		})
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(map[string]string{"id": e.Subject})
+}
+
+// mayAsk reports whether the register is to be asked: a restoration has to be
+// approved before.
+func mayAsk(a application.Application) bool {
+	return a.Kind != application.Restore || a.Review != nil && !a.AwaitsReview()
+}
+
+func (l *lifecycle) ask(c *web.Call, a application.Application) outcome {
+	var done policy.Applied
+	err := l.register.Call(c, c.ID, "/insured-registry/changes", asked(a), &done)
+	if err == nil {
+		return outcome{asked: true, done: true}
+	}
+	code := fault.From(err).Code
+	if text, decided := policy.Refusal(code); decided {
+		return outcome{asked: true, refuse: &application.Reason{Code: code, Detail: text}}
+	}
+	return outcome{asked: true}
+}
+
+// decide moves the application by what came of the attempt. Silence says nothing
+// about the person and ends nothing.
+func (l *lifecycle) decide(a application.Application, out outcome, now time.Time) (application.Application, error) {
+	switch {
+	case a.Kind == application.Restore && a.Review == nil:
+		return a.InReview(application.FundUnit, topic, now)
+	case a.AwaitsReview():
+		return a, nil
+	case !out.asked: // decided meanwhile: the next step asks
+		a.NextTry = now
+		return a, nil
+	}
+	a = a.Tried(out.done || out.refuse != nil, l.retry, now)
+	switch {
+	case out.done:
+		return a.Move(application.Granted, now, granted(a))
+	case out.refuse != nil:
+		return a.Move(application.Refused, now, textRefused, *out.refuse)
+	}
+	return a.Move(application.Working, now, textSilent)
+}

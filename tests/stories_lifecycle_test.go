@@ -1,0 +1,259 @@
+package tests
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+)
+
+const day = 24 * time.Hour
+
+// lifecycle submits an application about the state of the policy.
+func (v visitor) lifecycle(request fields) applicationView {
+	v.t.Helper()
+	return read[applicationView](v.post("/policy-lifecycle", request).is(http.StatusAccepted))
+}
+
+// reports an event of a source about a persona.
+func (v visitor) reports(kind, id, persona string, more fields) answer {
+	v.t.Helper()
+	h := human(v.t, persona)
+	body := fields{"kind": kind, "source_id": id, "person": fields{"snils": h.SNILS, "birth_date": h.Birth}}
+	for name, value := range more {
+		body[name] = value
+	}
+	return v.post("/insured-registry/events", body)
+}
+
+// from is a source that no persona is.
+func (s *stage) from(t *testing.T, source string) visitor {
+	t.Helper()
+	return s.like(t, "zags", map[string]any{"sub": source, "source": source})
+}
+
+// shows waits until the card says something: what the register changes comes
+// into the cabinet by itself.
+func (v visitor) shows(text string) {
+	v.t.Helper()
+	eventually(v.t, "the card says "+text, func() bool { return v.card("self").Text == text })
+}
+
+// isTold waits until the history has a notice of a kind, once.
+func (v visitor) isTold(kind string) {
+	v.t.Helper()
+	eventually(v.t, "a notice of the kind "+kind, func() bool {
+		count := 0
+		for _, n := range read[list[noticeKind]](v.get("/notify").is(http.StatusOK)).Items {
+			if n.Kind == kind {
+				count++
+			}
+		}
+		if count > 1 {
+			v.t.Fatalf("told %d times: %s", count, kind)
+		}
+		return count == 1
+	})
+}
+
+type noticeKind struct{ Kind string }
+
+const activeText = "Активен. Бумажный полис менять не нужно"
+
+func TestASuspensionIsShownOnItsDaysByItself(t *testing.T) {
+	s := newStage(t)
+	insured := s.as(t, "insured")
+	insured.consents()
+	insured.loads(fields{})
+	asked := insured.lifecycle(fields{"person": "self", "action": "suspend", "ground": "conscription", "from": "2026-03-11", "until": "2026-03-13"})
+	insured.becomes(asked.ID, "granted")
+	words := map[int]string{10: activeText, 11: "Приостановлен с 11.03.2026", 12: "Приостановлен с 11.03.2026", 13: "Приостановлен с 11.03.2026", 14: activeText}
+	for date := 10; date <= 14; date++ {
+		if got := insured.card("self").Text; got != words[date] {
+			t.Errorf("on the %dth: %q", date, got)
+		}
+		s.later(t, day)
+	}
+	insured.post("/policy-lifecycle", fields{"action": "resume"}).refused(http.StatusConflict, "policy_not_suspended")
+}
+
+func TestWhoServesIsSuspendedByTheCommissariatAndResumes(t *testing.T) {
+	s := newStage(t)
+	commissariat, insured, serviceman := s.as(t, "commissariat"), s.as(t, "insured"), s.as(t, "serviceman")
+	insured.consents()
+	insured.loads(fields{})
+	for range 2 { // its second delivery changes nothing
+		commissariat.reports("service_started", "vk-1", "insured", fields{"ground": "mobilisation", "from": "2026-03-10"}).is(http.StatusAccepted)
+	}
+	insured.shows("Приостановлен с 10.03.2026")
+	insured.isTold("change.policy_suspended")
+	commissariat.reports("service_ended", "vk-2", "insured", fields{"until": "2026-03-11"}).is(http.StatusAccepted)
+	insured.isTold("change.policy_resumed")
+	s.later(t, 2*day)
+	insured.shows(activeText)
+	s.as(t, "zags").reports("service_started", "vk-3", "insured", fields{"ground": "mobilisation", "from": "2026-03-20"}).refused(http.StatusForbidden, "source_not_allowed")
+
+	// Suspended by an import, he resumes by himself.
+	serviceman.consents()
+	if got := serviceman.loads(fields{}); got.Status != "suspended" {
+		t.Fatalf("%+v", got)
+	}
+	asked := serviceman.lifecycle(fields{"action": "resume"})
+	if got := serviceman.becomes(asked.ID, "granted"); got.Text != "Одобрено. Полис возобновлён" {
+		t.Errorf("%q", got.Text)
+	}
+	serviceman.shows(activeText)
+}
+
+func TestADeathClosesTheRecordAndIsCancelledByTheFundAlone(t *testing.T) {
+	s := newStage(t)
+	insured, zags, fund := s.as(t, "insured"), s.as(t, "zags"), s.as(t, "fund")
+	notices := func() int { return len(read[list[noticeView]](insured.get("/notify").is(http.StatusOK)).Items) }
+	insured.consents()
+	insured.loads(fields{})
+	eventually(t, "what came before is told", func() bool { return notices() == 2 })
+
+	zags.reports("death", "zags-1", "insured", fields{"on": "2026-03-09"}).is(http.StatusAccepted)
+	insured.shows("Аннулирован с 09.03.2026. Причина: в регистре записана смерть")
+	insured.post("/policy-lifecycle", fields{"action": "restore"}).refused(http.StatusConflict, "death_recorded")
+	zags.reports("death_cancelled", "zags-2", "insured", nil).refused(http.StatusForbidden, "source_not_allowed")
+	s.later(t, time.Hour)
+	before := notices()
+	insured.becomes(insured.asks(fields{"kind": "lookup"}).ID, "granted")
+	s.later(t, time.Hour)
+	if after := notices(); after != before || after < 2 {
+		t.Errorf("%d notices became %d", before, after)
+	}
+
+	fund.reports("death_cancelled", "decision-1", "insured", nil).is(http.StatusAccepted)
+	insured.shows(activeText)
+	insured.isTold("change.death_cancelled")
+	fund.reports("death_cancelled", "decision-2", "insured", nil).refused(http.StatusConflict, "death_not_recorded")
+}
+
+type caseView struct {
+	ID, Kind, Status, Taken string
+	Overdue                 bool
+}
+
+// inbox waits for a case in the inbox of a reviewer.
+func (v visitor) inbox(id string) caseView {
+	v.t.Helper()
+	var found caseView
+	eventually(v.t, "a case in the inbox", func() bool {
+		items := read[list[caseView]](v.get("/review-desk").is(http.StatusOK)).Items
+		n := slices.IndexFunc(items, func(c caseView) bool { return c.ID == id })
+		if n >= 0 {
+			found = items[n]
+		}
+		return n >= 0
+	})
+	return found
+}
+
+func TestTheFundDecidesOnARestoration(t *testing.T) {
+	s := newStage(t)
+	fund, staff := s.as(t, "fund"), s.as(t, "staff")
+	reason := fields{"field": "document", "code": "document_unclear", "detail": "Нужен паспорт гражданина России."}
+	for persona, verdict := range map[string]string{"insured": "approve", "father": "refuse"} {
+		who := s.as(t, persona)
+		who.consents()
+		who.loads(fields{})
+		s.from(t, "interior").reports("citizenship_lost", "mvd-"+persona, persona, nil).is(http.StatusAccepted)
+		asked := who.lifecycle(fields{"action": "restore"})
+		if got := who.becomes(asked.ID, "working"); got.Text != "На рассмотрении в территориальном фонде, ответ до\u00a016.03.2026" {
+			t.Errorf("%q", got.Text)
+		}
+		if got := fund.inbox(asked.ID); got.Kind != "restore" || got.Taken != "nobody" || got.Overdue {
+			t.Errorf("%+v", got)
+		}
+		staff.get("/review-desk/"+asked.ID).refused(http.StatusNotFound, "case_not_found")
+		s.as(t, "rival").post("/review-desk/"+asked.ID, fields{"action": "take"}).refused(http.StatusNotFound, "case_not_found")
+		s.like(t, "fund", map[string]any{"snils": human(t, persona).SNILS}).get("/review-desk/"+asked.ID).refused(http.StatusForbidden, "own_case")
+		opened := read[struct {
+			Applicant struct{ SNILS string }
+			Record    struct{ Status string }
+		}](fund.get("/review-desk/" + asked.ID).is(http.StatusOK))
+		if opened.Record.Status != "invalid" || opened.Applicant.SNILS == "" {
+			t.Errorf("%+v", opened)
+		}
+		fund.post("/review-desk/"+asked.ID, fields{"action": "take"}).is(http.StatusOK)
+		decision := fields{"action": verdict}
+		if verdict == "refuse" {
+			fund.post("/review-desk/"+asked.ID, fields{"action": "ask", "reasons": []fields{reason}}).is(http.StatusOK)
+			if got := who.becomes(asked.ID, "needs_person"); len(got.Reasons) != 1 || got.Reasons[0].Detail != reason["detail"] {
+				t.Errorf("%+v", got)
+			}
+			fund.post("/review-desk/"+asked.ID, fields{"action": "take"}).is(http.StatusOK)
+			decision["reasons"] = []fields{reason}
+		}
+		fund.post("/review-desk/"+asked.ID, decision).is(http.StatusOK)
+		if verdict == "approve" {
+			who.becomes(asked.ID, "granted")
+			who.shows(activeText)
+		} else if got := who.becomes(asked.ID, "refused"); len(got.Reasons) != 1 || got.Reasons[0].Code != "document_unclear" {
+			t.Errorf("%+v", got)
+		}
+		fund.post("/review-desk/"+asked.ID, fields{"action": "take"}).refused(http.StatusConflict, "application_done")
+	}
+	if items := read[list[caseView]](fund.get("/review-desk").is(http.StatusOK)).Items; len(items) != 0 {
+		t.Errorf("still in the inbox: %+v", items)
+	}
+}
+
+func TestOfTwoReviewersOfTheFundAtOnceOneGetsTheCase(t *testing.T) {
+	s := newStage(t)
+	insured := s.as(t, "insured")
+	s.as(t, "fund").reports("citizenship_lost", "decision-1", "insured", nil).is(http.StatusAccepted)
+	asked := insured.lifecycle(fields{"action": "restore"})
+	s.as(t, "fund").inbox(asked.ID)
+	statuses := make([]int, 4)
+	var all sync.WaitGroup
+	for n := range statuses {
+		reviewer := s.like(t, "fund", map[string]any{"sub": fmt.Sprint("10005413", n)})
+		all.Go(func() {
+			if a, err := reviewer.send(http.MethodPost, "/review-desk/"+asked.ID, fields{"action": "take"}); err == nil {
+				statuses[n] = a.status
+			}
+		})
+	}
+	all.Wait()
+	slices.Sort(statuses)
+	if !slices.Equal(statuses, []int{200, 409, 409, 409}) {
+		t.Errorf("%v", statuses)
+	}
+	// Nobody decides in time: it is overdue, and still in the inbox.
+	s.later(t, 7*day)
+	if !s.as(t, "fund").inbox(asked.ID).Overdue || !insured.application(asked.ID).Overdue {
+		t.Error("not overdue")
+	}
+}
+
+func TestANewNameOfTheCivilRegistryKeepsTheOldDocumentToBeFoundBy(t *testing.T) {
+	s := newStage(t)
+	insured := s.as(t, "insured")
+	insured.consents()
+	insured.loads(fields{})
+	renamed := fields{
+		"name":     fields{"family": "Орлов", "given": "Андрей", "patronymic": "Сергеевич"},
+		"document": fields{"type": 14, "series": "45 20", "number": "654321"},
+	}
+	s.as(t, "commissariat").reports("name_changed", "zags-1", "insured", renamed).refused(http.StatusForbidden, "source_not_allowed")
+	for range 2 {
+		s.as(t, "zags").reports("name_changed", "zags-1", "insured", renamed).is(http.StatusAccepted)
+	}
+	// The login knows the old name and passport still.
+	insured.isTold("change.name_changed")
+	insured.becomes(insured.asks(fields{"kind": "lookup"}).ID, "granted")
+	card := read[struct {
+		Name     struct{ Family string }
+		Warnings []string
+	}](insured.get("/policy-card").is(http.StatusOK))
+	if card.Name.Family != "Орлов" || !slices.Equal(card.Warnings, []string{"name_differs", "document_differs"}) {
+		t.Errorf("%+v", card)
+	}
+	// The new passport is nobody else's any more.
+	s.as(t, "zags").reports("name_changed", "zags-2", "mother", renamed).refused(http.StatusConflict, "document_taken")
+}

@@ -1,0 +1,101 @@
+package tests
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestInTheBrowserAParentChoosesTheChildsInsurerInAFewClicks(t *testing.T) {
+	s := newStage(t)
+	v := s.visit(t, ways[0])
+	v.logsIn("mother")
+	const loggingIn = 2
+	// The child whom the fund insures comes first.
+	v.Has("Страховая не выбрана. Пока её заменяет территориальный фонд ОМС.")
+	if text := v.Text(); strings.Index(text, "Полис ребёнка: Семён") > strings.Index(text, "Чтобы показать полис") {
+		t.Errorf("something else comes first:\n%s", text)
+	}
+	v.Axe()
+	v.Screenshot("home with a child to choose an insurer for")
+	v.does("Выбрать страховую (Семён)")
+	v.Has("Первый выбор: пока страхует территориальный фонд")
+	v.Axe()
+	v.NoHorizontalScroll(320)
+	v.Screenshot("insurers to choose from")
+	v.does("Выбрать (АльфаСтрахование-ОМС)")
+	v.Has("Проверьте и подтвердите")
+	v.Screenshot("choice to confirm")
+	v.Has("Гончаров Семён Игоревич")
+	v.Axe()
+	v.does("Подать заявление")
+	v.Has("Страховая выбрана, регистр записал её")
+	v.Has("Страховая компания: АльфаСтрахование-ОМС")
+	v.Axe()
+	if clicks := *v.clicks + loggingIn; clicks > 8 {
+		t.Errorf("%d clicks", clicks)
+	}
+	v.opens("/")
+	v.HasNot("Страховая не выбрана")
+
+	// The other parent replaces it by right, without JavaScript.
+	father := s.visit(t, ways[1])
+	father.logsIn("father")
+	father.HasNot("Страховая не выбрана")
+	child := s.as(t, "father").child()
+	father.opens("/insurer?person=" + child)
+	father.Has("Замена раз в год, не позднее 1 ноября")
+	father.ticks("Сравнить (СОГАЗ-Мед)")
+	father.ticks("Сравнить (Капитал МС)")
+	father.does("Сравнить отмеченные (до трёх)")
+	father.Has("Рядом")
+	father.Axe()
+	father.Screenshot("insurers side by side")
+	father.NoHorizontalScroll(320)
+	father.writes("Найти по названию", "согаз")
+	father.does("Найти")
+	father.HasNot("АльфаСтрахование-ОМС")
+	father.does("Выбрать (СОГАЗ-Мед)")
+	father.does("Подать заявление")
+	father.Has("Страховая выбрана, регистр записал её")
+	mother := s.as(t, "mother")
+	mother.consent("ffoms", child)
+	if card := mother.loads(fields{"person": child}); card.Insurer.SMO != "26006" {
+		t.Errorf("%+v", card.Insurer)
+	}
+	v.opens("/notices")
+	v.Has("Ребёнку выбрана страховая компания")
+}
+
+func TestInTheBrowserWhoMayNotChangeTheInsurerIsToldFromWhenAndMayStillMove(t *testing.T) {
+	s := newStage(t, at(time.Date(2026, time.November, 2, 9, 0, 0, 0, stavropol)))
+	father := s.as(t, "father")
+	father.consents()
+	father.loads(fields{})
+	v := s.visit(t, ways[0])
+	v.logsIn("father")
+	v.opens("/card")
+	v.does("Сменить страховую")
+	v.Has("Сейчас сменить страховую нельзя")
+	v.Has("не позднее 1 ноября")
+	v.Has("1 января 2027")
+	v.HasNot("Выбрать")
+	v.Axe()
+	v.Screenshot("insurer that may not be changed now")
+	v.does("Я переехал в другой регион")
+	v.Choose("Регион, в который вы переехали", "Москва")
+	v.does("Показать компании региона")
+	v.Has("Ваша компания, в новом регионе")
+	v.Axe()
+	v.does("Выбрать (СОГАЗ-Мед)")
+	v.does("Подать заявление")
+	v.Has("Укажите новый адрес.")
+	v.Has("Укажите дату переезда.")
+	v.Axe()
+	v.Screenshot("move with faults")
+	v.writes("Новый адрес", "ул. Примерная, д. 1")
+	v.writes("Дата переезда", "2026-10-25")
+	v.does("Подать заявление")
+	v.Has("Страховая выбрана, регистр записал её")
+	father.insuredBy("self", "77012")
+}

@@ -53,6 +53,7 @@ const (
 	ExaminePolicy    Action = "card.examine"
 	ExamineChoice    Action = "insurer.examine"
 	RepairPolicy     Action = "card.repair"
+	RemindReport     Action = "card.remind"
 	ReadServices     Action = "card.services"
 	HideServices     Action = "card.hide_services"
 	RenderExtract    Action = "extracts.render"
@@ -103,6 +104,7 @@ var rules = map[Action]rule{
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
 	ExamineChoice:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
+	RemindReport:     {roles: []Role{Function}},
 	ReadServices:     {roles: []Role{Citizen}, confirmed: true},
 	HideServices:     {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},

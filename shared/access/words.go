@@ -18,6 +18,7 @@ var words = map[Action]fault.Text{
 	ExaminePolicy:    {RU: "Проверка, почему полис не показывается", EN: "It was checked why the policy does not show"},
 	ExamineChoice:    {RU: "Проверка, можно ли сменить страховую", EN: "It was checked whether the insurer may be changed"},
 	RepairPolicy:     {RU: "Запрос на восстановление показа полиса", EN: "A repair of the policy's showing was asked for"},
+	RemindReport:     {RU: "Напоминание о сроке сообщить об изменениях", EN: "It was reminded to report changed data"},
 	ReadServices:     {RU: "Просмотр оказанных услуг", EN: "The services rendered were read"},
 	HideServices:     {RU: "Выбор, показывать ли услуги родителям", EN: "It was chosen whether the parents see the services"},
 	RenderExtract:    {RU: "Создание выписки", EN: "An extract was made"},

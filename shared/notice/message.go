@@ -178,6 +178,20 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 			EN: "It is replaced once a year, not later than the first of November. If it suits you, there is nothing to do."},
 		sms: fault.Text{RU: "Страховую ребёнка можно заменить до первого ноября", EN: "The child's insurer can be replaced until the first of November"},
 	},
+	KindOfChange(policy.ReportDue, false): {
+		happened: fault.Text{RU: "Сообщите страховой о новых данных", EN: "Report your new data to the insurer"},
+		todo: fault.Text{
+			RU: "Данные в регистре отличаются от ваших, а срок сообщить о них скоро закончится. Что отличается и до какого дня, сказано в личном кабинете.",
+			EN: "The register has other data than your account, and the term to report them ends soon. Your account says which and by when."},
+		sms: fault.Text{RU: "Сообщите страховой о новых данных: срок скоро закончится", EN: "Report your new data to the insurer: the term ends soon"},
+	},
+	KindOfChange(policy.ReportDue, true): {
+		happened: fault.Text{RU: "Сообщите страховой о новых данных ребёнка", EN: "Report the child's new data to the insurer"},
+		todo: fault.Text{
+			RU: "Данные ребёнка в регистре отличаются, а срок сообщить о них скоро закончится. Что отличается и до какого дня, сказано в личном кабинете.",
+			EN: "The register has other data of the child, and the term to report them ends soon. Your account says which and by when."},
+		sms: fault.Text{RU: "Сообщите страховой о новых данных ребёнка: срок кончается", EN: "Report the child's new data to the insurer: the term ends"},
+	},
 	KindOfChange(policy.InsurerChosen, false): {
 		happened: fault.Text{RU: "Ваша страховая компания изменилась", EN: "Your insurer has changed"},
 		todo: fault.Text{

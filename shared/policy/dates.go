@@ -22,10 +22,14 @@ const (
 	SuspensionEnds   ChangeKind = "suspension_ends"   // as it was set before
 	ContractOver     ChangeKind = "insurer_contract_ended"
 	Replaceable      ChangeKind = "insurer_replaceable" // for one month more this year
+
+	// ReportDue is the end of the month to report changed data. The cabinet
+	// knows it, the register does not.
+	ReportDue ChangeKind = "report_due"
 )
 
 // DateKinds are all of them.
-var DateKinds = []ChangeKind{PassportDue, OfAge, ValidityEnding, ValidityEnded, SuspensionBegins, SuspensionEnds, ContractOver, Replaceable}
+var DateKinds = []ChangeKind{PassportDue, OfAge, ValidityEnding, ValidityEnded, SuspensionBegins, SuspensionEnds, ContractOver, Replaceable, ReportDue}
 
 // Dated is a date that matters. It is told on its day, or later up to the last
 // day on which it still helps; zero: at any time.
@@ -169,7 +173,7 @@ const dateCause = "date/"
 func (i Insured) toldOf(cause string, today calendar.Date) (Told, bool) {
 	kind, day, _ := strings.Cut(strings.TrimPrefix(cause, dateCause), "/")
 	on, err := calendar.ParseDate(day)
-	if err != nil || !strings.HasPrefix(cause, dateCause) || !slices.Contains(DateKinds, ChangeKind(kind)) {
+	if err != nil || !strings.HasPrefix(cause, dateCause) || kind == string(ReportDue) || !slices.Contains(DateKinds, ChangeKind(kind)) {
 		return Told{}, false
 	}
 	told := Told{Insured: i.ID, Kind: ChangeKind(kind), Person: i.Person.SNILS, At: i.Tell(Dated{Kind: ChangeKind(kind), On: on})}
@@ -203,7 +207,3 @@ func DateText(kind ChangeKind) fault.Text {
 	}
 	return fault.Text{RU: "Важная дата", EN: "A date that matters"}
 }
-
-// ReportDue is the last day to report changed data. The cabinet knows it, the
-// register does not.
-const ReportDue ChangeKind = "report_due"

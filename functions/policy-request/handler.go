@@ -64,6 +64,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadApplications, Do: r.list},
 		web.Route{Method: "GET", Pattern: "/{id}", Action: access.ReadApplications, Do: r.read},
 		web.Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: r.work},
+		web.Route{Method: "POST", Pattern: "/report", Action: access.RemindReport, Do: r.remind},
 		web.Route{Method: "POST", Pattern: "/refresh", Action: access.RefreshCopy, Do: r.refresh},
 	), nil
 }

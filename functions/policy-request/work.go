@@ -9,7 +9,6 @@ import (
 	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/cabinet"
-	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/consent"
 	"polis/shared/fault"
@@ -93,7 +92,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if before.AsOf.After(out.card.AsOf) {
 				return a, have, nil // brought up to date meanwhile
 			}
-			return a, have, store.Put(tx, card, out.card.Noting(before, calendar.Today(now, out.card.Insurance.Region)))
+			return a, have, putCard(tx, e.Home, a.Person, *out.card, before, now)
 		})
 	if err != nil {
 		return web.Answer{}, err

@@ -101,7 +101,9 @@ type cardAnswer struct {
 	}
 	Clinic   *policy.Clinic
 	Warnings []string
-	AsOf     time.Time `json:"as_of"`
+	ReportBy calendar.Date `json:"report_by"`
+	DaysLeft int           `json:"report_days_left"`
+	AsOf     time.Time     `json:"as_of"`
 }
 
 type relative struct {

@@ -98,6 +98,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		form("/desk/{id}", p.reviewed(p.decide)),
 
 		open("/card", p.citizen(p.card)),
+		open("/services", p.citizen(p.services)),
+		form("/services", p.posted(p.hideServices)),
+		open("/history", p.citizen(p.history)),
+		open("/calendar.ics", p.citizen(p.calendar)),
 		open("/insurer", p.citizen(p.insurer)),
 		form("/insurer", p.posted(p.choose)),
 		open("/doctor", p.citizen(p.doctor)),

@@ -23,7 +23,7 @@ const (
 	WasResumed      PastKind = "resumed"
 	WasEnded        PastKind = "ended"
 	WasRestored     PastKind = "restored"
-	WasRenamed      PastKind = "renamed"
+	Renamed         PastKind = "renamed" // the name or the document
 )
 
 // ByRepresentative is the source of what one of a child's representatives
@@ -31,7 +31,7 @@ const (
 const ByRepresentative = "representative"
 
 // PastKinds are all of them.
-var PastKinds = []PastKind{PutOnRecord, InsurerSet, InsurerPutRight, ValiditySet, WasSuspended, WasResumed, WasEnded, WasRestored, WasRenamed}
+var PastKinds = []PastKind{PutOnRecord, InsurerSet, InsurerPutRight, ValiditySet, WasSuspended, WasResumed, WasEnded, WasRestored, Renamed}
 
 // Past is one entry of a record's history.
 type Past struct {
@@ -83,9 +83,6 @@ func (i Insured) History(toThemself bool) []Past {
 		}
 		all = append(all, p)
 	}
-	for _, n := range i.Names {
-		all = append(all, Past{Kind: WasRenamed, On: i.Today(n.Recorded), Recorded: n.Recorded, Source: n.Source})
-	}
 	for _, c := range i.Changes {
 		p := Past{Kind: turns[c.Turn], On: c.Since, Recorded: c.Recorded, Source: c.Source, Ground: c.Ground, Undone: c.Cancelled}
 		if c.Source == ByPerson {
@@ -95,6 +92,9 @@ func (i Insured) History(toThemself bool) []Past {
 			p.Ground = ""
 		}
 		all = append(all, p)
+	}
+	for _, n := range i.Names {
+		all = append(all, Past{Kind: Renamed, On: i.Today(n.Recorded), Recorded: n.Recorded, Source: n.Source})
 	}
 	slices.SortStableFunc(all, func(a, b Past) int {
 		return cmp.Or(cmp.Compare(b.On.String(), a.On.String()), b.Recorded.Compare(a.Recorded))
@@ -163,8 +163,8 @@ func (p Past) Text(insurers directory.Directory) fault.Text {
 		return fault.Text{RU: "Полис аннулирован с " + day, EN: fmt.Sprintf("The policy is invalid since %s", p.On)}
 	case WasRestored:
 		return fault.Text{RU: "Полис восстановлен с " + day, EN: fmt.Sprintf("The policy is restored since %s", p.On)}
-	case WasRenamed:
-		return fault.Text{RU: "Имя в полисе изменено " + day, EN: fmt.Sprintf("The name in the policy was changed on %s", p.On)}
+	case Renamed:
+		return fault.Text{RU: "Имя или документ изменены " + day, EN: fmt.Sprintf("The name or the document was changed on %s", p.On)}
 	}
 	return fault.Text{RU: "Запись изменена", EN: "The record was changed"}
 }
@@ -207,7 +207,7 @@ func (p Past) Who() fault.Text {
 	case ByEmployer:
 		return fault.Text{RU: "по данным работодателя", EN: "by the employer's data"}
 	case ByInterior:
-		return fault.Text{RU: "по данным МВД", EN: "by the ministry of the interior's data"}
+		return fault.Text{RU: "по данным МВД", EN: "by the Interior Ministry's data"}
 	case ByImport:
 		return fault.Text{RU: "перенесено из прежней базы", EN: "taken over from an earlier database"}
 	}

@@ -130,6 +130,9 @@ func (i Insured) Causes(since time.Time) []string {
 // Tells is what a cause did; false where it did nothing that people are told of.
 // Of a death there is nobody to tell.
 func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
+	if told, is := i.toldOf(cause, today); is {
+		return told, true
+	}
 	told := Told{Insured: i.ID, Cause: cause, Person: i.Person.SNILS}
 	if i.Person.Birth.Age(today) < 18 {
 		told.Representatives = i.Representatives

@@ -173,6 +173,9 @@ func (s *Store) attempt(ctx context.Context, g access.Grant, view *View, record 
 	for _, e := range tell {
 		tx.Emit(e, 0)
 	}
+	if err := s.schedule(ctx, tx, *record); err != nil {
+		return err
+	}
 	committed, err := s.commit(ctx, g.About(record.ID), tx)
 	if err == nil && !committed {
 		err = errAborted // somebody made this very record: the next look finds it
@@ -412,6 +415,9 @@ func (s *Store) Amend(ctx context.Context, g access.Grant, id string, fn func(po
 		for _, e := range tell {
 			tx.Emit(e, 0)
 		}
+		if err := s.schedule(ctx, tx, record); err != nil {
+			return record, err
+		}
 		return record, Put(tx, doc, record)
 	})
 }
@@ -454,6 +460,9 @@ func (s *Store) Reidentify(ctx context.Context, g access.Grant, id string, fn fu
 		}
 		for _, e := range tell {
 			tx.Emit(e, 0)
+		}
+		if err := s.schedule(ctx, tx, after); err != nil {
+			return before, err
 		}
 		if err := s.reclaim(ctx, g, tx, before, after, &w); !errors.Is(err, errAborted) {
 			return after, err

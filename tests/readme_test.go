@@ -28,14 +28,14 @@ var followed = []struct {
 }{
 	{"../README.md", []string{
 		`"status":"granted"`, `"kind":"lookup"`, `"enp":"`, "Выписка из единого регистра застрахованных лиц", `"status":"revoked"`,
-		"consent_required", "newcomer", "law clock",
+		"consent_required", "newcomer", "law clock", "BEGIN:VCALENDAR", `"resourceType":"Coverage"`,
 	}},
 	{"../functions/README.md", []string{
 		`"id":"26002-1"`, `"allowed":true,"reason":"first"`, `"kind":"choose"`, `"code":"insurer_changed_this_year","from":"2027-01-01"`,
 		`"allowed":false,"reason":"by_right","from":"2027-01-01"`, `"same_company":true`, `"corrected_by":"decision-17"`,
 		`"until":"2027-12-31"`, "Полис действует до 31.12.2027: заявление подано после 31 октября", `"given":"Вера"`,
 		`"imported":0,"refused":[],"source_id":"2026-10","unchanged":1`, `"years":[{"year":2026,"count":1,"cost":84300}]`,
-		`"kind":"put_on_record"`, `"resourceType":"Coverage"`, `"code":"consent_missing"`,
+		`"kind":"put_on_record"`, "BEGIN:VCALENDAR", `"resourceType":"Coverage"`, `"code":"consent_missing"`,
 		"Одобрено. Полис возобновлён", `"from":"2026-11-09","until":"2026-11-13","status":"granted"`, "Приостановлен с 09.11.2026",
 		`"kind":"birth.recorded"`, "Аннулирован с 09.11.2026. Причина: в регистре записана смерть", `"code":"death_recorded"`,
 		"Полис продлён, его номер прежний", `"taken":"you"`, "Одобрено. Полис восстановлен", `"phase":"done"`,

@@ -15,7 +15,7 @@ import (
 
 // The rooms of shared/ and what each may know, beside the standard library.
 var (
-	domain = []string{"access", "application", "audit", "cabinet", "calendar", "clock", "consent", "directory", "doctor", "fault", "fhir", "ident", "notice", "person", "policy", "review", "text"}
+	domain = []string{"access", "application", "audit", "cabinet", "calendar", "clock", "consent", "directory", "doctor", "fault", "fhir", "ics", "ident", "notice", "person", "policy", "review", "text"}
 	// An adapter knows the domain, its settings, and one technology.
 	adapters = map[string][]string{
 		"store":    {"github.com/redis/go-redis/"},

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,9 +53,6 @@ func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
 	if p := migrant.post("/policy-request", over).refused(http.StatusUnprocessableEntity, "invalid_fields"); !p.names("basis.contract_until", "date_passed") {
 		t.Errorf("on a contract that is over: %+v", p)
 	}
-	residence := fields{"kind": "register", "region": "26", "category": "temporary_resident", "basis": fields{
-		"permit_until": "2027-01-31", "document": fields{"type": 23, "series": "82", "number": "1234567", "expires": "2027-01-31"}}}
-	migrant.post("/policy-request", residence).refused(http.StatusConflict, "fund_decides")
 
 	id := migrant.asks(work).ID
 	migrant.becomes(id, "granted")
@@ -76,6 +74,7 @@ func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
 	dismissal := fields{"kind": "contract_ended", "source_id": "staff-0093", "snils": human(t, "migrant").SNILS, "last_day": "2026-11-18"}
 	s.as(t, "zags").post("/insured-registry/events", dismissal).refused(http.StatusForbidden, "source_not_allowed")
 	employer.post("/insured-registry/events", dismissal).is(http.StatusAccepted)
+	eventually(t, "the copy in the cabinet has expired by itself", func() bool { return migrant.card("self").Status == "expired" })
 	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "expired" || card.Text != "Срок действия истёк 18.11.2026" {
 		t.Errorf("after the dismissal: %+v", card)
 	}
@@ -84,6 +83,39 @@ func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
 	migrant.becomes(again, "granted")
 	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "active" || card.ValidUntil != "2027-03-31" || card.Insurer.SMO != "26002" {
 		t.Errorf("on another contract: %+v", card)
+	}
+}
+
+func TestTheFundsStaffPutARefugeeOnRecord(t *testing.T) {
+	s := newStage(t)
+	refugee := s.like(t, "newcomer", map[string]any{"citizenship": "SYR", "id_doc": nil})
+	ask := fields{"kind": "register", "region": "26", "category": "refugee", "basis": fields{
+		"stay_until": "2026-09-30", "document": fields{"type": 12, "series": "ВК", "number": "0012345"}}}
+	if p := refugee.post("/policy-request", ask).refused(http.StatusUnprocessableEntity, "invalid_fields"); !p.names("basis.document.expires", "document_expiry_missing") {
+		t.Errorf("without an expiry date: %+v", p)
+	}
+	ask["basis"].(fields)["document"].(fields)["expires"] = "2026-09-30"
+	asked := refugee.asks(ask)
+	eventually(t, "the application is before the fund", func() bool {
+		return strings.HasPrefix(refugee.application(asked.ID).Text, "На рассмотрении в территориальном фонде")
+	})
+	fund := s.as(t, "fund")
+	if got := fund.inbox(asked.ID); got.Kind != "register" || got.Taken != "nobody" {
+		t.Errorf("the fund's inbox: %+v", got)
+	}
+	opened := read[struct {
+		Application struct{ Category, Validity string }
+	}](fund.get("/review-desk/" + asked.ID).is(http.StatusOK))
+	const why = "Полис действует до 30.09.2026: в этот день заканчивается разрешённый срок пребывания"
+	if opened.Application.Category != "refugee" || opened.Application.Validity != why {
+		t.Errorf("the fund sees %+v", opened)
+	}
+	fund.post("/review-desk/"+asked.ID, fields{"action": "take"}).is(http.StatusOK)
+	fund.post("/review-desk/"+asked.ID, fields{"action": "approve"}).is(http.StatusOK)
+	refugee.becomes(asked.ID, "granted")
+	refugee.consents()
+	if card := refugee.sees(); card.Status != "no_insurer" || card.ValidUntil != "2026-09-30" || card.Validity != why {
+		t.Errorf("card: %+v", card)
 	}
 }
 

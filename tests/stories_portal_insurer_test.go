@@ -98,4 +98,12 @@ func TestInTheBrowserWhoMayNotChangeTheInsurerIsToldFromWhenAndMayStillMove(t *t
 	v.does("Подать заявление")
 	v.Has("Страховая выбрана, регистр записал её")
 	father.insuredBy("self", "77012")
+
+	newcomer := s.visit(t, ways[1])
+	newcomer.logsIn("newcomer")
+	newcomer.does("Сменить страховую или регион")
+	newcomer.Has("Вашей записи в регистре нет.")
+	newcomer.Axe()
+	newcomer.does("Получить полис впервые")
+	newcomer.Has("Регион, где вы живёте")
 }

@@ -71,7 +71,8 @@ func TestInTheBrowserEachPageOfOneWhoIsNoCitizenIsForEverybody(t *testing.T) {
 	none.at("login failed", "/login/callback?state=x", "Вход не завершён")
 
 	s.lookers(t, "unconfirmed").at("confirm", "/", "В приложении банка")
-	staff := s.lookers(t, "staff")
+	s.lookers(t, "staff").at("inbox", "/", "Заявлений, которые ждут вашего решения, нет")
+	staff := s.lookers(t, "operator")
 	staff.at("staff", "/", "Здесь страницы для граждан")
 	staff.at("not allowed", "/documents", "Нет доступа")
 }
@@ -94,6 +95,7 @@ func TestInTheBrowserEachPageBeforeAPolicyIsForEverybody(t *testing.T) {
 		v.Click("Найти")
 	})
 	l.at("register", "/requests/new?kind=register", "Выберу позже")
+	l.at("suspend", "/suspend", "Приостановить на время службы")
 	insured.consents()
 	l.at("home to ask", "/", "Согласия даны")
 	l.at("consents given", "/consents", "Действует")
@@ -203,8 +205,8 @@ func TestInTheBrowserEachPageOfAFamilyAndOfARefusalIsForEverybody(t *testing.T) 
 	newcomer.becomes(first, "granted")
 	l.at("first policy granted", "/requests/"+first, "Полис оформлен")
 
-	s.lookers(t, "migrant").look("register with a fault", "Паспорт гражданина РФ не подтверждён", func(v visit) {
+	s.lookers(t, "migrant").look("register with a fault", "Выберите основание.", func(v visit) {
 		v.opens("/requests/new?kind=register")
-		v.Click("Подать заявление")
+		v.Click("Дальше")
 	})
 }

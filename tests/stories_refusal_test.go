@@ -92,7 +92,7 @@ func TestWhoMayNotIsRefusedAndLeavesNoTrace(t *testing.T) {
 		{rule: "an extract of another person's child", by: newcomer, method: post, path: "/extract-rendering", body: extractOf(child), status: 404, code: "person_not_found"},
 		{rule: "a receipt that is not there", by: newcomer, method: get, path: "/consent-toggle/receipts/x", status: 404, code: "receipt_not_found"},
 		{rule: "a consent that was never given cannot be revoked", by: newcomer, method: post, path: "/consent-toggle", body: fields{"operator": "ffoms", "action": "revoke", "reason": "так"}, status: 409, code: "consent_not_granted"},
-		{rule: "a first policy on a foreign passport", by: s.as(t, "migrant"), method: post, path: "/policy-request", body: fields{"kind": "register", "region": "26"}, status: 409, code: "document_not_confirmed"},
+		{rule: "a first policy on a foreign passport", by: s.as(t, "migrant"), method: post, path: "/policy-request", body: fields{"kind": "register", "region": "26"}, status: 422, code: "invalid_fields", field: "category", why: "category_not_citizen"},
 	})
 	how := s.as(t, "unconfirmed").get("/policy-card").refused(http.StatusForbidden, "account_not_confirmed")
 	if !strings.Contains(how.Detail, "Подтвердите её в центре обслуживания") {

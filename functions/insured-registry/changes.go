@@ -111,17 +111,36 @@ func (r *register) may(c *web.Call) (web.Answer, error) {
 	return web.OK(answer)
 }
 
-// told says what a cause did to a record, and whom it concerns.
+// told says what a cause did to a record, and whom it concerns; or all that has
+// happened of late to the records of one person and their children.
 func (r *register) told(c *web.Call) (web.Answer, error) {
 	var q policy.ToldQuestion
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}
+	items := []policy.Told{}
+	if q.Person != "" {
+		own, err := r.store.Find(c, c.Grant, store.Query{SNILS: q.Person})
+		if err != nil {
+			return web.Answer{}, err
+		}
+		children, err := r.store.Children(c, c.Grant, q.Person)
+		if err != nil {
+			return web.Answer{}, err
+		}
+		for _, record := range append(own, children...) {
+			for _, cause := range record.Causes(q.Since) {
+				if told, did := record.Tells(cause, record.Today(r.law())); did {
+					items = append(items, told)
+				}
+			}
+		}
+		return web.OK(map[string]any{"items": items})
+	}
 	record, found, err := r.store.Record(c, c.Grant, q.Insured)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	items := []policy.Told{}
 	if told, did := record.Tells(q.Cause, record.Today(r.law())); found && did {
 		items = append(items, told)
 	}

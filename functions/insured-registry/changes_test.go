@@ -2,6 +2,7 @@ package function_test
 
 import (
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -233,8 +234,8 @@ func TestMayITellsTheReasonThatFitsOrWhyNotAndFromWhen(t *testing.T) {
 type history struct {
 	On      calendar.Date
 	Insurer *struct {
-		SMO, Name string
-		Since     calendar.Date
+		SMO, Name, Cause, Decision string
+		Since                      calendar.Date
 	}
 	History []struct {
 		SMO         string
@@ -302,13 +303,16 @@ func TestWhoInsuredIsAnsweredForAnyDayAsItWasKnownOnAnyDay(t *testing.T) {
 	if h.Insurer == nil || h.Insurer.SMO != "26006" || len(h.History) != 3 {
 		t.Fatalf("%+v", h)
 	}
-	if wrong := h.History[1]; wrong.SMO != "26001" || !wrong.Corrected.Equal(corrected) || wrong.CorrectedBy != "decision-7" {
+	if wrong := h.History[1]; wrong.SMO != "26001" || !wrong.Corrected.Equal(corrected) || wrong.CorrectedBy != h.Insurer.Cause {
 		t.Errorf("the wrong one is kept as %+v", wrong)
+	}
+	if right := h.Insurer; right.Decision != "decision-7" || strings.Contains(right.Cause, "decision") {
+		t.Errorf("the right one is kept as %+v", right)
 	}
 	// A mistake put right gives no second replacement in the year.
 	b.CallAs("smo-selection", name, "/changes", chosen(b, "application-2", maria, "", "26001", policy.ByRight)).Expect(409, "insurer_changed_this_year")
 	id := may(b, maria).ID
-	if items := told(b, id, "decision-7"); len(items) != 1 || items[0].Kind != policy.InsurerCorrected {
+	if items := told(b, id, h.Insurer.Cause); len(items) != 1 || items[0].Kind != policy.InsurerCorrected {
 		t.Errorf("the person is told %+v", items)
 	}
 }

@@ -49,15 +49,17 @@ func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := r.law()
+	// The source's own id may be anything, and events carry no more than ids.
+	cause := r.store.Digest("report", policy.ByEmployer, e.SourceID, e.LastDay.String())
 	for _, record := range records {
 		_, err := r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
 			before := len(i.Rights)
-			i, err := i.Dismissed(e.LastDay, policy.Deed{Source: policy.ByEmployer, Cause: e.SourceID, At: now, Recorded: now})
+			i, err := i.Dismissed(e.LastDay, policy.Deed{Source: policy.ByEmployer, Cause: cause, At: now, Recorded: now})
 			if errors.Is(err, policy.ErrNotByContract) {
 				return i, false, nil
 			}
 			return i, len(i.Rights) > before, err
-		}, follow(record.ID, e.SourceID)...)
+		}, follow(record.ID, cause)...)
 		if err != nil {
 			return web.Answer{}, err
 		}

@@ -1,6 +1,8 @@
 package function
 
 import (
+	"slices"
+
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -45,7 +47,11 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	made, _, err := r.store.PutOnRecord(c, c.Grant, e.Record(id, r.home, r.law()))
+	var tell []store.Event
+	if e.Child != nil { // the other parent is told
+		tell = append(tell, store.Event{Topic: birthTopic, Home: id, Subject: id})
+	}
+	made, _, err := r.store.PutOnRecord(c, c.Grant, e.Record(id, r.home, r.law()), tell...)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -80,7 +86,8 @@ func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]bool{"allowed": true})
 }
 
-// reported adds what a birth tells of a child that is on record already.
+// reported adds what a birth tells of a child that is on record already. Who is a
+// representative by it is told; the others have been.
 func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS) (policy.Insured, error) {
 	if _, err := record.Born(child, parents); err != nil {
 		return record, err
@@ -89,5 +96,40 @@ func (r *register) reported(c *web.Call, record policy.Insured, child person.Per
 		before := len(i.Representatives)
 		i, err := i.Born(child, parents)
 		return i, len(i.Representatives) > before, err
-	})
+	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
+}
+
+// right of a foreigner, with the term that another register has computed; the
+// zero right is a citizen's.
+func (r row) right() (policy.Right, []fault.Field) {
+	none := r.Category == "" || r.Category == policy.Citizen
+	switch {
+	case none && (!r.ValidUntil.IsZero() || !r.Ends.IsZero()):
+		return policy.Right{}, []fault.Field{required("category", "Укажите основание: у полиса гражданина срока нет.", "Give the category: a citizen's policy has no term.")}
+	case none:
+		return policy.Right{}, nil
+	case !slices.Contains(policy.Categories, r.Category) || r.Category == policy.HighlyQualified:
+		return policy.Right{}, []fault.Field{{Field: "category", Code: "category_unknown", Detail: fault.Text{RU: "Нет такого основания.", EN: "There is no such category."}}}
+	case r.ValidUntil.IsZero():
+		return policy.Right{}, []fault.Field{required("valid_until", "Укажите последний день действия.", "Give the last day of validity.")}
+	case r.ValidUntil.Before(r.Since) || !r.Ends.IsZero() && r.Ends.Before(r.ValidUntil):
+		return policy.Right{}, []fault.Field{{Field: "valid_until", Code: "date_wrong", Detail: fault.Text{RU: "Проверьте последний день действия.", EN: "Check the last day of validity."}}}
+	}
+	return policy.Right{Category: r.Category, Ends: r.Ends, ValidFrom: r.Since, ValidUntil: r.ValidUntil}, nil
+}
+
+// prolong takes over from an import that a policy is valid for longer.
+func (r *register) prolong(c *web.Call, have, imported policy.Insured, source string) (prolonged bool, err error) {
+	if len(imported.Rights) == 0 {
+		return false, nil
+	}
+	right := imported.Rights[0]
+	if _, would := have.Prolonged(right, source, r.law()); !would {
+		return false, nil
+	}
+	_, err = r.store.Amend(c, c.Grant, have.ID, func(i policy.Insured) (policy.Insured, bool, error) {
+		i, prolonged = i.Prolonged(right, source, r.law())
+		return i, prolonged, nil
+	}, store.Event{Topic: refreshTopic, Home: have.ID, Subject: r.store.Digest("import", source)})
+	return prolonged, err
 }

@@ -45,8 +45,8 @@ func TestAChildsRecordNeedsItsCivilRecord(t *testing.T) {
 	}
 	var born struct{ Items []policy.Born }
 	b.CallAs("notify", name, "/born", policy.Question{Applicant: maria}).Expect(200, "").JSON(&born)
-	if len(born.Items) != 0 {
-		t.Errorf("a parent who applied is told of the birth: %+v", born.Items)
+	if len(born.Items) != 1 || born.Items[0].Cause != e.Cause || len(born.Items[0].Representatives) != 2 {
+		t.Errorf("the other parent is told, and who applied is known by the application: %+v", born.Items)
 	}
 }
 
@@ -111,5 +111,45 @@ func TestAnEmployersWordEndsWhatRestsOnTheContractAlone(t *testing.T) {
 	}
 	if f := find(b, policy.Question{Applicant: maria}); f.Card == nil || !f.Card.ValidUntil.IsZero() {
 		t.Errorf("%+v", f.Card)
+	}
+}
+
+func TestAnImportTellsAForeignersTermAndProlongsIt(t *testing.T) {
+	b := bench(t)
+	row := func(change ...any) map[string]any {
+		return functiontest.Row(anna, append([]any{"category", "eaeu_worker", "ends", "2028-05-31", "valid_until", "2026-12-31"}, change...)...)
+	}
+	for rule, tc := range map[string]struct {
+		row         map[string]any
+		field, code string
+	}{
+		"a term without a category":      {row("category", ""), "category", "required"},
+		"a citizen's has none":           {row("category", "citizen"), "category", "required"},
+		"a category there is not":        {row("category", "tourist"), "category", "category_unknown"},
+		"who is outside":                 {row("category", "highly_qualified"), "category", "category_unknown"},
+		"a category without a term":      {row("valid_until", ""), "valid_until", "required"},
+		"a term before its first day":    {row("valid_until", "2020-05-13", "ends", ""), "valid_until", "date_wrong"},
+		"longer than what it rests upon": {row("ends", "2026-12-30"), "valid_until", "date_wrong"},
+	} {
+		if got := load(b, tc.row); got.Imported != 0 || len(got.Refused) != 1 || got.Refused[0].Field != tc.field || got.Refused[0].Code != tc.code {
+			t.Errorf("%s: %+v", rule, got)
+		}
+	}
+	card := func() *policy.Card { return find(b, policy.Question{Applicant: anna}).Card }
+	if got := load(b, row()); got.Imported != 1 || card().ValidUntil.String() != "2026-12-31" || card().Right.Text().RU != "Полис действует до 31.12.2026" {
+		t.Errorf("%+v", got)
+	}
+	if got := load(b, row("valid_until", "2027-12-31")); got.Unchanged != 1 || card().ValidUntil.String() != "2026-12-31" {
+		t.Errorf("the same import again: %+v", got)
+	}
+	later := func(until string) (got imported) {
+		b.Call("POST", name, "/imports", b.Token(functiontest.Operator), map[string]any{"source_id": "2 " + until, "records": []any{row("valid_until", until)}}).Expect(202, "").JSON(&got)
+		return got
+	}
+	if got := later("2026-06-30"); got.Unchanged != 1 || card().ValidUntil.String() != "2026-12-31" {
+		t.Errorf("an earlier term: %+v", got)
+	}
+	if got := later("2027-12-31"); got.Imported != 1 || card().ValidUntil.String() != "2027-12-31" || card().ValidFrom.String() != "2020-05-14" {
+		t.Errorf("a later one: %+v", got)
 	}
 }

@@ -70,6 +70,16 @@ var reports = map[string]reportKind{
 		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) {
 			return i.EndOn(i.Today(d.At), "citizenship_lost", d)
 		}},
+	"permit_cancelled": {
+		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
+		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) {
+			return i.EndOn(i.Today(d.At), "permit_cancelled", d)
+		}},
+	"refugee_status_lost": {
+		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
+		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) {
+			return i.EndOn(i.Today(d.At), "refugee_status_lost", d)
+		}},
 	"citizenship_gained": {
 		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
 		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) { return i.Naturalise(d) }},

@@ -158,6 +158,23 @@ func TestAReportedServiceSuspendsForItsDaysInWhateverOrderItIsReported(t *testin
 	}
 }
 
+func TestWhoWasSuspendedByAnImportIsResumedByTheCommissariat(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria, "suspended_from", "2025-11-17"))
+	if got := shown(b); got != "Приостановлен с 17.11.2025" {
+		t.Fatal(got)
+	}
+	// What the commissariat knows may last longer, and so is kept.
+	send(b, "commissariat", reportOf("service_started", "ground", "mobilisation", "from", "2026-03-01")).Expect(202, "")
+	if got := shown(b); got != "Приостановлен с 17.11.2025" {
+		t.Error(got)
+	}
+	send(b, "commissariat", reportOf("service_ended", "until", "2026-03-09")).Expect(202, "")
+	if got := shown(b); got != active {
+		t.Error(got)
+	}
+}
+
 func TestADeathClosesTheRecordAndTheFundPutsAWrongOneRight(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria))
@@ -210,8 +227,8 @@ func TestANewNameKeepsThePersonToBeFoundByTheOldDocument(t *testing.T) {
 	if old.Card == nil || !slices.Equal(old.Card.Warnings, []string{"name_differs", "document_differs"}) {
 		t.Errorf("by the old one: %+v", old)
 	}
-	if f := find(b, policy.Question{Applicant: without(maria, "snils")}); f.Card != nil || !slices.Equal(f.Reasons, []string{"name_differs"}) {
-		t.Errorf("a record that has another name and is found by a document alone is not shown: %+v", f)
+	if f := find(b, policy.Question{Applicant: without(maria, "snils")}); f.Card == nil || !slices.Equal(f.Card.Warnings, []string{"name_differs", "document_differs"}) {
+		t.Errorf("by the old document and the name that went with it: %+v", f)
 	}
 	if f := find(b, policy.Question{Applicant: renewed}); f.Card == nil || len(f.Card.Warnings) != 0 {
 		t.Errorf("by the new one: %+v", f)

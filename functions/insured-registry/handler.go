@@ -70,6 +70,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/services/find", Action: access.LookUpServices, Do: r.services},
 		web.Route{Method: "POST", Pattern: "/services/privacy", Action: access.ConcealServices, Do: r.hide},
 		web.Route{Method: "POST", Pattern: "/history", Action: access.LookUpInsured, Do: r.history},
+		web.Route{Method: "POST", Pattern: "/dates", Action: access.TellDates, Do: r.tellDates},
+		web.Route{Method: "POST", Pattern: "/dates/find", Action: access.LookUpInsured, Do: r.dates},
 		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportInsured, Do: r.load},
 	), nil
 }
@@ -166,8 +168,8 @@ func (r *register) born(c *web.Call) (web.Answer, error) {
 	}
 	born := []policy.Born{}
 	for _, record := range records {
-		if record.Reported() {
-			born = append(born, policy.Born{Child: record.ID, Representatives: record.Representatives, RecordedAt: record.RecordedAt})
+		if record.Reported() || record.Applied {
+			born = append(born, policy.Born{Child: record.ID, Representatives: record.Representatives, RecordedAt: record.RecordedAt, Cause: record.Cause})
 		}
 	}
 	return web.OK(map[string]any{"items": born})
@@ -235,10 +237,11 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", b.SourceID, today, r.law())
+	cause := r.store.Digest("report", policy.ByZAGS, b.SourceID)
+	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", cause, today, r.law())
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
 	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
-	if err == nil && !fresh && made.Cause != b.SourceID {
+	if err == nil && !fresh && made.Cause != cause {
 		made, err = r.reported(c, made, b.Child, parents)
 	}
 	if err != nil {
@@ -282,6 +285,9 @@ type row struct {
 	Since          calendar.Date       `json:"since"`
 	Clinic         *policy.Clinic      `json:"clinic"`
 	SuspendedFrom  calendar.Date       `json:"suspended_from"`
+	Category       policy.Category     `json:"category"` // of a foreigner
+	Ends           calendar.Date       `json:"ends"`
+	ValidUntil     calendar.Date       `json:"valid_until"`
 	BirthRecord    *policy.BirthRecord `json:"birth_record"`
 	Representative []person.SNILS      `json:"representatives"`
 }
@@ -325,8 +331,12 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 		if err == nil {
 			var have policy.Insured
 			have, made, err = r.store.PutOnRecord(c, c.Grant, record)
-			if err == nil && !made && have.ENP != record.ENP {
+			switch {
+			case err != nil || made:
+			case have.ENP != record.ENP:
 				err = fault.New(fault.Conflict, "enp_differs", "", "")
+			default:
+				made, err = r.prolong(c, have, record, chunk.SourceID)
 			}
 		}
 		var f *fault.Error
@@ -380,6 +390,10 @@ func (r *register) record(line row, insurers directory.Directory, source string)
 	if wrong := line.texts(); wrong != nil {
 		return policy.Insured{}, fault.Wrong(wrong...)
 	}
+	right, wrong := line.right()
+	if wrong != nil {
+		return policy.Insured{}, fault.Wrong(wrong...)
+	}
 	// What makes the record unique: a record without it would be everybody's.
 	var cause []string
 	switch {
@@ -395,6 +409,9 @@ func (r *register) record(line row, insurers directory.Directory, source string)
 		return policy.Insured{}, fault.Wrong(required("snils", "Укажите СНИЛС или документ.", "Give the SNILS or a document."))
 	}
 	record := policy.Enrol(r.store.InsuredID(cause...), enp, p, line.Region, line.Insurer, source, line.Since, r.law())
+	if right.Category != "" {
+		record = record.Under(right, source, r.law())
+	}
 	record.Clinic, record.Birth = line.Clinic, line.BirthRecord
 	for _, snils := range line.Representative {
 		parsed, err := parseSNILS("representatives", snils)

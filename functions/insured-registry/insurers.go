@@ -9,6 +9,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -97,6 +98,7 @@ func (r *register) correct(c *web.Call) (web.Answer, error) {
 	if q.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер решения.", "Give the number of the decision."))
 	}
+	wrong = append(wrong, text.CheckLine("source_id", q.SourceID, maxSourceID)...)
 	if q.Wrong.IsZero() {
 		wrong = append(wrong, required("wrong", "Укажите первый день неверного страхования.", "Give the first day of the wrong insurance."))
 	}
@@ -120,12 +122,14 @@ func (r *register) correct(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	correction := policy.Correction{Wrong: q.Wrong, Cause: q.SourceID, Right: policy.Cover{SMO: q.SMO, Region: q.Region, Since: q.Since}}
+	// The number of the decision may be anything, and events carry no more than ids.
+	cause := r.store.Digest("correction", q.SourceID, q.Wrong.String())
+	correction := policy.Correction{Wrong: q.Wrong, Cause: cause, Decision: q.SourceID, Right: policy.Cover{SMO: q.SMO, Region: q.Region, Since: q.Since}}
 	record, err = r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
-		again := i.Knows(q.SourceID)
+		again := i.Knows(cause)
 		i, err := i.Correct(correction, r.law())
 		return i, !again, err
-	}, follow(record.ID, q.SourceID)...)
+	}, follow(record.ID, cause)...)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -52,9 +52,12 @@ func (n *notices) introduce(c *web.Call) (web.Answer, error) {
 			if n.law().After(child.RecordedAt.Add(recent)) {
 				continue
 			}
-			if err := n.store.Announce(c, grant, e.Home, notice.BirthSubject(child.Child, child.RecordedAt)); err != nil {
+			if err := n.announceTo(c, e.Home, account.SNILS, notice.BirthSubject(child.Child, child.RecordedAt), child.Cause); err != nil {
 				return web.Answer{}, err
 			}
+		}
+		if err := n.catchUp(c, e.Home, account.SNILS); err != nil {
+			return web.Answer{}, err
 		}
 	}
 	return n.done(c, e)
@@ -73,7 +76,7 @@ func (n *notices) born(c *web.Call) (web.Answer, error) {
 	}
 	for _, child := range born {
 		for _, snils := range child.Representatives {
-			if err := n.announce(c, snils, notice.BirthSubject(child.Child, child.RecordedAt), ""); err != nil {
+			if err := n.announce(c, snils, notice.BirthSubject(child.Child, child.RecordedAt), child.Cause); err != nil {
 				return web.Answer{}, err
 			}
 		}
@@ -89,19 +92,20 @@ func (n *notices) announce(c *web.Call, snils person.SNILS, subject, application
 		return err
 	}
 	for _, home := range accounts {
-		grant := c.Grant.About(home)
-		_, have, own, err := n.store.Application(c, grant, home, application)
-		if err != nil {
-			return err
-		}
-		if have.SNILS != snils || own {
-			continue // another person's by now, or its own doing
-		}
-		if err := n.store.Announce(c, grant, home, subject); err != nil {
+		if err := n.announceTo(c, home, snils, subject, application); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func (n *notices) announceTo(c *web.Call, home string, snils person.SNILS, subject, application string) error {
+	grant := c.Grant.About(home)
+	_, have, own, err := n.store.Application(c, grant, home, application)
+	if err != nil || have.SNILS != snils || own {
+		return err // another person's by now, or its own doing
+	}
+	return n.store.Announce(c, grant, home, subject)
 }
 
 // births asks the register.

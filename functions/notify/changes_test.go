@@ -2,6 +2,7 @@ package function_test
 
 import (
 	"testing"
+	"time"
 
 	consenttoggle "polis/functions/consent-toggle"
 	insuredregistry "polis/functions/insured-registry"
@@ -97,5 +98,47 @@ func TestACorrectionIsToldToThePersonThemselves(t *testing.T) {
 	}
 	if got := kinds(b, tokens[1]); len(got) != 0 {
 		t.Errorf("another is told %v", got)
+	}
+}
+
+func TestAChoiceIsToldOnceToAParentWhoComesLaterWithinThirtyDays(t *testing.T) {
+	for _, tc := range []struct {
+		rule  string
+		later time.Duration
+		want  int
+	}{
+		{"at once", 0, 1},
+		{"on the thirtieth day", 30 * 24 * time.Hour, 1},
+		{"after it", 30*24*time.Hour + time.Second, 0},
+	} {
+		t.Run(tc.rule, func(t *testing.T) {
+			b := functiontest.New(t)
+			b.Run(insuredregistry.Name, insuredregistry.New)
+			b.Run(consenttoggle.Name, consenttoggle.New)
+			b.Run(function.Name, function.New)
+			mother, father := functiontest.Maria, functiontest.Pavel
+			b.Import(functiontest.Child(functiontest.Ilya, mother, father))
+			var family struct{ Items []policy.Child }
+			b.CallAs("policy-card", insuredregistry.Name, "/children", policy.Question{Applicant: mother.Person}).Expect(200, "").JSON(&family)
+			b.CallAs("smo-selection", insuredregistry.Name, "/changes", policy.Request{
+				Cause: "application-1", Submitted: b.Now(), Applicant: mother.Person, Child: family.Items[0].ID,
+				Choice: &policy.Choice{SMO: "26001", Reason: policy.ByRight, Region: "26"},
+			}).Expect(200, "")
+			changed := b.Take(1)[0]
+			b.Send(changed).Expect(200, "")
+			b.Take(0) // nobody to tell yet
+
+			b.Advance(tc.later)
+			token := b.Token(father.Claims())
+			b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"ffoms","action":"grant"}`).Expect(200, "")
+			introduction := b.Take(1)[0]
+			for range 2 {
+				b.Send(introduction).Expect(200, "")
+				b.Deliver(tc.want)
+			}
+			if got := kinds(b, token); len(got) != tc.want || tc.want == 1 && got[0] != "change.child.insurer_chosen" {
+				t.Errorf("the father is told %v", got)
+			}
+		})
 	}
 }

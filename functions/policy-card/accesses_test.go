@@ -61,7 +61,7 @@ func TestOnePersonSeesWhoLookedAtTheirData(t *testing.T) {
 		n           int
 	}{
 		{"сервис выписок", "register.look_up", 1},
-		{"сервис заявлений", "register.look_up", 1},
+		{"сервис заявлений", "register.look_up", 2}, // a first copy is asked for twice, see policy-request
 		{"оператор сервиса", "register.import", 1},
 		{"вы", "consents.change", 2},
 		{"вы", "applications.submit", 1},

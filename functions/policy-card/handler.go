@@ -60,6 +60,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "PUT", Pattern: "/services/privacy", Action: access.HideServices, Do: k.hideServices},
 		web.Route{Method: "GET", Pattern: "/history", Action: access.ReadCard, Do: k.history},
 		web.Route{Method: "GET", Pattern: "/coverage", Action: access.ReadCard, Do: k.coverage},
+		web.Route{Method: "GET", Pattern: "/calendar.ics", Action: access.ReadCard, Do: k.days},
 		web.Route{Method: "GET", Pattern: "/access", Action: access.ReadAccesses, Do: k.accesses},
 		web.Route{Method: "GET", Pattern: "/doctor", Action: access.ExaminePolicy, Do: k.examine},
 		web.Route{Method: "POST", Pattern: "/doctor", Action: access.RepairPolicy, Do: k.repair},

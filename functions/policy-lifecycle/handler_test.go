@@ -274,4 +274,20 @@ func TestARestorationWaitsForTheFund(t *testing.T) {
 	if text := shown(b, maria); text != "Аннулирован с 10.03.2026. Причина: утрата гражданства" {
 		t.Errorf("restored by nobody: %s", text)
 	}
+	b.Advance(24 * time.Hour)
+	if again := submit(b, token, map[string]string{"action": "restore"}); again.ID != a.ID {
+		t.Error("asked for again on the next day it is another case for the fund")
+	}
+}
+
+func TestARetriedSuspensionIsAnsweredAsTheFirstAlsoOnceItIsGranted(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria.Person))
+	token, body := b.Token(maria.Claims()), `{"action":"suspend","ground":"conscription","from":"2026-03-10"}`
+	first := b.Call("POST", name, "/", token, body, "Idempotency-Key", "k").Expect(202, "")
+	b.Deliver(1)
+	if again := b.Call("POST", name, "/", token, body, "Idempotency-Key", "k").Expect(202, ""); string(again.Body) != string(first.Body) {
+		t.Errorf("%s became %s", first.Body, again.Body)
+	}
+	b.Call("POST", name, "/", token, body, "Idempotency-Key", "another").Expect(409, "policy_suspended")
 }

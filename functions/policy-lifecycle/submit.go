@@ -126,10 +126,11 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 		a.From = today
 	}
 	var stands policy.Applied
-	if err := l.register.Call(c, c.ID, "/insured-registry/changes/try", asked(a), &stands); err != nil {
-		return web.Answer{}, err
+	refusal := l.register.Call(c, c.ID, "/insured-registry/changes/try", asked(a), &stands)
+	if fault.HasKind(refusal, fault.Unavailable) {
+		return web.Answer{}, refusal
 	}
-	a.Region = stands.Region
+	a.Region = cmp.Or(stands.Region, l.home)
 	today = calendar.Today(now, a.Region)
 	if q.Action != application.Suspend && q.From.IsZero() {
 		a.From = today // by the clock of the region in which the person is insured
@@ -143,6 +144,11 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 	a, err = l.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
 		Application: a.Begin(now, due, textSubmitted), Topic: topic,
 		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
+		// A request sent again is answered as the first, whatever that has
+		// changed since.
+		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
+			return have, a, refusal
+		},
 	})
 	if err != nil {
 		return web.Answer{}, err

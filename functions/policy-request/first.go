@@ -2,12 +2,10 @@ package function
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"polis/shared/application"
 	"polis/shared/calendar"
-	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -75,17 +73,19 @@ var (
 )
 
 // confirmed is the child as the parent's account has it: what the parent typed
-// must be what was confirmed, for the record is made without anybody's decision.
-func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (policy.NewChild, error) {
+// must be what was confirmed, for the record is made without anybody's decision. A
+// number of the civil record that the account does not tell is for the fund's
+// staff to look at: a mistyped one would be another child's.
+func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made policy.NewChild, byFund bool, err error) {
 	typed := k.person()
 	for _, kin := range children {
 		if !kin.Name.Same(typed.Name) || kin.Birth != typed.Birth || kin.Sex != typed.Sex {
 			continue
 		}
-		made := policy.NewChild{Person: kin.Person.Normalised(), Parents: kin.Parents}
+		made = policy.NewChild{Person: kin.Person.Normalised(), Parents: kin.Parents}
 		if kin.Birth.Age(today) >= 14 {
 			if kin.Passport.Number == "" {
-				return made, errPassport
+				return made, false, errPassport
 			}
 			made.Person.Document = kin.Passport
 		}
@@ -112,70 +112,63 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (policy
 			differs("birth_record.date", "required", "Укажите дату актовой записи: она есть в свидетельстве о рождении.", "Give the date of the civil record: it is on the birth certificate.")
 		}
 		if wrong != nil {
-			return made, fault.Wrong(wrong...)
+			return made, false, fault.Wrong(wrong...)
 		}
-		return made, nil
+		return made, kin.Record == "", nil
 	}
-	return policy.NewChild{}, errChild
-}
-
-// fundDecides refuses, for now, what needs a decision of the fund's staff: they
-// take it in person.
-func fundDecides(region string) error {
-	phone := fault.Text{}
-	if fund, ok := directory.FundOf(region); ok && fund.Phone != "" {
-		phone = fault.Text{RU: ", " + fund.Phone, EN: ", " + fund.Phone}
-	}
-	return fault.New(fault.Conflict, "fund_decides",
-		fmt.Sprintf("По этому основанию решение принимает территориальный фонд. Обратитесь туда с документами%s.", phone.RU),
-		fmt.Sprintf("In this category the regional fund decides. Turn to it with your documents%s.", phone.EN))
+	return policy.NewChild{}, false, errChild
 }
 
 // foreigner holds what the documents of a foreigner must be, and answers with the
 // person under the document on which the right rests: one that the login has
 // verified, with the term that the person adds to it. Another document is for the
-// fund to look at.
-func foreigner(q request, p person.Person, today calendar.Date) (person.Person, error) {
+// fund's staff to look at, and so is a category that no rule decides.
+func foreigner(q request, p person.Person, today calendar.Date) (applicant person.Person, byFund bool, err error) {
 	given, verified := q.Basis.Document, p.Document
 	switch {
 	case given == (person.Document{}) && !q.Category.Proves(verified):
-		return p, fault.WrongField("basis.document", "required",
+		return p, false, fault.WrongField("basis.document", "required",
 			"Укажите документ, который подтверждает основание.", "Give the document that proves the category.")
-	case given != (person.Document{}) && given.Key() != verified.Key(), !q.Category.ByRule():
-		return p, fundDecides(q.Region)
+	case given != (person.Document{}) && given.Key() != verified.Key():
+		p.Document = given
+		return p, true, nil
 	}
 	p.Document.Expires = cmp.Or(verified.Expires, given.Expires)
 	if wrong := p.Document.Check("basis.document", today); wrong != nil {
-		return p, fault.Wrong(wrong...)
+		return p, false, fault.Wrong(wrong...)
 	}
-	return p, nil
+	return p, !q.Category.ByRule(), nil
 }
 
 // first is an application for a first policy with what the record is to be made
-// of. What the register refuses at once is refused here; its silence says
-// nothing.
-func (r *requests) first(c *web.Call, q request, a application.Application, today calendar.Date) (application.Application, error) {
+// of, and the register's refusal of it, where there is one already. Its silence
+// says nothing.
+func (r *requests) first(c *web.Call, q request, a application.Application, today calendar.Date) (made application.Application, refusal, err error) {
 	if q.Kind != application.Register {
-		return a, nil
+		return a, nil, nil
 	}
 	switch {
 	case q.Person == child:
-		made, err := q.Child.confirmed(c.Caller.Children, today)
+		made, byFund, err := q.Child.confirmed(c.Caller.Children, today)
 		if err != nil {
-			return a, err
+			return a, nil, err
 		}
+		a.ByFund = byFund
 		a.Child, a.Person = &made, r.store.InsuredID("birth", made.Birth.Number)
 	case q.Category != policy.Citizen:
 		a.Right = policy.RightOf(q.Category, q.Basis.Ends(q.Category), today)
 	default:
-		return a, nil
+		return a, nil, nil
+	}
+	if a.Child != nil && a.ByFund {
+		return a, nil, nil // whose the typed number is, nobody finds out by it
 	}
 	var allowed struct{ Allowed bool }
-	err := r.register.Call(c, c.ID, "/insured-registry/records/try", enrolment(a), &allowed)
-	if fault.HasKind(err, fault.Conflict) {
-		return a, err
+	refusal = r.register.Call(c, c.ID, "/insured-registry/records/try", enrolment(a), &allowed)
+	if !fault.HasKind(refusal, fault.Conflict) && !fault.HasKind(refusal, fault.Invalid) {
+		refusal = nil
 	}
-	return a, nil
+	return a, refusal, nil
 }
 
 // enrolment is what the register is asked for.

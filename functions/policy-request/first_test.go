@@ -11,6 +11,7 @@ import (
 
 	insuredregistry "polis/functions/insured-registry"
 	policycard "polis/functions/policy-card"
+	reviewdesk "polis/functions/review-desk"
 	"polis/shared/functiontest"
 	"polis/shared/person"
 )
@@ -147,10 +148,10 @@ func TestAForeignersDataAreCheckedAndEachWrongFieldNamed(t *testing.T) {
 		"a permanent resident":                          {aram("id_doc", residence), `"category":"permanent_resident"`, 202, "", nil},
 		"a permit without its term":                     {aram("id_doc", endless), `"category":"permanent_resident"`, 422, "invalid_fields", map[string]string{"basis.document.expires": "document_expiry_missing"}},
 		"whose term the person adds":                    {aram("id_doc", endless), `"category":"permanent_resident","basis":{"document":{"type":11,"series":"82","number":"123 4567","expires":"2030-01-31"}}`, 202, "", nil},
-		"a permit that nobody verified is for the fund": {aram(), `"category":"permanent_resident","basis":{"document":{"type":11,"series":"82","number":"1234567","expires":"2030-01-31"}}`, 409, "fund_decides", nil},
+		"a permit that nobody verified is for the fund": {aram(), `"category":"permanent_resident","basis":{"document":{"type":11,"series":"82","number":"1234567","expires":"2030-01-31"}}`, 202, "", nil},
 		"a document must prove the category":            {aram(), `"category":"permanent_resident"`, 422, "invalid_fields", map[string]string{"basis.document": "required"}},
 		"a temporary resident is for the fund": {aram(), `"category":"temporary_resident","basis":{"permit_until":"2027-01-31","document":{"type":23,"series":"82","number":"1","expires":"2027-01-31"}}`,
-			409, "fund_decides", nil},
+			202, "", nil},
 		"a contract that ended yesterday": {aram(), `"category":"eaeu_worker","basis":{"contract_until":"2026-03-09"}`, 422, "invalid_fields", map[string]string{"basis.contract_until": "date_passed"}},
 		"a contract without its end":      {aram(), `"category":"eaeu_worker"`, 422, "invalid_fields", map[string]string{"basis.contract_until": "required"}},
 		"all at once": {aram(), `"category":"eaeu_worker","smo":"77004","basis":{"permit_until":"2027-01-31"}`, 422, "invalid_fields",
@@ -164,7 +165,7 @@ func TestAForeignersDataAreCheckedAndEachWrongFieldNamed(t *testing.T) {
 		"years of contributions":       {aram("citizenship", "UZB"), `"category":"temporary_worker","basis":{"contract_until":"2026-12-31","contributions_since":"2022-03-10"}`, 409, "contributions_too_few", nil},
 		"a minor":                      {aram("birthDate", "11.03.2008"), `"category":"eaeu_worker","basis":{"contract_until":"2026-12-31"}`, 409, "representative_needed", nil},
 		"a passport nobody verified":   {aram("id_doc", nil), `"category":"eaeu_worker","basis":{"contract_until":"2026-12-31"}`, 422, "invalid_fields", map[string]string{"basis.document": "required"}},
-		"one that is typed by hand":    {aram("id_doc", nil), `"category":"eaeu_worker","basis":{"contract_until":"2026-12-31","document":{"type":9,"series":"AU","number":"0562913"}}`, 409, "fund_decides", nil},
+		"one that is typed by hand":    {aram("id_doc", nil), `"category":"eaeu_worker","basis":{"contract_until":"2026-12-31","document":{"type":9,"series":"AU","number":"0562913"}}`, 202, "", nil},
 		"no birth certificate for one": {aram(), `"category":"eaeu_worker","basis":{"contract_until":"2026-12-31","document":{"type":3,"series":"IV-ДН","number":"614208"}}`, 422, "invalid_fields", map[string]string{"basis.document.type": "document_not_of_category"}},
 	} {
 		tc.claims["sub"] = rule
@@ -175,8 +176,6 @@ func TestAForeignersDataAreCheckedAndEachWrongFieldNamed(t *testing.T) {
 		switch {
 		case tc.status == 202:
 			b.Take(1)
-		case tc.code == "fund_decides" && !strings.Contains(res.Detail, "8"):
-			t.Errorf("%s: no phone in %q", rule, res.Detail)
 		case tc.code == "contributions_too_few" && res.From != "2027-03-10":
 			t.Errorf("%s: from %q", rule, res.From)
 		}
@@ -390,4 +389,92 @@ func TestASilentRegisterKeepsAChildsApplication(t *testing.T) {
 	if a = read(b, mother, a.ID); a.Status != "granted" || a.ENP == "" {
 		t.Errorf("%+v", a)
 	}
+}
+
+func TestTheFundDecidesWhatNoRuleDoes(t *testing.T) {
+	const refugee = `{"kind":"register","region":"26","category":"refugee","basis":{"stay_until":"2026-09-30","document":{"type":12,"series":"ВК","number":"0012345","expires":"2026-09-30"}}}`
+	for verdict, want := range map[string]string{"approve": "granted", "refuse": "refused"} {
+		t.Run(verdict, func(t *testing.T) {
+			b := bench(t)
+			b.Run(reviewdesk.Name, reviewdesk.New)
+			token, fund := b.Token(aram("citizenship", "SYR", "id_doc", nil)), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+			a := submit(b, token, refugee)
+			if a.Due.Format(time.RFC3339) != "2026-03-16T23:59:59+03:00" { // the fourth working day
+				t.Errorf("due %s", a.Due)
+			}
+			work := b.Take(1)[0]
+			for range 2 { // delivered twice
+				b.Send(work).Expect(200, "")
+			}
+			b.Deliver(1) // the case is made
+			if a = read(b, token, a.ID); a.Status != "working" || !strings.HasPrefix(a.Text, "На рассмотрении в территориальном фонде, ответ до") {
+				t.Fatalf("%+v", a)
+			}
+			later(b, event(t, work)) // nobody has decided: nothing comes of it
+			decision := map[string]any{"action": verdict}
+			if verdict == "refuse" {
+				decision["reasons"] = []map[string]string{{"field": "document", "code": "document_unclear", "detail": "Удостоверение не читается."}}
+			}
+			var opened struct {
+				Application granted
+				Applicant   person.Person
+			}
+			b.Call("GET", reviewdesk.Name, "/"+a.ID, fund, nil).Expect(200, "").JSON(&opened)
+			if opened.Applicant.Document.Type != 12 || opened.Application.Category != "refugee" || opened.Application.Until != "2026-09-30" {
+				t.Errorf("the fund sees %+v", opened)
+			}
+			b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+			b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, decision).Expect(200, "")
+			if verdict == "approve" {
+				for _, q := range b.Take(2) { // the application goes on, and the case follows
+					b.Send(q).Expect(200, "")
+				}
+			} else {
+				b.Deliver(1)
+			}
+			if a = read(b, token, a.ID); a.Status != want {
+				t.Errorf("%+v", a)
+			}
+			if verdict == "approve" && (a.ENP == "" || readGranted(b, token, a.ID).Validity != "Полис действует до 30.09.2026: в этот день заканчивается разрешённый срок пребывания") {
+				t.Errorf("%+v", readGranted(b, token, a.ID))
+			}
+		})
+	}
+}
+
+func TestARetriedFirstPolicyIsAnsweredAsTheFirstAlsoOnceItIsGranted(t *testing.T) {
+	b := bench(t)
+	token := parent(b, maria, functiontest.Kid(vera, veraRecord, "2025-09-09", maria))
+	first := b.Call("POST", name, "/", token, body(t, vera, "", ""), "Idempotency-Key", "k").Expect(202, "")
+	b.Deliver(1)
+	if again := b.Call("POST", name, "/", token, body(t, vera, "", ""), "Idempotency-Key", "k").Expect(202, ""); string(again.Body) != string(first.Body) {
+		t.Errorf("%s became %s", first.Body, again.Body)
+	}
+	b.Call("POST", name, "/", token, body(t, vera, "", ""), "Idempotency-Key", "another").Expect(409, "already_insured")
+}
+
+func TestATypedCivilRecordIsForTheFundToDecideOn(t *testing.T) {
+	b := bench(t)
+	silent := functiontest.Kid(vera, veraRecord, "2025-09-09", maria)
+	silent["birth_cert_doc"] = map[string]string{"type": "RF_BRTH_CERT", "series": "V-ДН", "number": "718402", "vrfStu": "VERIFIED"}
+	token := parent(b, maria, silent)
+	a := submit(b, token, body(t, vera, "120259260000301207999", "2025-09-09"))
+	b.Deliver(1)
+	if a = read(b, token, a.ID); a.Status != "working" || len(family(b, token)) != 1 {
+		t.Errorf("without anybody's decision: %+v", a)
+	}
+	// Another child's number gets the same answer: nobody finds out whose it is.
+	b.Import(functiontest.Child(functiontest.Ilya, functiontest.Pavel))
+	if again := submit(b, token, body(t, vera, "120199260000204108003", "2025-09-09")); again.Status != "submitted" {
+		t.Errorf("%+v", again)
+	}
+}
+
+func TestWhatTheLoginVouchesForAndTheRegisterDoesNotTakeIsRefusedAtOnce(t *testing.T) {
+	b := bench(t)
+	odd := vera
+	odd.Document.Series = "5-ДН"
+	token := parent(b, maria, functiontest.Kid(odd, veraRecord, "2025-09-09", maria))
+	b.Call("POST", name, "/", token, body(t, odd, "", "", "document", nil)).Expect(422, "invalid_fields")
+	b.Take(0)
 }

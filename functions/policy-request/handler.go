@@ -31,6 +31,7 @@ type requests struct {
 	law      clock.Clock
 	terms    application.Terms
 	years    policy.Stages // of contributions, for a temporarily staying worker
+	review   int           // working days in which the fund's staff decide on a first policy
 	wait     time.Duration // before a consent may be given again
 	days     calendar.Workdays
 	home     string
@@ -43,6 +44,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		terms: application.DefaultTerms(), days: calendar.Default(), home: env.String("region", "26"),
 	}
 	r.wait = env.Duration("consent_wait", consent.DefaultWait)
+	// The fund has three days for its check, and one for the answer.
+	r.review = env.Int("first_policy_review_term", 4, 1, 60)
 	var err error
 	if r.years, err = policy.ParseStages(env.String("contribution_years", policy.DefaultContributions)); err != nil {
 		env.Fault("contribution_years", "%v", err)
@@ -61,6 +64,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadApplications, Do: r.list},
 		web.Route{Method: "GET", Pattern: "/{id}", Action: access.ReadApplications, Do: r.read},
 		web.Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: r.work},
+		web.Route{Method: "POST", Pattern: "/report", Action: access.RemindReport, Do: r.remind},
 		web.Route{Method: "POST", Pattern: "/refresh", Action: access.RefreshCopy, Do: r.refresh},
 	), nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 
 	"polis/shared/application"
-	"polis/shared/calendar"
 	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/store"
@@ -89,7 +88,7 @@ func (r *requests) renewCopy(c *web.Call, home, who, record string) error {
 		case before.AsOf.After(out.card.AsOf):
 			return none, nil // asked for again meanwhile
 		}
-		return none, store.Put(tx, copied, out.card.Noting(before, calendar.Today(r.law(), out.card.Insurance.Region)))
+		return none, putCard(tx, home, who, *out.card, before, r.law())
 	})
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/functiontest"
 	"polis/shared/policy"
+	"polis/shared/server"
 )
 
 // change has the register change a person's insurer, and answers with the event
@@ -154,5 +155,27 @@ func TestWhoHasNoCopyIsGivenNone(t *testing.T) {
 	b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
 	if n := copies(b); n != 0 {
 		t.Errorf("%d copies", n)
+	}
+}
+
+func TestAFirstCopyMissesNoChangeMadeWhileItWasAskedFor(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria.Person))
+	token := consenting(b, maria)
+	submit(b, token, `{"kind":"lookup"}`)
+	work := b.Take(1)[0]
+	real, changed := b.Run(insuredregistry.Name, insuredregistry.New), false
+	b.Put(insuredregistry.Name, functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		answer, err := real.Handle(r)
+		if server.Path(r.Context()) == "/find" && !changed {
+			// The change and its refresh come between the answer and the copy.
+			changed = true
+			b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
+		}
+		return answer, err
+	}))
+	b.Send(work).Expect(200, "")
+	if got := shown(b, token, "self"); got != "26001" {
+		t.Errorf("shows %q", got)
 	}
 }

@@ -141,43 +141,48 @@ var (
 )
 
 // mayApply holds what the applicant must be, and answers with them as the record
-// is to have them. An adult with verified documents is put on record by rule,
-// without anybody's decision.
-func (r *requests) mayApply(q request, p person.Person, today calendar.Date) (person.Person, error) {
+// is to have them, and whether the fund's staff decide. An adult with verified
+// documents is put on record by rule, without anybody's decision.
+func (r *requests) mayApply(q request, p person.Person, today calendar.Date) (applicant person.Person, byFund bool, err error) {
 	checked := p
 	if q.Kind != application.Register || q.Person == child || q.Category != policy.Citizen {
 		checked.Document = person.Document{} // one that has run out still finds the record
 	}
 	if wrong := checked.Check("applicant", today); wrong != nil {
-		return p, fault.Wrong(wrong...)
+		return p, false, fault.Wrong(wrong...)
 	}
 	switch {
 	case p.SNILS == "":
-		return p, errSNILS
+		return p, false, errSNILS
 	case q.Kind != application.Register || q.Person == child:
-		return p, nil
+		return p, false, nil
 	case p.Birth.Age(today) < 18:
-		return p, errAdultsOnly
+		return p, false, errAdultsOnly
 	}
 	if err := policy.MayBeInsured(q.Category, p.Citizenship, q.Basis, r.years, today); err != nil {
-		return p, err
+		return p, false, err
 	}
 	if q.Category != policy.Citizen {
 		return foreigner(q, p, today)
 	}
 	if p.Document.Type != person.Passport {
-		return p, errDocument
+		return p, false, errDocument
 	}
-	return p, nil
+	return p, false, nil
 }
 
-func (r *requests) due(kind application.Kind, region string, now time.Time) (time.Time, error) {
+func (r *requests) due(kind application.Kind, byFund bool, region string, now time.Time) (time.Time, error) {
 	if kind != application.Register {
 		return now.Add(r.terms.Lookup), nil
 	}
-	// The policy is ready within one working day, by the region's own clock.
+	// The policy is ready within one working day, by the region's own clock; where
+	// the fund's staff decide they have a term of their own.
+	days := 1
+	if byFund {
+		days = r.review
+	}
 	zone, _ := calendar.Zone(region)
-	day, err := r.days.AddWorkingDays(calendar.Today(now, region), 1)
+	day, err := r.days.AddWorkingDays(calendar.Today(now, region), days)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -198,7 +203,7 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	today := calendar.Today(now, q.Region)
-	applicant, err := r.mayApply(q, c.Caller.Person, today)
+	applicant, byFund, err := r.mayApply(q, c.Caller.Person, today)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -212,26 +217,28 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	due, err := r.due(q.Kind, q.Region, now)
-	if err != nil {
-		return web.Answer{}, err
-	}
 	id := ident.New(clock.System())
 	a := application.Application{
 		ID: id, Number: ident.Number(calendar.Today(now, q.Region).String(), id), Kind: q.Kind, Person: q.Person,
-		What: q.What, Region: q.Region, SMO: q.SMO, ENP: person.ENP(q.ENP), Applicant: applicant,
-	}.Begin(now, due, textSubmitted)
-	if a, err = r.first(c, q, a, today); err != nil {
+		What: q.What, Region: q.Region, SMO: q.SMO, ENP: person.ENP(q.ENP), Applicant: applicant, ByFund: byFund, Submitted: now,
+	}
+	a, refusal, err := r.first(c, q, a, today)
+	if err != nil {
 		return web.Answer{}, err
 	}
-
+	due, err := r.due(q.Kind, a.ByFund, q.Region, now)
+	if err != nil {
+		return web.Answer{}, err
+	}
 	once := r.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = r.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
-		Application: a, Topic: topic,
+		Application: a.Begin(now, due, textSubmitted), Topic: topic,
 		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
 		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
 			if a.Kind == application.Register {
-				return have, a, nil
+				// A request sent again is answered as the first, whatever that
+				// has changed since.
+				return have, a, refusal
 			}
 			return have, a, have.Consents.Covers(a.Person)
 		},

@@ -9,7 +9,6 @@ import (
 	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/cabinet"
-	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/consent"
 	"polis/shared/fault"
@@ -38,13 +37,19 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		}
 	}
 	var out outcome
-	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) {
-		out = r.ask(c, a)
+	asked := false
+	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) && !awaitsFund(a) {
+		out, asked = r.ask(c, a), true
 	}
 	if out.card != nil {
-		// Noted before it is there: a change of the record misses no copy.
-		if err := r.store.NoteCopy(c, grant, e.Home, out.card.Insured); err != nil {
+		fresh, err := r.store.NoteCopy(c, grant, e.Home, out.card.Insured)
+		if err != nil {
 			return web.Answer{}, err
+		}
+		if fresh {
+			// Asked again now that it is noted: of a change in between nobody
+			// would have told this copy.
+			out = r.ask(c, a)
 		}
 	}
 	card := store.Card(e.Home, a.Person)
@@ -53,12 +58,26 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if have.Consents.Renewal(a.Person) == a.ID {
 				return a, have, nil // its consents wait still; only the person can end it before
 			}
+			switch {
+			case a.ByFund && a.Review == nil:
+				a, err := a.InReview(application.FundUnit, topic, now)
+				return a, have, err
+			case awaitsFund(a):
+				return a, have, nil
+			case a.ByFund && !asked: // decided meanwhile: the next step asks
+				a.NextTry = now
+				return a, have, nil
+			}
 			out := out
 			if !covered(a, have.Consents) {
 				// Revoked while we asked: what was found is forgotten.
 				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
 			}
 			a, err := r.decide(a, out, now)
+			if err == nil && a.Kind == application.Lookup && out.refuse != nil && out.refuse[0].Code == codeNotRepresented {
+				// What an earlier try has shown is shown no more.
+				return a, store.EraseCopy(tx, e.Home, have, a.Person), nil
+			}
 			if err != nil || out.card == nil {
 				return a, have, err
 			}
@@ -70,12 +89,21 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if err != nil {
 				return a, have, err
 			}
-			return a, have, store.Put(tx, card, out.card.Noting(before, calendar.Today(now, out.card.Insurance.Region)))
+			if before.AsOf.After(out.card.AsOf) {
+				return a, have, nil // brought up to date meanwhile
+			}
+			return a, have, putCard(tx, e.Home, a.Person, *out.card, before, now)
 		})
 	if err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"id": e.Subject})
+}
+
+// awaitsFund reports whether the fund's staff have to decide before the register
+// is asked.
+func awaitsFund(a application.Application) bool {
+	return a.ByFund && (a.Review == nil || a.AwaitsReview())
 }
 
 // renew gives the consents of a repair again, as the person asked for with it,
@@ -168,6 +196,12 @@ func (r *requests) ask(c *web.Call, a application.Application) outcome {
 			return outcome{enrolled: &made}
 		case decided[fault.From(err).Code]:
 			return outcome{refuse: []application.Reason{reasonFor(a, fault.From(err).Code)}}
+		case fault.HasKind(err, fault.Invalid):
+			var wrong []application.Reason
+			for _, f := range fault.From(err).Fields {
+				wrong = append(wrong, application.Reason{Field: f.Field, Code: f.Code, Detail: f.Detail})
+			}
+			return outcome{refuse: wrong} // none is no verdict
 		}
 		return outcome{}
 	}

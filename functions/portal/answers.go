@@ -46,6 +46,8 @@ type applicationAnswer struct {
 	Region     string
 	SMO        string
 	ENP        person.ENP
+	Validity   string
+	From       calendar.Date
 	Status     application.Status
 	Text       string
 	Submitted  time.Time
@@ -87,14 +89,21 @@ type cardAnswer struct {
 	Text       string
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until"`
-	RegionName string        `json:"region_name"`
+	Validity   string
+	Covering   *struct {
+		directory.Contact
+		Until calendar.Date
+	} `json:"covering_insurer"`
+	RegionName string `json:"region_name"`
 	Insurer    struct {
 		directory.Contact
 		Since calendar.Date
 	}
 	Clinic   *policy.Clinic
 	Warnings []string
-	AsOf     time.Time `json:"as_of"`
+	ReportBy calendar.Date `json:"report_by"`
+	DaysLeft int           `json:"report_days_left"`
+	AsOf     time.Time     `json:"as_of"`
 }
 
 type relative struct {

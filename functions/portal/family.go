@@ -248,6 +248,8 @@ func (p *portal) home(v *visit) (web.Answer, error) {
 	switch {
 	case v.Who == nil:
 		return v.show("welcome", fault.Text{RU: "Цифровой полис", EN: "Digital policy"}, nil)
+	case decides(v.Who.Role):
+		return v.to("/desk")
 	case v.Who.Role != access.Citizen:
 		return v.show("staff", fault.Text{RU: "Страницы для граждан", EN: "Pages for citizens"}, nil)
 	case !v.Who.Confirmed:

@@ -90,7 +90,18 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		form("/requests", p.posted(p.submit)),
 		open("/requests/{id}", p.citizen(p.request)),
 
+		open("/suspend", p.citizen(p.lifecycle)),
+		form("/suspend", p.posted(p.changeState)),
+
+		open("/desk", p.reviewer(p.inbox)),
+		open("/desk/{id}", p.reviewer(p.openCase)),
+		form("/desk/{id}", p.reviewed(p.decide)),
+
 		open("/card", p.citizen(p.card)),
+		open("/services", p.citizen(p.services)),
+		form("/services", p.posted(p.hideServices)),
+		open("/history", p.citizen(p.history)),
+		open("/calendar.ics", p.citizen(p.calendar)),
 		open("/insurer", p.citizen(p.insurer)),
 		form("/insurer", p.posted(p.choose)),
 		open("/doctor", p.citizen(p.doctor)),

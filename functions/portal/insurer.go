@@ -133,6 +133,9 @@ func (v *visit) choosing(q url.Values) (choosing, error) {
 // confirmed.
 func (p *portal) insurer(v *visit) (web.Answer, error) {
 	c, err := v.choosing(v.Query)
+	if fault.HasKind(err, fault.Conflict) { // there is nobody whose insurer could be chosen
+		return v.again(err, "insurer", insurerTitle, c)
+	}
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -126,8 +126,7 @@ type newRequestPage struct {
 }
 
 var newRequestTitles = map[application.Kind]fault.Text{
-	application.Link:     {RU: "Найти полис по номеру", EN: "Find the policy by its number"},
-	application.Register: {RU: "Получить полис впервые", EN: "Get a policy for the first time"},
+	application.Link: {RU: "Найти полис по номеру", EN: "Find the policy by its number"},
 }
 
 // RegionName is what the region is called, "" for none.
@@ -152,6 +151,9 @@ var errNoKind = fault.New(fault.NotFound, "kind_unknown", "Такого заяв
 
 func (p *portal) newRequest(v *visit) (web.Answer, error) {
 	kind := application.Kind(v.Query.Get("kind"))
+	if kind == application.Register {
+		return p.firstPolicy(v)
+	}
 	title, ok := newRequestTitles[kind]
 	if !ok {
 		return web.Answer{}, errNoKind
@@ -177,14 +179,14 @@ func (p *portal) submit(v *visit) (web.Answer, error) {
 	if kind == application.Lookup {
 		return v.lookup(cmp.Or(v.Form.Get("person"), consent.Self))
 	}
+	if kind == application.Register {
+		return v.submitFirst()
+	}
 	title, ok := newRequestTitles[kind]
 	if !ok {
 		return web.Answer{}, errNoKind
 	}
 	s := submission{Kind: kind, ENP: v.Form.Get("enp")}
-	if kind == application.Register {
-		s.Region, s.SMO = v.Form.Get("region"), v.Form.Get("smo")
-	}
 	var made applicationAnswer
 	if err := v.ask(http.MethodPost, "/policy-request", s, &made); err != nil {
 		page, pageErr := v.newRequestOf(kind, cmp.Or(s.Region, v.region))

@@ -195,6 +195,18 @@ func TestNumbersHaveTheirNoun(t *testing.T) {
 	}
 }
 
+func TestAmountsAreToldInRoublesAndKopecks(t *testing.T) {
+	ru, en := &page{}, &page{English: true}
+	for kopecks, want := range map[int64][2]string{
+		0: {"0,00\u00a0₽", "0.00\u00a0₽"}, 5: {"0,05\u00a0₽", "0.05\u00a0₽"}, 64350: {"643,50\u00a0₽", "643.50\u00a0₽"},
+		123456789: {"1\u00a0234\u00a0567,89\u00a0₽", "1\u00a0234\u00a0567.89\u00a0₽"}, 100000: {"1\u00a0000,00\u00a0₽", "1\u00a0000.00\u00a0₽"},
+	} {
+		if got := [2]string{ru.Roubles(kopecks), en.Roubles(kopecks)}; got != want {
+			t.Errorf("%d: %q", kopecks, got)
+		}
+	}
+}
+
 func TestWhoNeedsTheVisitorComesFirst(t *testing.T) {
 	given, none, back := []consentAnswer{{Status: consent.Granted}}, []consentAnswer{{Status: consent.None}}, []consentAnswer{{Status: consent.Revoked}}
 	latest := func(s application.Status, overdue bool) *applicationAnswer {

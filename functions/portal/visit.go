@@ -36,6 +36,9 @@ type visitor struct {
 	Birth     calendar.Date
 	Email     string
 	Phone     string
+
+	Citizenship string
+	Kids        []kid
 }
 
 // How long a browser is remembered without a request, and how long the way
@@ -228,6 +231,7 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
 		Name: who.Person.Name, Role: who.Role, Confirmed: who.Confirmed,
 		Birth: who.Person.Birth, Email: who.Email, Phone: who.Phone,
+		Citizenship: who.Person.Citizenship, Kids: kidsOf(who.Children),
 	})
 	if err != nil {
 		return web.Answer{}, err

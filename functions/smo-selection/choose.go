@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"polis/shared/application"
 	"polis/shared/cabinet"
@@ -18,6 +17,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -136,8 +136,8 @@ func (q *choice) check(known directory.Directory, now time.Time) error {
 		switch {
 		case q.Address == "":
 			note("address", "required", "Укажите новый адрес.", "Give the new address.")
-		case utf8.RuneCountInString(q.Address) > maxAddress:
-			note("address", "too_long", "Адрес не длиннее 300 знаков.", "An address has at most 300 characters.")
+		default:
+			wrong = append(wrong, text.CheckLine("address", q.Address, maxAddress)...)
 		}
 		switch {
 		case q.Moved.IsZero():

@@ -202,6 +202,29 @@ func TestAMoveTakesAnotherRegionsInsurerAtAnyTimeOfTheYear(t *testing.T) {
 	}
 }
 
+func TestWhoseInsurersContractEndedChoosesAnotherAtAnyTimeOfTheYear(t *testing.T) {
+	b := quietly(register(t))
+	b.Import(functiontest.Row(maria.Person, "insurer", "26003")) // of a contract that has ended
+	b.SetClock(time.Date(2026, time.December, 1, 9, 0, 0, 0, time.UTC))
+	token := b.Token(maria.Claims())
+	var may struct {
+		Allowed bool
+		Reason  string
+	}
+	b.Call("GET", Name, "/allowed", token, nil).Expect(200, "").JSON(&may)
+	if !may.Allowed || may.Reason != "contract_ended" {
+		t.Errorf("%+v", may)
+	}
+	a := choose(b, token, body{"smo": "26001", "reason": "contract_ended", "region": "26"})
+	work(b)
+	if a = follow(b, token, a.ID); a.Status != "granted" {
+		t.Errorf("%+v", a)
+	}
+	if got := insurerOf(b, maria, ""); got != "26001" {
+		t.Errorf("the register has %s", got)
+	}
+}
+
 func TestADoubleClickIsOneChoiceAndARetriedRequestIsAnsweredAsTheFirst(t *testing.T) {
 	b := quietly(register(t))
 	b.Import(functiontest.Row(maria.Person))

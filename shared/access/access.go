@@ -53,6 +53,7 @@ const (
 	ExaminePolicy    Action = "card.examine"
 	ExamineChoice    Action = "insurer.examine"
 	RepairPolicy     Action = "card.repair"
+	RemindReport     Action = "card.remind"
 	ReadServices     Action = "card.services"
 	HideServices     Action = "card.hide_services"
 	RenderExtract    Action = "extracts.render"
@@ -67,6 +68,7 @@ const (
 	ReadInsurers     Action = "register.insurers"
 	CorrectInsurer   Action = "register.correct_insurer"
 	ImportInsured    Action = "register.import"
+	TellDates        Action = "register.dates"
 	ReportServices   Action = "register.services"
 	LookUpServices   Action = "register.look_up_services"
 	ConcealServices  Action = "register.hide_services"
@@ -102,6 +104,7 @@ var rules = map[Action]rule{
 	ExaminePolicy:    {roles: []Role{Citizen}, confirmed: true},
 	ExamineChoice:    {roles: []Role{Citizen}, confirmed: true},
 	RepairPolicy:     {roles: []Role{Citizen}, confirmed: true},
+	RemindReport:     {roles: []Role{Function}},
 	ReadServices:     {roles: []Role{Citizen}, confirmed: true},
 	HideServices:     {roles: []Role{Citizen}, confirmed: true},
 	RenderExtract:    {roles: []Role{Citizen}, confirmed: true},
@@ -116,6 +119,7 @@ var rules = map[Action]rule{
 	ReadInsurers:     {roles: []Role{Fund}},
 	CorrectInsurer:   {roles: []Role{Fund}},
 	ImportInsured:    {roles: []Role{Operator}},
+	TellDates:        {roles: []Role{Function}},
 	ReportServices:   {roles: []Role{Clinic, Operator}},
 	LookUpServices:   {roles: []Role{Function}},
 	ConcealServices:  {roles: []Role{Function}},

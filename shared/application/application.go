@@ -109,6 +109,7 @@ type Application struct {
 	From       calendar.Date      `json:"from,omitzero"`        // Resume, Restore: the first day in force
 	Review     *Review            `json:"review,omitempty"`     // where people decide
 	Right      policy.Right       `json:"right,omitzero"`       // Register: of a foreigner
+	ByFund     bool               `json:"by_fund,omitempty"`    // Register: the fund's staff decide
 	Child      *policy.NewChild   `json:"child,omitempty"`      // Register: whom Person is the id of
 
 	Applicant person.Person     `json:"applicant"` // as the login vouched for at submission
@@ -177,13 +178,13 @@ func noticing(due, now time.Time, wait time.Duration) time.Time {
 func (a Application) Asks() string {
 	what := append([]string{string(a.Kind), a.Person}, a.What...)
 	switch a.Kind {
-	case Repair:
-		return string(Repair) + " " + a.Person // one at a time for each person
+	case Repair, Restore:
+		return string(a.Kind) + " " + a.Person // one at a time for each person
 	case Choose:
 		what = append(what, string(a.Choice.Reason), a.Choice.Region, a.Choice.SMO)
 	case Suspend:
 		what = append(what, a.Suspension.Ground, a.Suspension.From.String(), a.Suspension.Until.String())
-	case Resume, Restore:
+	case Resume:
 		what = append(what, a.From.String())
 	default:
 		what = append(what, strconv.Itoa(a.Epoch))

@@ -374,6 +374,13 @@ func (e *examination) state() {
 			"Полис аннулирован. "+text.RU+". Если это ошибка, позвоните в территориальный фонд: запись восстановят.",
 			"The policy is not valid. "+text.EN+". If that is a mistake, call the regional fund: the record will be restored.")
 	case policy.ShownExpired:
+		if card.Right.Category != "" {
+			help.Kind, help.Region = Register, region
+			e.find(Expired, told, help,
+				text.RU+". Если основание есть снова, подайте заявление: полис продлят под прежним номером.",
+				text.EN+". If you have the right again, apply: the policy is prolonged under its number.")
+			break
+		}
 		e.find(Expired, told, help,
 			text.RU+". Чтобы продлить полис, обратитесь в страховую с действующим документом.",
 			text.EN+". To prolong the policy, go to the insurer with a valid document.")

@@ -16,6 +16,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -259,6 +260,24 @@ func (b *Bench) Deliver(n int) {
 	b.t.Helper()
 	for _, q := range b.Take(n) {
 		b.Send(q).Expect(http.StatusOK, "")
+	}
+}
+
+// Settle delivers what is queued, and what comes of it, until no event waits in
+// the outbox any more.
+func (b *Bench) Settle() {
+	b.t.Helper()
+	waits := func() bool {
+		return slices.ContainsFunc(b.Redis.Keys(), func(key string) bool { return strings.HasPrefix(key, "outbox:") })
+	}
+	for deadline := time.After(patience); waits(); {
+		select {
+		case q := <-b.queue:
+			b.Send(q)
+		case <-time.After(time.Millisecond): // a call may be on its way to the queue
+		case <-deadline:
+			b.t.Fatal("events wait in the outbox")
+		}
 	}
 }
 

@@ -62,9 +62,135 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 	KindBirth: {
 		happened: fault.Text{RU: "Полис ребёнка оформлен", EN: "The child's policy is issued"},
 		todo: fault.Text{
-			RU: "Рождение записано, ребёнок внесён в регистр. Дайте согласие в личном кабинете, чтобы увидеть полис.",
-			EN: "The birth is recorded and the child is in the register. Give consent in your account to see the policy."},
+			RU: "Ребёнок внесён в регистр. Дайте согласие в личном кабинете, чтобы увидеть полис.",
+			EN: "The child is in the register. Give consent in your account to see the policy."},
 		sms: fault.Text{RU: "Полис ребёнка оформлен. Он виден в личном кабинете", EN: "The child's policy is issued. See your account"},
+	},
+	KindOfChange(policy.PassportDue, false): {
+		happened: fault.Text{RU: "Вам четырнадцать лет: нужен паспорт", EN: "You are fourteen: a passport is needed"},
+		todo: fault.Text{
+			RU: "Получите паспорт и сообщите его данные страховой в течение месяца. Полис и его номер остаются прежними.",
+			EN: "Get a passport and report it to the insurer within a month. The policy and its number stay."},
+		sms: fault.Text{RU: "Вам четырнадцать: сообщите страховой данные паспорта", EN: "You are fourteen: report your passport to the insurer"},
+	},
+	KindOfChange(policy.PassportDue, true): {
+		happened: fault.Text{RU: "Ребёнку четырнадцать лет: нужен паспорт", EN: "The child is fourteen: a passport is needed"},
+		todo: fault.Text{
+			RU: "Теперь вместо свидетельства о рождении нужен паспорт. Сообщите его данные страховой в течение месяца.",
+			EN: "A passport now takes the place of the birth certificate. Report it to the insurer within a month."},
+		sms: fault.Text{RU: "Ребёнку четырнадцать: сообщите страховой данные паспорта", EN: "The child is fourteen: report the passport to the insurer"},
+	},
+	KindOfChange(policy.OfAge, false): {
+		happened: fault.Text{RU: "Вам восемнадцать лет: полис теперь видите только вы", EN: "You are eighteen: now you alone see the policy"},
+		todo: fault.Text{
+			RU: "Родители больше не видят вашего полиса и не выбирают страховую. Войдите под своей учётной записью и дайте согласия.",
+			EN: "Your parents do not see your policy any more and do not choose the insurer. Log in with your own account and give your consents."},
+		sms: fault.Text{RU: "Вам восемнадцать: полис теперь видите только вы", EN: "You are eighteen: now you alone see the policy"},
+	},
+	KindOfChange(policy.OfAge, true): {
+		happened: fault.Text{RU: "Ребёнку исполнилось восемнадцать лет", EN: "The child has come of age"},
+		todo: fault.Text{
+			RU: "Ваш доступ к его полису закончился, копия удалена из вашего кабинета. Свой полис он увидит под своей учётной записью.",
+			EN: "Your access to the policy has ended and the copy is erased from your account. They see it with an account of their own."},
+		sms: fault.Text{RU: "Ребёнку восемнадцать: доступ к его полису закончился", EN: "The child has come of age: your access has ended"},
+	},
+	KindOfChange(policy.ValidityEnding, false): {
+		happened: fault.Text{RU: "Срок вашего полиса ОМС скоро закончится", EN: "The term of your OMS policy ends soon"},
+		todo: fault.Text{
+			RU: "До какого дня он действует, сказано в личном кабинете. Продлите его заранее, если основание остаётся.",
+			EN: "Your account says until when it is valid. Prolong it in time if your right goes on."},
+		sms: fault.Text{RU: "Срок вашего полиса ОМС скоро закончится. Он в кабинете", EN: "The term of your OMS policy ends soon. See your account"},
+	},
+	KindOfChange(policy.ValidityEnding, true): {
+		happened: fault.Text{RU: "Срок полиса ребёнка скоро закончится", EN: "The term of the child's policy ends soon"},
+		todo: fault.Text{
+			RU: "До какого дня он действует, сказано в личном кабинете. Продлите его заранее, если основание остаётся.",
+			EN: "Your account says until when it is valid. Prolong it in time if the right goes on."},
+		sms: fault.Text{RU: "Срок полиса ребёнка скоро закончится. Он в кабинете", EN: "The term of the child's policy ends soon. See your account"},
+	},
+	KindOfChange(policy.ValidityEnded, false): {
+		happened: fault.Text{RU: "Срок вашего полиса ОМС истёк", EN: "The term of your OMS policy is over"},
+		todo: fault.Text{
+			RU: "Полис больше не действует, экстренную помощь оказывают всегда. Если право на страхование осталось, подайте заявление снова.",
+			EN: "The policy is not valid any more; emergency care is given always. If your right goes on, apply again."},
+		sms: fault.Text{RU: "Срок вашего полиса ОМС истёк. Что делать, сказано в кабинете", EN: "The term of your OMS policy is over. See your account"},
+	},
+	KindOfChange(policy.ValidityEnded, true): {
+		happened: fault.Text{RU: "Срок полиса ребёнка истёк", EN: "The term of the child's policy is over"},
+		todo: fault.Text{
+			RU: "Полис больше не действует, экстренную помощь оказывают всегда. Если право на страхование осталось, подайте заявление снова.",
+			EN: "The policy is not valid any more; emergency care is given always. If the right goes on, apply again."},
+		sms: fault.Text{RU: "Срок полиса ребёнка истёк. Что делать, сказано в кабинете", EN: "The term of the child's policy is over. See your account"},
+	},
+	KindOfChange(policy.SuspensionBegins, false): {
+		happened: fault.Text{RU: "Сегодня ваш полис ОМС приостановлен", EN: "Your OMS policy is suspended from today on"},
+		todo: fault.Text{
+			RU: "Так было записано раньше. Экстренную помощь оказывают всегда. Если это ошибка, позвоните в территориальный фонд.",
+			EN: "So it was recorded before. Emergency care is given always. If this is a mistake, call the regional fund."},
+		sms: fault.Text{RU: "С сегодняшнего дня ваш полис ОМС приостановлен", EN: "From today on your OMS policy is suspended"},
+	},
+	KindOfChange(policy.SuspensionBegins, true): {
+		happened: fault.Text{RU: "Сегодня полис ребёнка приостановлен", EN: "The child's policy is suspended from today on"},
+		todo: fault.Text{
+			RU: "Полис приостанавливают только совершеннолетним: позвоните в территориальный фонд.",
+			EN: "Only an adult's policy is suspended: call the regional fund."},
+		sms: fault.Text{RU: "С сегодняшнего дня полис ребёнка приостановлен", EN: "From today on the child's policy is suspended"},
+	},
+	KindOfChange(policy.SuspensionEnds, false): {
+		happened: fault.Text{RU: "Сегодня ваш полис ОМС снова действует", EN: "Your OMS policy is in force again from today on"},
+		todo: fault.Text{
+			RU: "Приостановка закончилась, как и было записано. Делать ничего не нужно.",
+			EN: "The suspension has ended, as it was recorded. There is nothing to do."},
+		sms: fault.Text{RU: "С сегодняшнего дня ваш полис ОМС снова действует", EN: "From today on your OMS policy is in force again"},
+	},
+	KindOfChange(policy.SuspensionEnds, true): {
+		happened: fault.Text{RU: "Сегодня полис ребёнка снова действует", EN: "The child's policy is in force again from today on"},
+		todo: fault.Text{
+			RU: "Приостановка закончилась. Делать ничего не нужно.",
+			EN: "The suspension has ended. There is nothing to do."},
+		sms: fault.Text{RU: "С сегодняшнего дня полис ребёнка снова действует", EN: "From today on the child's policy is in force again"},
+	},
+	KindOfChange(policy.ContractOver, false): {
+		happened: fault.Text{RU: "У вашей страховой закончился договор с фондом", EN: "Your insurer's contract with the fund has ended"},
+		todo: fault.Text{
+			RU: "Полис действует. Выберите другую страховую в течение двух месяцев.",
+			EN: "The policy is valid. Choose another insurer within two months."},
+		sms: fault.Text{RU: "У вашей страховой закончился договор. Выберите другую", EN: "Your insurer's contract has ended. Choose another"},
+	},
+	KindOfChange(policy.ContractOver, true): {
+		happened: fault.Text{RU: "У страховой ребёнка закончился договор с фондом", EN: "The contract of the child's insurer with the fund has ended"},
+		todo: fault.Text{
+			RU: "Полис действует. Выберите ребёнку другую страховую в течение двух месяцев.",
+			EN: "The policy is valid. Choose another insurer for the child within two months."},
+		sms: fault.Text{RU: "У страховой ребёнка закончился договор. Выберите другую", EN: "The child's insurer has no contract now. Choose another"},
+	},
+	KindOfChange(policy.Replaceable, false): {
+		happened: fault.Text{RU: "Страховую можно заменить ещё месяц", EN: "The insurer can be replaced for one month more"},
+		todo: fault.Text{
+			RU: "Её меняют раз в год, не позднее первого ноября. Если она вас устраивает, делать ничего не нужно.",
+			EN: "It is replaced once a year, not later than the first of November. If it suits you, there is nothing to do."},
+		sms: fault.Text{RU: "Страховую можно заменить до первого ноября", EN: "The insurer can be replaced until the first of November"},
+	},
+	KindOfChange(policy.Replaceable, true): {
+		happened: fault.Text{RU: "Страховую ребёнка можно заменить ещё месяц", EN: "The child's insurer can be replaced for one month more"},
+		todo: fault.Text{
+			RU: "Её меняют раз в год, не позднее первого ноября. Если она вас устраивает, делать ничего не нужно.",
+			EN: "It is replaced once a year, not later than the first of November. If it suits you, there is nothing to do."},
+		sms: fault.Text{RU: "Страховую ребёнка можно заменить до первого ноября", EN: "The child's insurer can be replaced until the first of November"},
+	},
+	KindOfChange(policy.ReportDue, false): {
+		happened: fault.Text{RU: "Сообщите страховой о новых данных", EN: "Report your new data to the insurer"},
+		todo: fault.Text{
+			RU: "Данные в регистре отличаются от ваших, а срок сообщить о них скоро закончится. Что отличается и до какого дня, сказано в личном кабинете.",
+			EN: "The register has other data than your account, and the term to report them ends soon. Your account says which and by when."},
+		sms: fault.Text{RU: "Сообщите страховой о новых данных: срок скоро закончится", EN: "Report your new data to the insurer: the term ends soon"},
+	},
+	KindOfChange(policy.ReportDue, true): {
+		happened: fault.Text{RU: "Сообщите страховой о новых данных ребёнка", EN: "Report the child's new data to the insurer"},
+		todo: fault.Text{
+			RU: "Данные ребёнка в регистре отличаются, а срок сообщить о них скоро закончится. Что отличается и до какого дня, сказано в личном кабинете.",
+			EN: "The register has other data of the child, and the term to report them ends soon. Your account says which and by when."},
+		sms: fault.Text{RU: "Сообщите страховой о новых данных ребёнка: срок кончается", EN: "Report the child's new data to the insurer: the term ends"},
 	},
 	KindOfChange(policy.InsurerChosen, false): {
 		happened: fault.Text{RU: "Ваша страховая компания изменилась", EN: "Your insurer has changed"},
@@ -95,18 +221,18 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms: fault.Text{RU: "Сведения о страховой ребёнка исправлены. Они в кабинете", EN: "The data of the child's insurer are corrected. See your account"},
 	},
 	KindOfChange(policy.PolicySuspended, false): {
-		happened: fault.Text{RU: "Ваш полис ОМС приостановлен", EN: "Your OMS policy is suspended"},
+		happened: fault.Text{RU: "Ваш полис ОМС приостанавливается", EN: "Your OMS policy is suspended"},
 		todo: fault.Text{
 			RU: "С какого дня и на каком основании, сказано в личном кабинете. Экстренную помощь оказывают всегда. Если это ошибка, позвоните в территориальный фонд.",
 			EN: "Your account says since when and on what ground. Emergency care is given always. If this is a mistake, call the regional fund."},
-		sms: fault.Text{RU: "Ваш полис ОМС приостановлен. Посмотрите в личном кабинете", EN: "Your OMS policy is suspended. See your account"},
+		sms: fault.Text{RU: "Ваш полис ОМС приостанавливается. Посмотрите в личном кабинете", EN: "Your OMS policy is suspended. See your account"},
 	},
 	KindOfChange(policy.PolicySuspended, true): {
-		happened: fault.Text{RU: "Полис ребёнка приостановлен", EN: "The child's policy is suspended"},
+		happened: fault.Text{RU: "Полис ребёнка приостанавливается", EN: "The child's policy is suspended"},
 		todo: fault.Text{
 			RU: "С какого дня, сказано в личном кабинете. Полис приостанавливают только совершеннолетним: позвоните в территориальный фонд.",
 			EN: "Your account says since when. Only an adult's policy is suspended: call the regional fund."},
-		sms: fault.Text{RU: "Полис ребёнка приостановлен. Посмотрите в личном кабинете", EN: "The child's policy is suspended. See your account"},
+		sms: fault.Text{RU: "Полис ребёнка приостанавливается. Посмотрите в личном кабинете", EN: "The child's policy is suspended. See your account"},
 	},
 	KindOfChange(policy.PolicyResumed, false): {
 		happened: fault.Text{RU: "Ваш полис ОМС возобновлён", EN: "Your OMS policy is resumed"},
@@ -119,18 +245,18 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms:      fault.Text{RU: "Полис ребёнка возобновлён. Посмотрите в личном кабинете", EN: "The child's policy is resumed. See your account"},
 	},
 	KindOfChange(policy.PolicyEnded, false): {
-		happened: fault.Text{RU: "Ваш полис ОМС больше не действует", EN: "Your OMS policy is not valid any more"},
+		happened: fault.Text{RU: "Ваш полис ОМС прекращает действие", EN: "Your OMS policy ends"},
 		todo: fault.Text{
 			RU: "С какого дня и почему, сказано в личном кабинете. Если это ошибка или основание появилось снова, полис можно восстановить.",
 			EN: "Your account says since when and why. If this is a mistake, or you have the right again, the policy can be restored."},
-		sms: fault.Text{RU: "Ваш полис ОМС больше не действует. Причина в личном кабинете", EN: "Your OMS policy is not valid any more. See your account"},
+		sms: fault.Text{RU: "Ваш полис ОМС прекращает действие. Дата и причина в личном кабинете", EN: "Your OMS policy ends. See your account"},
 	},
 	KindOfChange(policy.PolicyEnded, true): {
-		happened: fault.Text{RU: "Полис ребёнка больше не действует", EN: "The child's policy is not valid any more"},
+		happened: fault.Text{RU: "Полис ребёнка прекращает действие", EN: "The child's policy ends"},
 		todo: fault.Text{
 			RU: "С какого дня и почему, сказано в личном кабинете. Если это ошибка, позвоните в территориальный фонд.",
 			EN: "Your account says since when and why. If this is a mistake, call the regional fund."},
-		sms: fault.Text{RU: "Полис ребёнка больше не действует. Причина в личном кабинете", EN: "The child's policy is not valid any more. See your account"},
+		sms: fault.Text{RU: "Полис ребёнка прекращает действие. Дата и причина в личном кабинете", EN: "The child's policy ends. See your account"},
 	},
 	KindOfChange(policy.PolicyRestored, false): {
 		happened: fault.Text{RU: "Ваш полис ОМС снова действует", EN: "Your OMS policy is valid again"},

@@ -210,7 +210,7 @@ func TestAMessageSaysWhatHappenedAndNothingOfThePerson(t *testing.T) {
 func TestEveryChangeOfARecordIsToldInWordsOfItsOwn(t *testing.T) {
 	const link = "https://polis.example.org/function/portal"
 	seen := map[string]bool{}
-	for _, kind := range policy.ChangeKinds {
+	for _, kind := range slices.Concat(policy.ChangeKinds, policy.DateKinds) {
 		for _, child := range []bool{false, true} {
 			done := policy.Told{Insured: "i000" + strings.Repeat("0", 24), Kind: kind, Person: "11223344595", At: noon}
 			subject := ChangeSubject(done, "26005-112-233-445 95", child)

@@ -84,7 +84,7 @@ func next(err *fault.Error, day calendar.Date) error {
 
 // Choose is the record with the insurer that was chosen at the moment. Dates
 // count by the region in which the person is insured; a choice is in force from
-// its own day on. A suspended policy does not stand in its way. What the law
+// its own day on, on moving by the earlier of the two regions' clocks. A suspended policy does not stand in its way. What the law
 // forbids at the moment is a Conflict, with the first day on which it is allowed
 // and another reason where one fits. Repeated for the same cause it changes
 // nothing.
@@ -96,6 +96,9 @@ func (i Insured) Choose(c Choice, d Deed, find FindInsurer) (Insured, error) {
 	have := i.Insurance(day)
 	if err := i.mayHaveInsurer(day); err != nil {
 		return i, err
+	}
+	if slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Corrected.IsZero() && in.Since.After(day) }) {
+		return i, errInForce // another was chosen since, and came first
 	}
 	if err := i.grounds(c.Reason, c.Region, have, day, find); err != nil {
 		return i, err
@@ -111,18 +114,18 @@ func (i Insured) Choose(c Choice, d Deed, find FindInsurer) (Insured, error) {
 	case c.SMO == have.SMO:
 		return i, errSameInsurer
 	}
-	if c.Reason == Moved {
-		day = calendar.Today(d.At, c.Region)
+	if there := calendar.Today(d.At, c.Region); c.Reason == Moved && there.Before(day) && !there.Before(have.Since) {
+		day = there // whichever clock is read, the new insurer is in force at once
 	}
 	return i.insuredBy(Insurance{Cover: Cover{SMO: c.SMO, Region: c.Region, Since: day}, Reason: c.Reason, Cause: d.Cause, Recorded: d.Recorded}), nil
 }
 
 // mayHaveInsurer refuses a record that insures nobody.
 func (i Insured) mayHaveInsurer(day calendar.Date) error {
-	switch standing := i.Changes.On(day); {
-	case standing.State == Invalid && standing.Ground == Death:
+	switch {
+	case i.Dead():
 		return errDead
-	case standing.State == Invalid, i.Expired(day):
+	case i.Changes.On(day).State == Invalid, i.Expired(day):
 		return errPolicyEnded
 	}
 	return nil
@@ -153,7 +156,11 @@ func (i Insured) grounds(reason Reason, region string, have Insurance, day calen
 			return errSameRegion
 		}
 	case ContractEnded:
-		if insurer, known := find(i.chosenLast(day).SMO); known && insurer.InForce(day) {
+		last := i.chosenLast(day)
+		if last.SMO == "" {
+			return errNothingToReplace
+		}
+		if insurer, known := find(last.SMO); !known || insurer.InForce(day) {
 			return errContractInForce
 		}
 	}

@@ -116,6 +116,9 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 		{"the contract ended, after 1 November", insuredIn("26", "26004"), contract, "26001", "", "2026-11-02 12:00:00", "", "", ""},
 		{"on the last day of the contract", insuredIn("26", "26004"), contract, "26001", "", "2026-06-30 23:59:59", "insurer_contract_in_force", "", "by_right"},
 		{"on the first day without it", insuredIn("26", "26004"), contract, "26001", "", "2026-07-01 00:00:00", "", "", ""},
+		{"the contract of nobody ended", fund, contract, "26001", "", "2026-11-02 12:00:00", "no_insurer_to_replace", "", "first"},
+		{"the contract of an insurer that the directory lacks", insuredIn("26", "26009"), contract, "26001", "", "2026-11-02 12:00:00", "insurer_contract_in_force", "", "by_right"},
+		{"for a day on which another was chosen later", changed(real, ByRight, on(6, 2)), byRight, "26001", "", "2026-06-01 12:00:00", "insurance_in_force", "", "by_right"},
 		{"another's contract ended", real, contract, "26001", "", "2026-11-02 12:00:00", "insurer_contract_in_force", "", "by_right"},
 
 		// Who can be chosen at all.
@@ -129,7 +132,7 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 		{"suspended", suspended, byRight, "26001", "", "2026-06-01 12:00:00", "", "", ""},
 		{"dead", dead, byRight, "26001", "", "2026-06-01 12:00:00", "death_recorded", "", ""},
 		{"dead, moving", dead, move, "77001", "77", "2026-06-01 12:00:00", "death_recorded", "", ""},
-		{"on the day before the death", deadLater, byRight, "26001", "", "2026-06-01 23:59:59", "", "", ""},
+		{"for the day before the death, once that is on record", deadLater, byRight, "26001", "", "2026-06-01 23:59:59", "death_recorded", "", ""},
 		{"on the day of the death", deadLater, byRight, "26001", "", "2026-06-02 00:00:00", "death_recorded", "", ""},
 		{"ended", ended, byRight, "26001", "", "2026-06-01 12:00:00", "policy_ended", "", ""},
 		{"restored", restored, byRight, "26001", "", "2026-06-01 12:00:00", "", "", ""},
@@ -185,18 +188,35 @@ func TestMayIChangeTheInsurer(t *testing.T) {
 	}
 }
 
-func TestAChoiceIsInForceFromItsDayInTheNewRegion(t *testing.T) {
-	// At 23:30 in Stavropol it is the next day in Kamchatka already.
-	at := moment(t, "26", "2026-06-01 23:30:00")
-	i, err := insuredIn("26", "26002").Choose(Choice{SMO: "41001", Reason: Moved, Region: "41"}, Deed{Cause: "m", At: at, Recorded: at}, market)
-	if err != nil {
-		t.Fatal(err)
+func TestAMoveIsInForceAtOnceWhicheverClockIsRead(t *testing.T) {
+	for _, tc := range []struct{ from, smo, to, chosen, at, since string }{
+		{"26", "26002", "41", "41001", "2026-06-01 23:30:00", "2026-06-01"}, // it is 2 June there
+		{"41", "41001", "26", "26002", "2026-06-02 00:30:00", "2026-06-01"}, // it is 1 June there still
+	} {
+		at := moment(t, tc.from, tc.at)
+		i, err := insuredIn(tc.from, tc.smo).Choose(Choice{SMO: tc.chosen, Reason: Moved, Region: tc.to}, Deed{Cause: "m", At: at, Recorded: at}, market)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := i.Insurance(i.Today(at))
+		if in.SMO != tc.chosen || in.Since.String() != tc.since || CardOf(i, i.Today(at), at).Insurance.SMO != tc.chosen {
+			t.Errorf("%s to %s: %+v", tc.from, tc.to, in)
+		}
 	}
-	if in := i.Insurance(on(6, 1)); in.SMO != "26002" {
-		t.Errorf("the day before: %+v", in)
+	// The insurer was chosen on 2 June of Kamchatka, minutes before the move.
+	at := moment(t, "41", "2026-06-02 00:30:00")
+	i := insuredIn("41", "")
+	for n, c := range []Choice{{SMO: "41001", Reason: First, Region: "41"}, {SMO: "26002", Reason: Moved, Region: "26"}} {
+		var err error
+		later := at.Add(time.Duration(n) * time.Minute)
+		if i, err = i.Choose(c, Deed{Cause: c.SMO, At: later, Recorded: later}, market); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if in := i.Insurance(on(6, 2)); in.SMO != "41001" || in.Since != on(6, 2) {
-		t.Errorf("its day: %+v", in)
+	for _, day := range []calendar.Date{i.Today(at.Add(time.Hour)), on(6, 2), on(7, 2)} {
+		if in := i.Insurance(day); in.SMO != "26002" {
+			t.Errorf("on %s: %+v", day, in)
+		}
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	WasResumed      PastKind = "resumed"
 	WasEnded        PastKind = "ended"
 	WasRestored     PastKind = "restored"
+	Renamed         PastKind = "renamed" // the name or the document
 )
 
 // ByRepresentative is the source of what one of a child's representatives
@@ -30,7 +31,7 @@ const (
 const ByRepresentative = "representative"
 
 // PastKinds are all of them.
-var PastKinds = []PastKind{PutOnRecord, InsurerSet, InsurerPutRight, ValiditySet, WasSuspended, WasResumed, WasEnded, WasRestored}
+var PastKinds = []PastKind{PutOnRecord, InsurerSet, InsurerPutRight, ValiditySet, WasSuspended, WasResumed, WasEnded, WasRestored, Renamed}
 
 // Past is one entry of a record's history.
 type Past struct {
@@ -77,6 +78,9 @@ func (i Insured) History(toThemself bool) []Past {
 		if r.Ground != "" {
 			p.On, p.Source = r.ValidUntil, ByEmployer
 		}
+		if r.Source != "" {
+			p.Source = r.Source
+		}
 		all = append(all, p)
 	}
 	for _, c := range i.Changes {
@@ -88,6 +92,9 @@ func (i Insured) History(toThemself bool) []Past {
 			p.Ground = ""
 		}
 		all = append(all, p)
+	}
+	for _, n := range i.Names {
+		all = append(all, Past{Kind: Renamed, On: i.Today(n.Recorded), Recorded: n.Recorded, Source: n.Source})
 	}
 	slices.SortStableFunc(all, func(a, b Past) int {
 		return cmp.Or(cmp.Compare(b.On.String(), a.On.String()), b.Recorded.Compare(a.Recorded))
@@ -156,6 +163,8 @@ func (p Past) Text(insurers directory.Directory) fault.Text {
 		return fault.Text{RU: "Полис аннулирован с " + day, EN: fmt.Sprintf("The policy is invalid since %s", p.On)}
 	case WasRestored:
 		return fault.Text{RU: "Полис восстановлен с " + day, EN: fmt.Sprintf("The policy is restored since %s", p.On)}
+	case Renamed:
+		return fault.Text{RU: "Имя или документ изменены " + day, EN: fmt.Sprintf("The name or the document was changed on %s", p.On)}
 	}
 	return fault.Text{RU: "Запись изменена", EN: "The record was changed"}
 }
@@ -175,6 +184,8 @@ func (p Past) Why() fault.Text {
 		return fault.Text{}
 	case p.Kind == WasSuspended:
 		return SuspensionText(p.Ground)
+	case p.Kind == WasRestored:
+		return fault.Text{RU: "Причина: приобретено гражданство", EN: "Reason: citizenship was gained"}
 	case p.Kind == WasEnded, p.Kind == ValiditySet:
 		why := EndText(p.Ground)
 		return fault.Text{RU: "Причина: " + why.RU, EN: "Reason: " + why.EN}
@@ -195,6 +206,8 @@ func (p Past) Who() fault.Text {
 		return fault.Text{RU: "по данным ЗАГС", EN: "by the civil registry's data"}
 	case ByEmployer:
 		return fault.Text{RU: "по данным работодателя", EN: "by the employer's data"}
+	case ByInterior:
+		return fault.Text{RU: "по данным МВД", EN: "by the Interior Ministry's data"}
 	case ByImport:
 		return fault.Text{RU: "перенесено из прежней базы", EN: "taken over from an earlier database"}
 	}

@@ -88,6 +88,9 @@ func TestTheHistoryTellsWhatHappenedAndWhoAndWhy(t *testing.T) {
 		"a death that was a mistake stays, undone": {record(adult, func(i *Insured) {
 			i.Changes = Changes{{Turn: End, Ground: Death, Since: dated("2025-02-01"), Source: ByZAGS, Cause: "d", Recorded: noonOf("2025-02-02"), Cancelled: noonOf("2025-02-09")}}
 		}), true, []string{"2025-02-01 ended by zags death undone", "2020-05-14 put_on_record by import 26002"}},
+		"a new name and not the old one": {record(adult, func(i *Insured) {
+			*i, _ = i.Rename(person.Name{Family: "Орлова", Given: "Мария"}, person.Document{}, Deed{Source: ByZAGS, Cause: "n", Recorded: noonOf("2025-02-01")})
+		}), true, []string{"2025-02-01 renamed by zags", "2020-05-14 put_on_record by import 26002"}},
 		"a dismissal": {record(adult, func(i *Insured) {
 			*i = i.Under(RightOf(EAEUWorker, dated("2028-05-31"), dated("2026-03-01")), "import", noonOf("2026-03-01"))
 			*i, _ = i.Dismissed(dated("2026-06-30"), Deed{Source: ByEmployer, Cause: "x", Recorded: noonOf("2026-07-01")})

@@ -37,6 +37,7 @@ type Insurance struct {
 	Recorded    time.Time `json:"recorded,omitzero"`
 	Corrected   time.Time `json:"corrected,omitzero"` // when it was found wrong; zero: it stands
 	CorrectedBy string    `json:"corrected_by,omitempty"`
+	Decision    string    `json:"decision,omitempty"` // number of the fund's decision that put it in the place of a wrong one
 }
 
 // knownAt reports whether the register held the insurance for true at a moment.
@@ -79,26 +80,38 @@ type Correction struct {
 	Wrong calendar.Date `json:"wrong"` // the first day of the insurance that is wrong
 	Right Cover         `json:"right"`
 	Cause string        `json:"cause"`
+
+	Decision string `json:"decision"` // its number, as the fund writes it
 }
 
 var errNoSuchInsurance = fault.New(fault.Conflict, "insurance_not_found",
 	"С этой даты в записи нет страхования. Укажите его первый день.",
 	"The record has no insurance since this date. Give its first day.")
 
+var errOtherCorrection = fault.New(fault.Conflict, "source_id_reused",
+	"По этому решению эта дата уже исправлена иначе.",
+	"By this decision the date was corrected in another way already.")
+
 // Correct puts an insurance right that was recorded wrongly, also for days long
 // past. The reason stays: a mistake in the name or the date of an insurer does
 // not use up the year's replacement, and gives none back. Repeated for the same
 // cause it changes nothing.
 func (i Insured) Correct(c Correction, now time.Time) (Insured, error) {
-	if slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == c.Cause }) {
-		return i, nil
+	for _, in := range i.Insurances {
+		switch {
+		case in.Cause != c.Cause:
+		case in.Cover != c.Right:
+			return i, errOtherCorrection
+		default:
+			return i, nil
+		}
 	}
 	for n := len(i.Insurances) - 1; n >= 0; n-- {
 		wrong := i.Insurances[n]
 		if wrong.Since != c.Wrong || !wrong.Corrected.IsZero() {
 			continue
 		}
-		i = i.insuredBy(Insurance{Cover: c.Right, Reason: wrong.Reason, Cause: c.Cause, Recorded: now})
+		i = i.insuredBy(Insurance{Cover: c.Right, Reason: wrong.Reason, Cause: c.Cause, Recorded: now, Decision: c.Decision})
 		i.Insurances[n].Corrected, i.Insurances[n].CorrectedBy = now, c.Cause
 		return i, nil
 	}

@@ -54,6 +54,7 @@ type Born struct {
 	Child           string         `json:"child"` // id of the record
 	Representatives []person.SNILS `json:"representatives"`
 	RecordedAt      time.Time      `json:"recorded_at"`
+	Cause           string         `json:"cause"` // id of the application or event that made it
 }
 
 // Life is what the register tells of a person's death, or that there is none, so

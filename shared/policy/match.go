@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"time"
 
 	"polis/shared/calendar"
@@ -31,11 +32,12 @@ func Match(record Insured, asked person.Person) (blocking, told []string) {
 		blocking = append(blocking, BirthDateDiffers)
 	}
 	sameName := record.Person.Name.Same(asked.Name)
+	formerly := slices.ContainsFunc(record.Names, func(n FormerName) bool { return n.Name.Same(asked.Name) })
 	sameSNILS := asked.SNILS != "" && record.Person.SNILS == asked.SNILS
 	if !sameName {
 		// A new surname after marriage is common: SNILS and birth date
-		// together still name the person.
-		if sameSNILS {
+		// together still name the person, and so does the name before it.
+		if sameSNILS || formerly {
 			told = append(told, NameDiffers)
 		} else {
 			blocking = append(blocking, NameDiffers)

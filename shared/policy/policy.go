@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"polis/shared/calendar"
@@ -43,6 +44,7 @@ type Insured struct {
 	Territory       string            `json:"territory,omitempty"` // whose fund gave the ENP; need not be the region of insurance
 	Cause           string            `json:"cause"`               // id of the application, event or import that made it
 	Applied         bool              `json:"applied,omitempty"`   // a parent applied for it, before the birth was reported
+	DatesTold       calendar.Date     `json:"dates_told,omitzero"` // the last day whose dates people were told of
 }
 
 // Reported reports whether the record was made of a birth that ZAGS reported: its
@@ -93,16 +95,22 @@ func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
 	}
 	if len(i.Rights) > 0 {
 		card.Right = i.right()
-		card.Right.Cause, card.Right.Recorded = "", time.Time{}
+		card.Right.Source, card.Right.Cause, card.Right.Recorded = "", "", time.Time{}
 	}
 	return card
 }
 
-// told is what counts of the changes, without what made each.
+// told is what counts of the changes, without what made each: only which of them
+// belong together.
 func (c Changes) told() Changes {
 	told := c.inOrder()
+	together := map[string]string{}
 	for n := range told {
-		told[n].Cause, told[n].Recorded = "", time.Time{}
+		cause := told[n].Cause
+		if _, known := together[cause]; !known {
+			together[cause] = strconv.Itoa(len(together) + 1)
+		}
+		told[n].Cause, told[n].Recorded = together[cause], time.Time{}
 	}
 	return told
 }

@@ -4,7 +4,7 @@ import "polis/shared/fault"
 
 // refusals are what the law forbids, to be told to people.
 var refusals = []*fault.Error{
-	errDead, errPolicyEnded, errSuspended, errNotSuspended, errAdults, errNotEnded,
+	errDead, errPolicyEnded, errSuspended, errNotSuspended, errAdults, errNotEnded, errExpired,
 	errNotInRegister, errDiffers, errDuplicate,
 }
 

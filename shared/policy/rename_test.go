@@ -23,6 +23,9 @@ func TestANewNameKeepsTheOldDocumentInTheRecord(t *testing.T) {
 	if told, does := after.Tells("n", after.Today(now)); !does || told.Kind != NameChanged || !told.At.Equal(now) {
 		t.Errorf("%+v", told)
 	}
+	if past := after.History(true)[0]; past.Kind != Renamed || past.Source != ByZAGS || past.On != after.Today(now) {
+		t.Errorf("the history: %+v", past)
+	}
 	if again, err := after.Rename(married, passport, deed(ByZAGS, "n")); err != nil || len(again.Names) != 1 || len(again.Earlier) != 1 {
 		t.Errorf("delivered again: %+v, %v", again, err)
 	}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"time"
 
 	"polis/shared/calendar"
 )
@@ -34,4 +35,32 @@ func (c Card) ReportBy() calendar.Date {
 		by = calendar.On(since.Year, since.Month+2, 0)
 	}
 	return by
+}
+
+// remindBefore is how many days before its last day the month is told of again.
+const remindBefore = 7
+
+// Reminder is the day on which the person is reminded to report what differs,
+// while it still helps; false where nothing differs.
+func (c Card) Reminder() (Dated, bool) {
+	by := c.ReportBy()
+	if by.IsZero() {
+		return Dated{}, false
+	}
+	return Dated{Kind: ReportDue, On: by.AddDays(-remindBefore), Last: by}, true
+}
+
+// RemindAt is when that is to be told, by the clock of the region; the zero time
+// where nothing differs, or where the moment has passed.
+func (c Card) RemindAt(now time.Time) time.Time {
+	d, differs := c.Reminder()
+	zone, ok := calendar.Zone(c.Insurance.Region)
+	if !ok {
+		zone = time.UTC
+	}
+	at := d.On.Start(zone).Add(tellFrom)
+	if !differs || !at.After(now) {
+		return time.Time{}
+	}
+	return at
 }

@@ -82,26 +82,58 @@ const (
 // ChangeKinds are all of them.
 var ChangeKinds = []ChangeKind{InsurerChosen, InsurerCorrected, PolicySuspended, PolicyResumed, PolicyEnded, PolicyRestored, DeathCancelled, NameChanged}
 
-// ToldQuestion asks what a cause did to a record.
+// ToldQuestion asks what a cause did to a record, or what has happened since a
+// moment to the records of a person and of the children whom they represent.
 type ToldQuestion struct {
-	Insured string `json:"insured"` // id of the record
-	Cause   string `json:"cause"`
+	Insured string       `json:"insured,omitempty"` // id of the record
+	Cause   string       `json:"cause,omitempty"`
+	Person  person.SNILS `json:"person,omitempty"`
+	Since   time.Time    `json:"since,omitzero"`
 }
 
 // Told is what the register tells of a change of a record, so that the people
 // whom it concerns can be told.
 type Told struct {
 	Insured         string         `json:"insured"` // id of the record
+	Cause           string         `json:"cause"`
 	Kind            ChangeKind     `json:"kind"`
 	Person          person.SNILS   `json:"person,omitempty"`
 	Representatives []person.SNILS `json:"representatives,omitempty"` // while the person is a child
 	At              time.Time      `json:"at"`
 }
 
+// Causes are those of the changes that were recorded since a moment, beside what
+// made the record.
+func (i Insured) Causes(since time.Time) []string {
+	var causes []string
+	note := func(cause string, recorded time.Time) {
+		if cause != "" && cause != i.Cause && !recorded.Before(since) && !slices.Contains(causes, cause) {
+			causes = append(causes, cause)
+		}
+	}
+	for _, in := range i.Insurances {
+		note(in.Cause, in.Recorded)
+	}
+	for _, n := range i.Names {
+		note(n.Cause, n.Recorded)
+	}
+	for _, r := range i.Rights {
+		note(r.Cause, r.Recorded)
+	}
+	for _, c := range i.Changes {
+		note(c.Cause, c.Recorded)
+		note(c.CancelledBy, c.Cancelled)
+	}
+	return causes
+}
+
 // Tells is what a cause did; false where it did nothing that people are told of.
 // Of a death there is nobody to tell.
 func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
-	told := Told{Insured: i.ID, Person: i.Person.SNILS}
+	if told, is := i.toldOf(cause, today); is {
+		return told, true
+	}
+	told := Told{Insured: i.ID, Cause: cause, Person: i.Person.SNILS}
 	if i.Person.Birth.Age(today) < 18 {
 		told.Representatives = i.Representatives
 	}

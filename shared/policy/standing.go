@@ -28,11 +28,11 @@ const (
 	Restore Turn = "restore"
 )
 
-// Death is the ground of an end that no application can do away with.
-const Death = "death"
-
-// Merged is the ground of an end by which a person keeps one record of two.
-const Merged = "merged"
+// Grounds of an end that no application can do away with.
+const (
+	Death  = "death"
+	Merged = "merged" // the person keeps one record of two
+)
 
 // Grounds for which a policy ends beside death.
 var EndGrounds = []string{Death, "citizenship_lost", "permit_cancelled", "refugee_status_lost", "contract_ended", Merged}
@@ -98,29 +98,38 @@ type Standing struct {
 }
 
 // On computes the state of a date. An ended record stays so until it is
-// restored; the end of a service whose beginning is not known changes nothing.
+// restored, and a dead person's for good. A suspension lasts to the end that came
+// with it, or to the end of service that was reported by itself, which ends every
+// one begun by then; the policy is suspended while any of them lasts.
 func (c Changes) On(day calendar.Date) Standing {
 	at := Standing{State: Active}
+	var open Changes // suspensions that last
 	for _, change := range c.inOrder() {
-		if change.Since.After(day) {
+		if change.Since.After(day) || at.Ground == Death {
 			break
 		}
-		to := Standing{Since: change.Since, Ground: change.Ground}
-		switch change.Turn {
-		case Suspend:
-			to.State = Suspended
-		case End:
-			to.State = Invalid
-		default:
-			to = Standing{State: Active, Since: change.Since}
+		switch ended := at.State == Invalid; {
+		case change.Turn == End && (!ended || change.Ground == Death):
+			at, open = Standing{Invalid, change.Since, change.Ground}, nil
+		case change.Turn == Restore && ended:
+			at = Standing{State: Active, Since: change.Since}
+		case ended:
+		case change.Turn == Suspend:
+			open = append(open, change)
+		case change.Turn == Resume && len(open) > 0:
+			own := func(x Change) bool { return x.Turn == Suspend && x.Cause == change.Cause }
+			if change.Cause != "" && slices.ContainsFunc(c, own) {
+				open = slices.DeleteFunc(open, own)
+			} else {
+				open = nil
+			}
+			if len(open) == 0 {
+				at = Standing{State: Active, Since: change.Since}
+			}
 		}
-		switch {
-		case change.Turn == End && change.Ground == Death: // whatever came before
-			at = to
-		case at.State == Invalid && change.Turn != Restore, at.State != Invalid && change.Turn == Restore, at.State == to.State:
-		default:
-			at = to
-		}
+	}
+	if len(open) > 0 {
+		return Standing{Suspended, open[0].Since, open[0].Ground}
 	}
 	return at
 }
@@ -179,16 +188,19 @@ var (
 		"Полис на эту дату не приостановлен, возобновлять нечего.", "The policy is not suspended on this date, there is nothing to resume.")
 	errAdults = fault.New(fault.Conflict, "adults_only",
 		"Полис приостанавливают только совершеннолетним.", "Only an adult's policy is suspended.")
+	errExpired = fault.New(fault.Conflict, "policy_expired",
+		"Срок полиса истёк, восстанавливать нечего. Подайте заявление на полис заново: номер останется прежним.",
+		"The policy has expired, there is nothing to restore. Apply for a policy anew: its number stays.").Suggesting("register")
 	errNotEnded = fault.New(fault.Conflict, "policy_not_ended",
 		"Полис действует, восстанавливать нечего.", "The policy is valid, there is nothing to restore.")
 )
 
 // mayTurn refuses what is ended, and what was asked for before.
 func (i Insured) mayTurn(day calendar.Date) error {
-	switch at := i.Changes.On(day); {
-	case at.State == Invalid && at.Ground == Death:
+	switch {
+	case i.Dead():
 		return errDead
-	case at.State == Invalid, i.Expired(day):
+	case i.Changes.On(day).State == Invalid, i.Expired(day):
 		return errPolicyEnded
 	}
 	return nil
@@ -207,8 +219,8 @@ func (i Insured) Suspend(s Suspension, d Deed) (Insured, error) {
 	if i.Person.Birth.Age(s.From) < 18 {
 		return i, errAdults
 	}
-	if i.Changes.On(s.From).State == Suspended {
-		return i, errSuspended
+	if d.Source == ByPerson && i.Changes.On(s.From).State == Suspended {
+		return i, errSuspended // what a source reports may last longer
 	}
 	i = i.turned(Suspend, s.Ground, s.From, d)
 	if !s.Until.IsZero() {
@@ -251,11 +263,13 @@ func (i Insured) Restore(day calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
-	switch standing := i.Changes.On(day); {
-	case standing.State != Invalid:
-		return i, errNotEnded
-	case standing.Ground == Death:
+	switch state := i.Changes.On(day).State; {
+	case i.Dead():
 		return i, errDead
+	case state != Invalid && i.Expired(day):
+		return i, errExpired
+	case state != Invalid:
+		return i, errNotEnded
 	}
 	return i.turned(Restore, "", day, d), nil
 }
@@ -297,10 +311,14 @@ func (i Insured) Naturalise(d Deed) (Insured, error) {
 	}
 	day := i.Today(d.At)
 	at := i.Changes.On(day)
-	if at.Ground == Death {
+	switch {
+	case i.Dead():
 		return i, errDead
+	case at.Ground == Merged:
+		return i, errPolicyEnded // another record stands for this person
 	}
 	right := RightOf(Citizen, calendar.Date{}, day)
+	right.Source = d.Source
 	if at.State == Invalid {
 		i = i.turned(Restore, "citizenship_gained", day, d)
 	} else if !i.Expired(day) {
@@ -312,9 +330,10 @@ func (i Insured) Naturalise(d Deed) (Insured, error) {
 // Today is the date of the law at a moment, by the clock of the region in which
 // the person is insured.
 func (i Insured) Today(at time.Time) calendar.Date {
-	day := calendar.Today(at, "")
-	for range 2 { // the region itself may change with the day
-		day = calendar.Today(at, i.Insurance(day).Region)
+	// The region itself may change with the day: then it is the day of the change.
+	day := calendar.Today(at, i.Insurance(calendar.Today(at, "")).Region)
+	if there := calendar.Today(at, i.Insurance(day).Region); there.After(day) {
+		return there
 	}
 	return day
 }

@@ -38,6 +38,16 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 		"restored": {
 			Changes{{Turn: End, Ground: "permit_cancelled", Since: on(4, 1)}, {Turn: Restore, Since: on(5, 1)}},
 			map[calendar.Date]State{on(4, 30): Invalid, on(5, 1): Active}},
+		"a suspension within a longer one ends by itself": {
+			Changes{{Turn: Suspend, Since: on(3, 15), Cause: "p"}, {Turn: Resume, Since: on(9, 16), Cause: "p"},
+				{Turn: Suspend, Since: on(3, 12), Cause: "c"}, {Turn: Resume, Since: on(12, 1), Cause: "c"}},
+			map[calendar.Date]State{on(3, 12): Suspended, on(9, 16): Suspended, on(11, 30): Suspended, on(12, 1): Active}},
+		"an end of service that was reported by itself ends every suspension": {
+			Changes{{Turn: Suspend, Since: on(3, 15), Cause: "p"}, {Turn: Suspend, Since: on(3, 12), Cause: "c"}, {Turn: Resume, Since: on(9, 1), Cause: "e"}},
+			map[calendar.Date]State{on(8, 31): Suspended, on(9, 1): Active}},
+		"nothing turns after a death, which was reported late": {
+			Changes{{Turn: End, Ground: "citizenship_lost", Since: on(3, 10)}, {Turn: Restore, Since: on(3, 12)}, {Turn: End, Ground: Death, Since: on(3, 11)}},
+			map[calendar.Date]State{on(3, 10): Invalid, on(3, 11): Invalid, on(3, 12): Invalid, on(12, 31): Invalid}},
 		"a cancelled death was never": {
 			Changes{{Turn: Suspend, Since: on(2, 1)}, mistaken},
 			map[calendar.Date]State{on(2, 28): Suspended, on(3, 1): Suspended, on(12, 31): Suspended}},
@@ -180,6 +190,29 @@ func TestEachActionInEachState(t *testing.T) {
 	}
 }
 
+func TestAnExpiredPolicyIsNotRestoredButAppliedForAnew(t *testing.T) {
+	i := recordOf(holder)
+	i.ValidUntil = on(2, 28)
+	_, err := i.Restore(on(3, 1), deed(ByFund, "r"))
+	if f := fault.From(err); f.Code != "policy_expired" || f.Suggest != "register" {
+		t.Errorf("%v", err)
+	}
+	if _, err := i.Restore(on(2, 28), deed(ByFund, "r")); fault.From(err).Code != "policy_not_ended" {
+		t.Errorf("on its last day: %v", err)
+	}
+}
+
+func TestEachRefusalHasItsWordsInBothLanguages(t *testing.T) {
+	for _, code := range []string{"policy_suspended", "policy_not_suspended", "policy_not_ended", "policy_ended", "policy_expired", "death_recorded", "adults_only", "not_in_register", "record_differs", "duplicate_records"} {
+		if text, known := Refusal(code); !known || text.RU == "" || text.EN == "" {
+			t.Errorf("%s: %q", code, text)
+		}
+	}
+	if _, known := Refusal("store_unavailable"); known {
+		t.Error("silence is no refusal")
+	}
+}
+
 func TestTheSameCauseChangesARecordOnce(t *testing.T) {
 	i := spoken(t, recordOf(holder), suspend(on(3, 1), on(5, 31), ByPerson, "s"))
 	again := spoken(t, i, suspend(on(3, 1), on(5, 31), ByPerson, "s"))
@@ -230,6 +263,9 @@ func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 		after := spoken(t, tc.before, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) })
 		if got := after.Changes.On(today); got.State != tc.state || after.Expired(today.AddYears(9)) {
 			t.Errorf("%s: %+v until %s", rule, got, after.ValidUntil)
+		}
+		if past := after.History(true); !slices.ContainsFunc(past, func(p Past) bool { return p.Kind == ValiditySet && p.Source == ByInterior && p.Until.IsZero() }) {
+			t.Errorf("%s: the history: %+v", rule, past)
 		}
 		if told, tells := after.Tells("g", today); tells != (rule == "ended") || tells && told.Kind != PolicyRestored {
 			t.Errorf("%s: tells %v", rule, told)

@@ -194,11 +194,12 @@ func MayBeInsured(c Category, citizenship string, b Basis, years Stages, day cal
 // place of those before; none is ever taken away.
 type Right struct {
 	Category   Category      `json:"category"`
-	Filed      calendar.Date `json:"filed"`         // day of the application
-	Ends       calendar.Date `json:"ends,omitzero"` // of the permit, stay or contract; zero: not capped
+	Filed      calendar.Date `json:"filed,omitzero"` // day of the application
+	Ends       calendar.Date `json:"ends,omitzero"`  // of the permit, stay or contract; zero: not capped
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until,omitzero"` // of the policy; zero: no limit
 	Ground     string        `json:"ground,omitempty"`     // for which it was ended before its time
+	Source     string        `json:"source,omitempty"`     // who reported it; "": the person applied
 	Cause      string        `json:"cause,omitempty"`      // id of the application, event or import
 	Recorded   time.Time     `json:"recorded,omitzero"`
 }
@@ -243,6 +244,10 @@ func (r Right) Text() fault.Text {
 		return fault.Text{
 			RU: fmt.Sprintf("Полис действует до %s: в этот день заканчивается %s", until.Russian(), of.cap.RU),
 			EN: fmt.Sprintf("The policy is valid until %s: on this day %s ends", until, of.cap.EN)}
+	case r.Filed.IsZero():
+		return fault.Text{
+			RU: fmt.Sprintf("Полис действует до %s", until.Russian()),
+			EN: fmt.Sprintf("The policy is valid until %s", until)}
 	case until.Year > r.Filed.Year:
 		return fault.Text{
 			RU: fmt.Sprintf("Полис действует до %s: заявление подано после 31 октября, поэтому срок считается до конца следующего года", until.Russian()),
@@ -278,6 +283,18 @@ func (i Insured) outlasted(r Right) bool {
 	return r.ValidUntil.IsZero() || r.ValidUntil.After(i.ValidUntil)
 }
 
+// Prolonged is the record under a right that an import tells of, if that lasts
+// longer than the policy; false where it tells nothing new.
+func (i Insured) Prolonged(r Right, cause string, recorded time.Time) (Insured, bool) {
+	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) {
+		return i, false
+	}
+	if !i.Expired(r.ValidFrom) {
+		r.ValidFrom = i.ValidFrom
+	}
+	return i.Under(r, cause, recorded), true
+}
+
 // ErrInsured is an application for a first policy by somebody who has one.
 var ErrInsured = fault.New(fault.Conflict, "already_insured",
 	"Вы уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
@@ -292,10 +309,10 @@ func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 		return i, nil
 	}
 	day := r.ValidFrom
-	switch at := i.Changes.On(day); {
-	case at.State == Invalid && at.Ground == Death:
+	switch {
+	case i.Dead():
 		return i, errDead
-	case at.State == Invalid:
+	case i.Changes.On(day).State == Invalid:
 		return i, errPolicyEnded.Suggesting("restore")
 	case !i.outlasted(r):
 		return i, ErrInsured
@@ -331,8 +348,7 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if entitlements[r.Category].ends != contractEnds {
 		return i, ErrNotByContract
 	}
-	earlier := len(i.Rights) > 1 && last.Before(r.ValidFrom)
-	if earlier || !last.Before(r.ValidUntil) {
+	if last.Before(r.Filed) || !last.Before(r.ValidUntil) {
 		return i, nil
 	}
 	r.Ends, r.ValidUntil, r.Ground = last, last, "contract_ended"

@@ -245,6 +245,14 @@ func TestDismissalEndsTheValidityAndNotTheRecord(t *testing.T) {
 	if err != nil || again.ValidUntil != i.ValidUntil {
 		t.Errorf("delivered again: %v, until %s", err, again.ValidUntil)
 	}
+	if early, err := worker(t, "2028-05-31").Dismissed(day(t, "2026-03-09"), reported(t, "early", "2026-03-11")); err != nil || early.ValidUntil != day(t, "2026-12-31") || len(early.Rights) != 1 {
+		t.Errorf("of a contract that ended before the application, and so is another: %v, until %s", err, early.ValidUntil)
+	}
+	if renewed, err := worker(t, "2026-12-15").Renew(RightOf(EAEUWorker, day(t, "2028-05-31"), day(t, "2026-11-05")), Cover{Region: "26", SMO: "26002"}, reported(t, "renewed", "2026-11-05")); err != nil {
+		t.Fatal(err)
+	} else if after, err := renewed.Dismissed(day(t, "2026-11-04"), reported(t, "former employer", "2026-11-06")); err != nil || after.ValidUntil != renewed.ValidUntil {
+		t.Errorf("by the employer before: %v, until %s", err, after.ValidUntil)
+	}
 	if late, err := worker(t, "2026-04-30").Dismissed(day(t, "2026-05-01"), reported(t, "late", "2026-05-02")); err != nil || len(late.Rights) != 1 {
 		t.Errorf("after the policy had expired: %v %+v", err, late.Rights)
 	}

@@ -9,14 +9,16 @@ import (
 
 // NoteCopy makes an account findable by the record that it is about to have a
 // copy of. It is a hint: which copies there are, the account itself says.
-func (s *Store) NoteCopy(ctx context.Context, g access.Grant, account, record string) error {
+// True where it was not findable by it before.
+func (s *Store) NoteCopy(ctx context.Context, g access.Grant, account, record string) (fresh bool, err error) {
 	if _, err := open(g, account); err != nil {
-		return err
+		return false, err
 	}
-	if err := s.rdb.SAdd(ctx, s.copiesKey(record), account).Err(); err != nil {
-		return unreachable(err)
+	added, err := s.rdb.SAdd(ctx, s.copiesKey(record), account).Result()
+	if err != nil {
+		return false, unreachable(err)
 	}
-	return nil
+	return added > 0, nil
 }
 
 // CopiesOf are the accounts that may have a copy of a record.

@@ -173,6 +173,9 @@ func (s *Store) attempt(ctx context.Context, g access.Grant, view *View, record 
 	for _, e := range tell {
 		tx.Emit(e, 0)
 	}
+	if err := s.schedule(ctx, tx, *record); err != nil {
+		return err
+	}
 	committed, err := s.commit(ctx, g.About(record.ID), tx)
 	if err == nil && !committed {
 		err = errAborted // somebody made this very record: the next look finds it
@@ -412,6 +415,9 @@ func (s *Store) Amend(ctx context.Context, g access.Grant, id string, fn func(po
 		for _, e := range tell {
 			tx.Emit(e, 0)
 		}
+		if err := s.schedule(ctx, tx, record); err != nil {
+			return record, err
+		}
 		return record, Put(tx, doc, record)
 	})
 }
@@ -455,16 +461,23 @@ func (s *Store) Reidentify(ctx context.Context, g access.Grant, id string, fn fu
 		for _, e := range tell {
 			tx.Emit(e, 0)
 		}
+		if err := s.schedule(ctx, tx, after); err != nil {
+			return before, err
+		}
 		if err := s.reclaim(ctx, g, tx, before, after, &w); !errors.Is(err, errAborted) {
 			return after, err
 		}
 	}
 }
 
-// reclaim commits a change of a record under an attempt, after it has claimed
-// what is new. Where the attempt was ended, or the record changed meanwhile, that
-// is errAborted.
+// reclaim commits a change of a record: where there is anything new to claim,
+// under an attempt and after it has claimed that. Where the attempt was ended, or
+// the record changed meanwhile, that is errAborted.
 func (s *Store) reclaim(ctx context.Context, g access.Grant, tx *Tx, before, after policy.Insured, w *wait) (err error) {
+	fresh := slices.DeleteFunc(dataOf(after), func(d datum) bool { return holds(before, d) })
+	if len(fresh) == 0 {
+		return s.committed(ctx, g, tx)
+	}
 	nonce, err := s.begin(ctx, after.ID, w)
 	if err != nil {
 		return err
@@ -474,32 +487,34 @@ func (s *Store) reclaim(ctx context.Context, g access.Grant, tx *Tx, before, aft
 			s.release(ctx, attemptKey(after.ID), nonce) // nobody need wait for it
 		}
 	}()
-	for _, d := range dataOf(after) {
-		if holds(before, d) {
-			continue
-		}
+	for _, d := range fresh {
 		if err := s.claim(ctx, d, after.ID, w); err != nil {
 			return err
 		}
 	}
 	tx.checks = append(tx.checks, check{"value", attemptKey(after.ID), nonce})
 	tx.do("DEL", attemptKey(after.ID))
-	committed, err := s.commit(ctx, g, tx)
-	if err == nil && !committed {
+	return s.committed(ctx, g, tx)
+}
+
+// committed commits a step; errAborted where what it had read has changed.
+func (s *Store) committed(ctx context.Context, g access.Grant, tx *Tx) error {
+	did, err := s.commit(ctx, g, tx)
+	if err == nil && !did {
 		err = errAborted
 	}
 	return err
 }
 
 // Represent names representatives for a record, as fn adds them to it.
-func (s *Store) Represent(ctx context.Context, g access.Grant, id string, representatives []person.SNILS, fn func(policy.Insured) (policy.Insured, bool, error)) (policy.Insured, error) {
+func (s *Store) Represent(ctx context.Context, g access.Grant, id string, representatives []person.SNILS, fn func(policy.Insured) (policy.Insured, bool, error), tell ...Event) (policy.Insured, error) {
 	for _, r := range representatives {
 		// A hint only, as where a record is made.
 		if err := s.rdb.SAdd(ctx, s.childrenKey(r), id).Err(); err != nil {
 			return policy.Insured{}, unreachable(err)
 		}
 	}
-	return s.Amend(ctx, g, id, fn)
+	return s.Amend(ctx, g, id, fn, tell...)
 }
 
 // ErrNoRecord is an id that the register has no record under.

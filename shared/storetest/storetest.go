@@ -24,7 +24,7 @@ import (
 // that was not used before and retries nothing where it can be told so; Run
 // closes it.
 func Run(t *testing.T, open func(t *testing.T) redis.UniversalClient) {
-	for _, rule := range slices.Concat(stepRules, sealRules, outboxRules, registerRules, auditRules, sessionRules, directoryRules, faultRules) {
+	for _, rule := range slices.Concat(stepRules, sealRules, outboxRules, registerRules, copyRules, auditRules, reviewRules, sessionRules, directoryRules, faultRules) {
 		t.Run(rule.name, func(t *testing.T) {
 			k := &kit{rdb: open(t)}
 			t.Cleanup(func() { k.rdb.Close() })

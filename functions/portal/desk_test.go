@@ -1,0 +1,152 @@
+package function
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	handler "github.com/openfaas/templates-sdk/go-http"
+
+	"polis/shared/access"
+	"polis/shared/calendar"
+	"polis/shared/functiontest"
+	"polis/shared/server"
+)
+
+// send posts a form of this site.
+func send(b *functiontest.Bench, cookie, path string, form url.Values) functiontest.Response {
+	return b.Call("POST", Name, path, "", form.Encode(), "Cookie", cookie, "Content-Type", formType)
+}
+
+func cardIn(state string) string {
+	return `{"person":"self","enp":"2656410837000318","status":"` + state + `","text":"Слова о состоянии"}`
+}
+
+func TestAPolicyIsOfferedWhatFitsItsState(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b, func(v *visitor) { v.Birth = calendar.On(1990, 5, 1) })
+	offers := map[string]string{"suspend": "Приостановить полис", "resume": "Возобновить полис", "restore": "Подать заявление на восстановление", "renew": "Оформить полис"}
+	for state, want := range map[string]string{
+		"active": "suspend", "no_insurer": "suspend", "suspended": "resume", "invalid": "restore", "expired": "renew", "": "suspend resume restore",
+	} {
+		b.Put("policy-card", answering(map[string]string{"GET /": cardIn(state)}))
+		if state == "" {
+			b.Put("policy-card", nil)
+		}
+		page := string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", mine).Expect(200, "").Body)
+		for offer, button := range offers {
+			if strings.Contains(page, button) != strings.Contains(want, offer) {
+				t.Errorf("%q: %s", state, offer)
+			}
+		}
+	}
+	minor := in(t, b, func(v *visitor) { v.Birth = calendar.On(2009, 3, 11) })
+	page := string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", minor).Expect(200, "").Body)
+	if strings.Contains(page, "<button class=\"main\">Приостановить полис") || !strings.Contains(page, "законный представитель") {
+		t.Errorf("a minor: %s", page)
+	}
+}
+
+func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	var asked string
+	answer := handler.Response{StatusCode: 202, Body: []byte(`{"id":"a1"}`)}
+	b.Put("policy-lifecycle", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		asked = string(r.Body)
+		return answer, nil
+	}))
+	form := url.Values{"key": {"k-suspend"}, "action": {"suspend"}, "ground": {"mobilisation"}, "from": {"2026-03-11"}, "until": {""}}
+	res := send(b, mine, "/suspend", form).Expect(http.StatusSeeOther, "")
+	if res.Header.Get("Location") != root+"/requests/a1" || asked != `{"action":"suspend","from":"2026-03-11","ground":"mobilisation","person":"self"}` {
+		t.Errorf("%s to %s", asked, res.Header.Get("Location"))
+	}
+	answer = handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
+		Body: []byte(`{"status":422,"code":"invalid_fields","detail":"Проверьте","errors":[{"field":"ground","code":"ground_unknown","detail":"Выберите основание из списка."}]}`)}
+	form.Del("ground")
+	page := string(send(b, mine, "/suspend", form).Expect(422, "").Body)
+	for _, want := range []string{"Выберите основание из списка.", `value="2026-03-11"`, `href="#ground"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
+const opened = `{"case":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","taken":"TAKEN","submitted":"2026-03-10T09:00:00+03:00","due":"2026-03-16T23:59:59+03:00","overdue":true},
+"application":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","timeline":[{"at":"2026-03-10T09:00:00+03:00","status":"submitted","detail":"Заявление подано"}]},
+"applicant":{"name":{"family":"Берёзкина","given":"Анна"},"sex":"F","birth_date":"1996-02-17"},
+"record":{"answered":true,"status":"invalid","text":"Аннулирован с 10.03.2026","enp":"2656410837000318","changes":[{"turn":"end","ground":"citizenship_lost","since":"2026-03-10","source":"interior"}]}}`
+
+func TestTheStaffWhoDecideHaveAnInboxAndNobodyElse(t *testing.T) {
+	b := plain(t)
+	as := func(role access.Role) string {
+		return in(t, b, func(v *visitor) { v.Role, v.Confirmed = role, false })
+	}
+	b.Put("review-desk", answering(map[string]string{
+		"GET /":   `{"items":[{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","taken":"another","submitted":"2026-03-10T09:00:00+03:00","due":"2026-03-16T23:59:59+03:00","overdue":true}],"next":"0.a1"}`,
+		"GET /a1": strings.ReplaceAll(opened, "TAKEN", "nobody"),
+	}))
+	for _, role := range []access.Role{access.Fund, access.Staff} {
+		if to := b.Call("GET", Name, "/", "", nil, "Cookie", as(role)).Expect(303, "").Header.Get("Location"); to != root+"/desk" {
+			t.Errorf("%s is led to %s", role, to)
+		}
+		page := string(b.Call("GET", Name, "/desk", "", nil, "Cookie", as(role)).Expect(200, "").Body)
+		for _, want := range []string{"Срок ответа истёк", "рассматривает другой сотрудник", "/desk/a1", "/desk?next=0.a1"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: the inbox lacks %s", role, want)
+			}
+		}
+	}
+	for _, role := range []access.Role{access.Citizen, access.Clinic, access.Source, access.Operator, access.Auditor} {
+		for _, path := range []string{"/desk", "/desk/a1"} {
+			b.Call("GET", Name, path, "", nil, "Cookie", as(role)).Expect(403, "")
+		}
+		send(b, as(role), "/desk/a1", url.Values{"action": {"take"}}).Expect(403, "")
+	}
+	b.Call("GET", Name, "/desk/a1", "", nil).Expect(303, "")
+	fund := as(access.Fund)
+	if page := string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body); !strings.Contains(page, "Взять в работу") || strings.Contains(page, "Одобрить") ||
+		!strings.Contains(page, "Аннулирован: утрата гражданства") || !strings.Contains(page, "МВД") {
+		t.Error(page)
+	}
+	b.Call("POST", Name, "/desk/a1", "", "action=approve", "Cookie", fund, "Content-Type", formType, "Sec-Fetch-Site", "cross-site").Expect(403, "")
+}
+
+func TestAReviewersVerdictIsSentWithItsReasonAndARefusedOneStaysOnThePage(t *testing.T) {
+	b := plain(t)
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	var asked string
+	refused := false
+	b.Put("review-desk", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		if r.Method == http.MethodGet {
+			return handler.Response{StatusCode: 200, Body: []byte(strings.ReplaceAll(opened, "TAKEN", "you"))}, nil
+		}
+		asked = server.Path(r.Context()) + " " + string(r.Body)
+		if refused {
+			return handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
+				Body: []byte(`{"status":422,"code":"invalid_fields","detail":"Проверьте","errors":[{"field":"reasons.0.detail","code":"required","detail":"Напишите, что исправить."}]}`)}, nil
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(`{}`)}, nil
+	}))
+	for _, tc := range []struct {
+		form     url.Values
+		to, body string
+	}{
+		{url.Values{"action": {"take"}}, "/desk/a1", `{"action":"take"}`},
+		{url.Values{"action": {"approve"}}, "/desk", `{"action":"approve"}`},
+		{url.Values{"action": {"refuse"}, "code": {"ground_missing"}, "detail": {"Нет"}}, "/desk", `{"action":"refuse","reasons":[{"code":"ground_missing","detail":"Нет"}]}`},
+	} {
+		res := send(b, fund, "/desk/a1", tc.form).Expect(303, "")
+		if res.Header.Get("Location") != root+tc.to || asked != "/a1 "+tc.body {
+			t.Errorf("%s to %s", asked, res.Header.Get("Location"))
+		}
+	}
+	refused = true
+	page := string(send(b, fund, "/desk/a1", url.Values{"action": {"ask"}, "code": {"other"}, "detail": {""}}).Expect(422, "").Body)
+	for _, want := range []string{"Напишите, что исправить.", `<option value="other" selected>`, `href="#reasons.0.detail"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package function
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"polis/shared/application"
+	"polis/shared/calendar"
+	"polis/shared/directory"
+	"polis/shared/fault"
+	"polis/shared/person"
+	"polis/shared/policy"
+	"polis/shared/web"
+)
+
+// kid is a child that the login confirms, as far as a form needs it.
+type kid struct {
+	Name   person.Name
+	Sex    person.Sex
+	Birth  calendar.Date
+	Record bool // the login tells the civil record of the birth
+}
+
+func kidsOf(children []person.Kin) (kids []kid) {
+	for _, k := range children {
+		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero()})
+	}
+	return kids
+}
+
+// For whom a first policy is, beside the number of a child of the login.
+const (
+	forSelf      = "self"
+	forForeigner = "foreigner" // oneself too
+	forChild     = "child"     // the first of them
+	forOther     = "other"
+)
+
+// Steps of the form before it is sent.
+const (
+	stepRegion   = "region"   // show the insurers of another
+	stepCategory = "category" // show what one needs
+	stepCheck    = "check"    // show the term
+)
+
+// firstPage is the form of a first policy, as far as it is filled in.
+type firstPage struct {
+	newRequestPage
+	For        string
+	Self       string // what For is for oneself
+	Kids       map[string]kid
+	Order      []string // of the kids
+	Category   policy.Category
+	Categories []policy.Category
+	Fund       *directory.Fund // whom to turn to
+	Right      *policy.Right   // to be shown before sending
+}
+
+// Kid for whom the form is; nil for nobody.
+func (f firstPage) Kid() *kid {
+	k, ok := f.Kids[f.For]
+	if !ok {
+		return nil
+	}
+	return &k
+}
+
+func (f firstPage) Foreign() bool { return f.For == forForeigner }
+
+// Outside reports a category that is not insured at all.
+func (f firstPage) Outside() bool { return f.Category == policy.HighlyQualified }
+
+// Ends is the field of the form that caps the term; "" where nothing does.
+func (f firstPage) Ends() string {
+	if ends := policy.EndsWith(f.Category); ends != "" {
+		return "basis." + ends
+	}
+	return ""
+}
+
+// paper is a kind of document (F011).
+type paper struct {
+	Type  int
+	Title fault.Text
+}
+
+// Documents are those of which the category needs one.
+func (f firstPage) Documents() (papers []paper) {
+	for _, kind := range policy.DocumentsOf(f.Category) {
+		title, _ := person.DocumentKind(kind)
+		papers = append(papers, paper{kind, title})
+	}
+	return papers
+}
+
+// Papers reports whether the fields of a document are to be seen at once: it is
+// typed, or something about it is wrong.
+func (f firstPage) Papers(p *page) bool {
+	if p.Typed.Get("basis.document.number") != "" {
+		return true
+	}
+	return p.Fault != nil && slices.ContainsFunc(p.Fault.Fields, func(f fault.Field) bool { return strings.HasPrefix(f.Field, "basis.document") })
+}
+
+// CategoryOf names a category.
+func (p *page) CategoryOf(c policy.Category) string { return p.Text(policy.CategoryText(c)) }
+
+// firstOf is the form for somebody, in a region. A child that the register has
+// already needs none; where the register is silent, all are offered.
+func (v *visit) firstOf(who, region string) (firstPage, error) {
+	base, err := v.newRequestOf(application.Register, region)
+	f := firstPage{newRequestPage: base, Self: forSelf, Kids: map[string]kid{}}
+	if err != nil {
+		return f, err
+	}
+	if v.Who.Citizenship != "" && v.Who.Citizenship != policy.Russia {
+		f.Self = forForeigner
+	}
+	var recorded struct{ Items []relative }
+	if len(v.Who.Kids) > 0 {
+		err := v.ask(http.MethodGet, "/policy-card/family", nil, &recorded)
+		if err != nil && !fault.HasKind(err, fault.Unavailable) {
+			return f, err
+		}
+	}
+	for n, k := range v.Who.Kids {
+		if slices.ContainsFunc(recorded.Items, func(r relative) bool { return r.Birth == k.Birth && r.Name.Same(k.Name) }) {
+			continue
+		}
+		f.Kids[strconv.Itoa(n)] = k
+		f.Order = append(f.Order, strconv.Itoa(n))
+	}
+	if f.For = f.Self; who == forChild {
+		who = append(f.Order, forOther)[0]
+	}
+	if _, ok := f.Kids[who]; ok || who == forForeigner || who == forOther {
+		f.For = who
+	}
+	for _, c := range policy.Categories {
+		if c != policy.Citizen && policy.MayBeInsured(c, v.Who.Citizenship, policy.Basis{}, nil, calendar.Today(v.law(), region)) == nil || c == policy.HighlyQualified {
+			f.Categories = append(f.Categories, c)
+		}
+	}
+	if fund, ok := directory.FundOf(region); ok {
+		f.Fund = &fund
+	}
+	return f, nil
+}
+
+func (p *portal) firstPolicy(v *visit) (web.Answer, error) {
+	f, err := v.firstOf(v.Query.Get("for"), cmp.Or(v.Query.Get("region"), v.region))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return v.show("first-policy", firstTitle, f)
+}
+
+var firstTitle = fault.Text{RU: "Получить полис впервые", EN: "Get a policy for the first time"}
+
+// firstSubmission is a first policy as it is asked for.
+type firstSubmission struct {
+	submission
+	Category policy.Category `json:"category,omitempty"`
+	Basis    *policy.Basis   `json:"basis,omitempty"`
+	Child    *firstChild     `json:"child,omitempty"`
+}
+
+type firstChild struct {
+	Name   person.Name         `json:"name"`
+	Sex    person.Sex          `json:"sex"`
+	Birth  calendar.Date       `json:"birth_date"`
+	Record *policy.BirthRecord `json:"birth_record,omitempty"`
+}
+
+// submitFirst takes the form by its steps: what was typed stays, and nothing is
+// sent before the term was shown.
+func (v *visit) submitFirst() (web.Answer, error) {
+	step := v.Form.Get("step")
+	f, err := v.firstOf(v.Form.Get("for"), cmp.Or(v.Form.Get("region"), v.region))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	f.Category = policy.Category(v.Form.Get("category"))
+	refuse := func(wrong ...fault.Field) (web.Answer, error) {
+		return v.again(fault.Wrong(wrong...), "first-policy", firstTitle, f)
+	}
+	s := firstSubmission{submission: submission{Kind: application.Register, Region: v.Form.Get("region"), SMO: v.Form.Get("smo")}}
+	var wrong []fault.Field
+	switch kid := f.Kid(); {
+	case f.Foreign() && !slices.Contains(f.Categories, f.Category):
+		f.Category = ""
+		if step == stepRegion {
+			return v.typed("first-policy", firstTitle, f)
+		}
+		return refuse(fault.Field{Field: "category", Code: "required", Detail: fault.Text{RU: "Выберите основание.", EN: "Choose a category."}})
+	case step == stepRegion || step == stepCategory:
+		return v.typed("first-policy", firstTitle, f)
+	case f.Foreign():
+		day := calendar.Today(v.law(), f.Region)
+		basis, unread := basisOf(v.Form, f.Category)
+		if wrong = unread; wrong == nil {
+			wrong = basis.Check("basis", f.Category, day)
+		}
+		if wrong != nil {
+			return refuse(wrong...)
+		}
+		right := policy.RightOf(f.Category, basis.Ends(f.Category), day)
+		f.Right = &right
+		if step == stepCheck || v.Form.Get("until") != right.ValidUntil.String() {
+			return v.typed("first-policy", firstTitle, f)
+		}
+		s.Category, s.Basis = f.Category, &basis
+	case kid != nil:
+		s.Person, s.Child = "child", &firstChild{Name: kid.Name, Sex: kid.Sex, Birth: kid.Birth}
+		if !kid.Record {
+			date, unread := dateOf(v.Form, "child.birth_record.date")
+			if unread != nil {
+				return refuse(unread...)
+			}
+			s.Child.Record = &policy.BirthRecord{Number: v.Form.Get("child.birth_record.number"), Date: date}
+		}
+	}
+	var made applicationAnswer
+	if err := v.ask(http.MethodPost, "/policy-request", s, &made); err != nil {
+		return v.again(err, "first-policy", firstTitle, f)
+	}
+	return v.to("/requests/" + made.ID)
+}
+
+// basisOf reads what a category rests on; a field that cannot be read is named.
+func basisOf(form url.Values, c policy.Category) (policy.Basis, []fault.Field) {
+	var b policy.Basis
+	var wrong []fault.Field
+	if ends := policy.EndsWith(c); ends != "" {
+		date, unread := dateOf(form, "basis."+ends)
+		wrong = unread
+		switch ends {
+		case "permit_until":
+			b.PermitUntil = date
+		case "stay_until":
+			b.StayUntil = date
+		case "contract_until":
+			b.ContractUntil = date
+		}
+	}
+	since, unread := dateOf(form, "basis.contributions_since")
+	b.ContributionsSince, wrong = since, append(wrong, unread...)
+	expires, unread := dateOf(form, "basis.document.expires")
+	wrong = append(wrong, unread...)
+	series, number := form.Get("basis.document.series"), form.Get("basis.document.number")
+	if series+number != "" || !expires.IsZero() {
+		kind, err := strconv.Atoi(form.Get("basis.document.type"))
+		if err != nil {
+			kind = policy.DocumentsOf(c)[0]
+		}
+		b.Document = person.Document{Type: kind, Series: series, Number: number, Expires: expires}.Normalised()
+	}
+	return b, wrong
+}
+
+// dateOf reads a date as people write it, or as ISO does; the zero date where
+// none was typed.
+func dateOf(form url.Values, field string) (calendar.Date, []fault.Field) {
+	typed := form.Get(field)
+	if typed == "" {
+		return calendar.Date{}, nil
+	}
+	if t, err := time.Parse("2.1.2006", typed); err == nil {
+		return calendar.DateOf(t), nil
+	}
+	date, err := calendar.ParseDate(typed)
+	if err != nil {
+		return date, []fault.Field{{Field: field, Code: "date_wrong", Detail: fault.Text{
+			RU: "Напишите дату цифрами, например 31.05.2028.", EN: "Write the date in digits, as in 31.05.2028."}}}
+	}
+	return date, nil
+}

@@ -1,0 +1,81 @@
+package function
+
+import (
+	"net/http"
+
+	"polis/shared/application"
+	"polis/shared/calendar"
+	"polis/shared/consent"
+	"polis/shared/fault"
+	"polis/shared/policy"
+	"polis/shared/web"
+)
+
+var lifecycleTitle = fault.Text{RU: "Приостановить, возобновить или восстановить полис", EN: "Suspend, resume or restore the policy"}
+
+// lifecyclePage offers what fits the state of the policy; where that is not
+// known, whatever one may come for.
+type lifecyclePage struct {
+	Minor                   bool
+	Status                  policy.Shown // "": not known
+	Text                    string
+	Suspend, Resume, Revive bool // what is offered
+	Renew                   bool // a policy that has expired is applied for anew
+	Today                   calendar.Date
+	Grounds                 []string
+}
+
+func (v *visit) lifecyclePage() lifecyclePage {
+	today := calendar.Today(v.law(), v.region)
+	page := lifecyclePage{Minor: !v.Who.Birth.IsZero() && v.Who.Birth.Age(today) < 18, Today: today, Grounds: policy.SuspensionGrounds}
+	// Without consent, or while a part is away, the state is just not known: what
+	// may be done the register says.
+	if card, err := v.cardOf(consent.Self); err == nil {
+		page.Status, page.Text = card.Status, card.Text
+	}
+	switch page.Status {
+	case policy.ShownSuspended:
+		page.Resume = true
+	case policy.ShownInvalid:
+		page.Revive = true
+	case policy.ShownExpired:
+		page.Renew = true
+	case policy.ShownActive, policy.ShownNoInsurer:
+		page.Suspend = true
+	default:
+		page.Suspend, page.Resume, page.Revive = true, true, true
+	}
+	return page
+}
+
+// lifecycle is where a policy is suspended, resumed or asked to be restored.
+func (p *portal) lifecycle(v *visit) (web.Answer, error) {
+	return v.show("suspend", lifecycleTitle, v.lifecyclePage())
+}
+
+// changeState submits what was chosen, and leads to its progress.
+func (p *portal) changeState(v *visit) (web.Answer, error) {
+	body := map[string]string{"person": consent.Self, "action": v.Form.Get("action")}
+	for _, field := range []string{"ground", "from", "until"} {
+		if value := v.Form.Get(field); value != "" {
+			body[field] = value
+		}
+	}
+	var made applicationAnswer
+	if err := v.ask(http.MethodPost, "/policy-lifecycle", body, &made); err != nil {
+		page := v.lifecyclePage()
+		switch application.Kind(body["action"]) { // what was sent stays on the page
+		case application.Suspend:
+			page.Suspend = true
+		case application.Resume:
+			page.Resume = true
+		case application.Restore:
+			page.Revive = true
+		}
+		return v.again(err, "suspend", lifecycleTitle, page)
+	}
+	return v.to("/requests/" + made.ID)
+}
+
+// Ground names a ground of a suspension.
+func (p *page) Ground(code string) string { return p.Text(policy.SuspensionText(code)) }

@@ -1,0 +1,137 @@
+package function
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/consent"
+	"polis/shared/fault"
+	"polis/shared/gateway"
+	"polis/shared/policy"
+	"polis/shared/web"
+)
+
+// servicesPage is a page of the services rendered to one person.
+type servicesPage struct {
+	Person  string
+	Items   []policy.Rendered
+	Next    string
+	Years   []policy.YearOfServices
+	MayHide bool `json:"may_hide"`
+	Hidden  bool
+	AsOf    time.Time `json:"as_of"`
+
+	Family []member
+	First  bool         // it begins with the newest
+	Closed *fault.Error // why they are not shown to this visitor
+	Saved  bool
+}
+
+var servicesTitle = fault.Text{RU: "Медицинские услуги", EN: "Medical services"}
+
+// serviceList reads a page. Without a consent the visitor is led to give it.
+func (v *visit) serviceList(who string) (list servicesPage, err error) {
+	query := url.Values{"person": {who}, "limit": {"20"}}
+	list.First = true
+	if next := v.Query.Get("next"); next != "" {
+		query.Set("next", next)
+		list.First = false
+	}
+	err = v.ask(http.MethodGet, "/policy-card/services?"+query.Encode(), nil, &list)
+	if fault.From(err).Code == "services_hidden" {
+		list.Closed, err = fault.From(err), nil
+	}
+	if err != nil {
+		return list, err
+	}
+	list.Person = who
+	o, err := v.family()
+	list.Family = o.Members
+	return list, err
+}
+
+func (p *portal) services(v *visit) (web.Answer, error) {
+	who := cmp.Or(v.Query.Get("person"), consent.Self)
+	list, err := v.serviceList(who)
+	if fault.From(err).Code == "consent_required" {
+		return v.to("/#" + who)
+	}
+	if err != nil {
+		return web.Answer{}, err
+	}
+	list.Saved = v.Query.Has("saved")
+	return v.show("services", servicesTitle, list)
+}
+
+// hideServices hides a teenager's services from the parents, or shows them
+// again.
+func (p *portal) hideServices(v *visit) (web.Answer, error) {
+	wanted := map[string]bool{"hidden": v.Form.Get("hidden") == "yes"}
+	if err := v.ask(http.MethodPut, "/policy-card/services/privacy", wanted, nil); err != nil {
+		list, listErr := v.serviceList(consent.Self)
+		if listErr != nil {
+			return web.Answer{}, listErr
+		}
+		return v.again(err, "services", servicesTitle, list)
+	}
+	return v.to("/services?saved")
+}
+
+// Roubles is an amount of kopecks, in groups that no line break tears apart.
+func (p *page) Roubles(kopecks int64) string {
+	whole := strconv.FormatInt(kopecks/100, 10)
+	for n := len(whole) - 3; n > 0; n -= 3 {
+		whole = whole[:n] + "\u00a0" + whole[n:]
+	}
+	return whole + fmt.Sprintf(p.T(",%02d", ".%02d"), kopecks%100) + "\u00a0₽"
+}
+
+// pastAnswer is one entry of a record's history.
+type pastAnswer struct {
+	Kind           policy.PastKind
+	On             calendar.Date
+	Text, Who, Why string
+	Undone         time.Time
+}
+
+type historyPage struct {
+	Person string
+	Items  []pastAnswer
+	AsOf   time.Time `json:"as_of"`
+	Today  calendar.Date
+}
+
+// Self reports whether it is the visitor's own.
+func (h historyPage) Self() bool { return h.Person == consent.Self }
+
+// history tells what happened to a person's record.
+func (p *portal) history(v *visit) (web.Answer, error) {
+	list := historyPage{Person: cmp.Or(v.Query.Get("person"), consent.Self)}
+	err := v.ask(http.MethodGet, "/policy-card/history?"+url.Values{"person": {list.Person}}.Encode(), nil, &list)
+	if fault.From(err).Code == "consent_required" {
+		return v.to("/#" + list.Person)
+	}
+	if err != nil {
+		return web.Answer{}, err
+	}
+	list.Today = calendar.DateOf(list.AsOf)
+	return v.show("history", fault.Text{RU: "История полиса", EN: "History of the policy"}, list)
+}
+
+// calendar is the dates that matter, for the visitor's phone.
+func (p *portal) calendar(v *visit) (web.Answer, error) {
+	query := url.Values{"person": {cmp.Or(v.Query.Get("person"), consent.Self)}}
+	got, err := v.functions.Ask(v, gateway.Asked{
+		Method: http.MethodGet, Target: "/policy-card/calendar.ics?" + query.Encode(), Token: v.Who.Token, English: fault.English(v), CallID: v.ID,
+	})
+	if err != nil {
+		return web.Answer{}, err
+	}
+	header := http.Header{"Content-Type": {got.Header.Get("Content-Type")}, "Content-Disposition": {got.Header.Get("Content-Disposition")}}
+	return web.Answer{Status: http.StatusOK, Body: web.Bytes(got.Body), Header: header}, nil
+}

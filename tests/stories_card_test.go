@@ -1,0 +1,254 @@
+package tests
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"polis/shared/calendar"
+	"polis/shared/person"
+	"polis/tests/browser"
+)
+
+type serviceList struct {
+	Items []struct {
+		Date, Service, Clinic string
+		Cost                  int64
+	}
+	Next  string
+	Years []struct {
+		Year, Count int
+		Cost        int64
+	}
+	MayHide bool `json:"may_hide"`
+	Hidden  bool
+}
+
+func TestServicesRenderedAreReportedByAClinicAndReadUnderConsent(t *testing.T) {
+	s := newStage(t)
+	insured, clinic := s.as(t, "insured"), s.as(t, "clinic")
+	row := fields{
+		"enp": "2656410837000318", "birth_date": "1985-03-12", "date": "2026-03-09", "service": "Прививка от гриппа", "cost": 45000,
+		"clinic": fields{"code": "260001", "name": "Городская поликлиника № 1"},
+	}
+	wrong := fields{}
+	for name, value := range row {
+		wrong[name] = value
+	}
+	wrong["enp"] = "2656410837000319"
+	chunk := fields{"source_id": "march", "records": []fields{row, wrong}}
+	type imported struct {
+		Imported, Unchanged int
+		Refused             []struct {
+			Line        int
+			Field, Code string
+		}
+	}
+	for n, want := range []imported{{Imported: 1}, {Unchanged: 1}} {
+		got := read[imported](clinic.post("/insured-registry/services", chunk).is(http.StatusAccepted))
+		if got.Imported != want.Imported || got.Unchanged != want.Unchanged || len(got.Refused) != 1 || got.Refused[0].Line != 2 || got.Refused[0].Code != "enp_check_digit" {
+			t.Errorf("sent for the %d. time: %+v", n+1, got)
+		}
+	}
+	insured.get("/policy-card/services").refused(http.StatusForbidden, "consent_required")
+	insured.consents()
+	first := read[serviceList](insured.get("/policy-card/services?limit=4").is(http.StatusOK))
+	second := read[serviceList](insured.get("/policy-card/services?limit=4&next=" + first.Next).is(http.StatusOK))
+	var days []string
+	for _, item := range append(first.Items, second.Items...) {
+		days = append(days, item.Date)
+	}
+	if want := []string{"2026-03-09", "2026-02-03", "2025-11-13", "2025-02-19", "2025-02-19", "2024-10-07"}; !slices.Equal(days, want) || second.Next != "" {
+		t.Errorf("%q, next %q", days, second.Next)
+	}
+	if len(first.Years) != 3 || first.Years[0].Year != 2026 || first.Years[0].Cost != 116900 {
+		t.Errorf("%+v", first.Years)
+	}
+
+	// Policy, clinic and services are told apart.
+	asked := insured.asks(fields{"kind": "lookup", "what": []string{"policy", "attachment", "services"}})
+	insured.becomes(asked.ID, "granted")
+	got := read[struct{ Results map[string]string }](insured.get("/policy-request/" + asked.ID).is(http.StatusOK)).Results
+	for part, result := range got {
+		if result != "shown" {
+			t.Errorf("%s is %s", part, result)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("%v", got)
+	}
+	insured.revokes("ffoms", "self")
+	insured.get("/policy-card/services").refused(http.StatusForbidden, "consent_required")
+}
+
+func TestTheHistoryAndTheCoverageTellOfAPolicyThatChanged(t *testing.T) {
+	s := newStage(t)
+	insured := s.as(t, "insured")
+	insured.consents()
+	insured.loads(fields{})
+	asked := insured.lifecycle(fields{"person": "self", "action": "suspend", "ground": "conscription", "from": "2026-03-10"})
+	insured.becomes(asked.ID, "granted")
+	past := read[struct {
+		Items []struct{ Kind, On, Who, Why string }
+	}](insured.get("/policy-card/history").is(http.StatusOK)).Items
+	if len(past) != 2 || past[0].Kind != "suspended" || past[0].On != "2026-03-10" || past[0].Why != "Военная служба по призыву" || past[1].Kind != "put_on_record" {
+		t.Errorf("%+v", past)
+	}
+	insured.shows("Приостановлен с 10.03.2026")
+	coverage := insured.get("/policy-card/coverage").is(http.StatusOK)
+	got := read[struct {
+		ResourceType, Status string
+		SubscriberID         string
+		Period               struct{ Start, End string }
+	}](coverage)
+	if got.ResourceType != "Coverage" || got.Status != "cancelled" || got.SubscriberID != "2656410837000318" || got.Period.End != "2026-03-09" {
+		t.Errorf("%s", coverage.body)
+	}
+	if kind := coverage.header.Get("Content-Type"); kind != "application/fhir+json; charset=utf-8" {
+		t.Errorf("as %s", kind)
+	}
+}
+
+func TestTheDatesThatMatterAreToldInTimeAndOnceEach(t *testing.T) {
+	s := newStageAlone(t)
+	insured, mother := s.as(t, "insured"), s.as(t, "mother")
+	insured.consents()
+	insured.loads(fields{})
+	child := mother.child()
+	mother.consent("ffoms", child)
+	mother.loads(fields{"person": child})
+	days := string(insured.get("/policy-card/calendar.ics").is(http.StatusOK).body)
+	if !strings.HasPrefix(days, "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n") || !strings.Contains(days, "DTSTART;VALUE=DATE:20261001\r\n") {
+		t.Errorf("%s", days)
+	}
+	until := func(day string) time.Duration {
+		at, err := time.Parse(time.RFC3339, day+"T21:00:00+03:00")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.Sub(s.Now())
+	}
+	s.later(t, until("2026-09-30"))
+	for _, n := range read[list[noticeKind]](insured.get("/notify").is(http.StatusOK)).Items {
+		if n.Kind == "change.insurer_replaceable" {
+			t.Error("the reminder came early")
+		}
+	}
+	s.later(t, until("2026-10-01"))
+	insured.isTold("change.insurer_replaceable")
+	copies := len(s.keys(t, "card"))
+
+	// Over the 14th birthday of the child to its 18th.
+	s.later(t, until("2037-09-02"))
+	mother.isTold("change.child.of_age")
+	eventually(t, "the mother's copy is erased", func() bool { return len(s.keys(t, "card")) == copies-1 })
+	mother.get("/policy-card?person="+child).refused(http.StatusNotFound, "policy_not_loaded")
+	s.later(t, time.Hour)
+	mother.isTold("change.child.of_age")
+}
+
+// teenager puts a person of nearly 16 on record, whose parent is insured, and
+// answers with what the login vouches for.
+func (s *stage) teenager(t *testing.T) map[string]any {
+	t.Helper()
+	born := calendar.On(2010, time.May, 5)
+	enp, err := person.NewENP("26", born, person.Female, 77)
+	if err != nil {
+		t.Fatal(err)
+	}
+	operator := s.as(t, "operator")
+	passport := fields{"type": 14, "series": "0724", "number": "310577"}
+	operator.post("/insured-registry/imports", fields{"source_id": "teen", "records": []fields{{
+		"enp": enp, "snils": "16072239447", "name": fields{"family": "Ковалёва", "given": "Дарья", "patronymic": "Андреевна"}, "sex": "F", "birth_date": born,
+		"document": passport, "region": "26", "insurer": "26002", "since": "2020-05-14", "representatives": []string{human(t, "insured").SNILS},
+		"birth_record": fields{"number": "120109260000204108009", "date": "2010-05-12"},
+	}}}).is(http.StatusAccepted)
+	operator.post("/insured-registry/services", fields{"source_id": "teen", "records": []fields{{
+		"enp": enp, "birth_date": born, "date": "2026-02-11", "service": "Приём врача-дерматолога", "cost": 70100,
+		"clinic": fields{"code": "260002", "name": "Детская поликлиника № 2"},
+	}}}).is(http.StatusAccepted)
+	return map[string]any{
+		"sub": "1000541299", "lastName": "Ковалёва", "firstName": "Дарья", "middleName": "Андреевна", "snils": "160-722-394 47", "gender": "F", "birthDate": "05.05.2010",
+		"id_doc": map[string]string{"type": "RF_PASSPORT", "series": "0724", "number": "310577", "vrfStu": "VERIFIED"}, "email": "darya@example.org",
+	}
+}
+
+func TestATeenagerHidesServicesFromTheParents(t *testing.T) {
+	s := newStage(t)
+	teen, parent := s.like(t, "insured", s.teenager(t)), s.as(t, "insured")
+	child := parent.child()
+	parent.consent("ffoms", child)
+	if got := read[serviceList](parent.get("/policy-card/services?person=" + child).is(http.StatusOK)); len(got.Items) != 1 {
+		t.Errorf("%+v", got)
+	}
+	teen.call(http.MethodPut, "/policy-card/services/privacy", fields{"hidden": true}).is(http.StatusOK)
+	refused := parent.get("/policy-card/services?person="+child).refused(http.StatusForbidden, "services_hidden")
+	if refused.Detail == "" {
+		t.Errorf("%+v", refused)
+	}
+	teen.consents()
+	if got := read[serviceList](teen.get("/policy-card/services").is(http.StatusOK)); len(got.Items) != 1 || !got.MayHide || !got.Hidden {
+		t.Errorf("%+v", got)
+	}
+	parent.call(http.MethodPut, "/policy-card/services/privacy", fields{"hidden": false}).refused(http.StatusConflict, "services_private_already")
+}
+
+func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
+	s := newStage(t)
+	insured := s.as(t, "insured")
+	insured.consents()
+	insured.loads(fields{})
+	v := s.visit(t, way{browser.Phone, true, false})
+	v.logsIn("insured")
+	v.opens("/card")
+	v.Has("Важные даты в календарь телефона")
+	v.Axe()
+	v.Screenshot("policy with its links")
+	v.does("Оказанные услуги")
+	v.Has("Всего по годам")
+	v.Has("1\u00a0440,50") // of 2025
+	v.Axe()
+	v.NoHorizontalScroll(320)
+	v.Screenshot("services")
+	v.opens("/card")
+	v.does("История полиса")
+	v.Has("Запись в регистре с 14.05.2019")
+	v.Axe()
+	v.NoHorizontalScroll(320)
+	v.Screenshot("history")
+}
+
+func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
+	s := newStage(t)
+	claims := s.teenager(t)
+	v := s.visit(t, way{browser.Phone, false, false})
+	teen := v.entersAs("insured", claims)
+	teen.consents()
+	v.opens("/services")
+	v.Has("Родители видят ваши услуги")
+	v.Axe()
+	v.does("Скрыть от родителей")
+	v.Has("Родители не видят ваших услуг")
+	v.Axe()
+	v.Screenshot("services hidden from the parents")
+
+	parent := s.as(t, "insured")
+	child := parent.child()
+	parent.consent("ffoms", child)
+	adult := s.visit(t, way{browser.Phone, false, false})
+	adult.logsIn("insured")
+	adult.opens("/services?person=" + child)
+	adult.Has("услуги он решил не показывать")
+	adult.HasNot("дерматолога")
+	adult.Axe()
+	v.does("Показать родителям")
+	v.Has("Родители видят ваши услуги")
+	adult.opens("/services?person=" + child)
+	adult.Has("дерматолога")
+	if bytes.Contains(parent.get("/policy-card/services?person="+child).is(http.StatusOK).body, []byte(`"may_hide":true`)) {
+		t.Error("a parent may hide them")
+	}
+}

@@ -1,0 +1,84 @@
+package tests
+
+import (
+	"net/http"
+	"testing"
+)
+
+// looked is what each page has to be: one for everybody.
+func (v visit) looked(text string) {
+	v.t.Helper()
+	v.Has(text)
+	v.Axe()
+	v.NoHorizontalScroll(320)
+}
+
+func TestInTheBrowserAPolicyIsSuspendedAndResumed(t *testing.T) {
+	t.Parallel()
+	for _, w := range []way{ways[0], ways[3]} {
+		t.Run(w.String(), func(t *testing.T) {
+			s := newStage(t)
+			v := s.visit(t, w)
+			v.logsIn("insured")
+			v.agrees()
+			v.Has("Открыть полис")
+			v.does("Открыть полис")
+			v.does("Приостановить полис на время службы")
+			v.looked("Поликлиника узнает только то, что он приостановлен, но не почему")
+			v.does("Приостановить полис")
+			v.looked("Выберите основание из списка")
+			v.ticks("Военная служба по призыву")
+			v.does("Приостановить полис")
+			v.looked("Одобрено. Полис приостановлен с")
+			v.opens("/card")
+			eventually(t, "the card shows it", func() bool { return s.as(t, "insured").card("self").Status == "suspended" })
+			v.opens("/card")
+			v.Has("Приостановлен с 10.03.2026")
+			v.does("Возобновить полис после службы")
+			v.looked("Служба закончилась")
+			s.later(t, day)
+			v.does("Возобновить полис")
+			v.looked("Одобрено. Полис возобновлён")
+		})
+	}
+}
+
+func TestInTheBrowserTheFundDecidesOnARestoration(t *testing.T) {
+	t.Parallel()
+	for _, w := range []way{ways[0], ways[3]} {
+		t.Run(w.String(), func(t *testing.T) {
+			s := newStage(t)
+			asks := func(persona string) string {
+				s.as(t, "fund").reports("citizenship_lost", "decision-"+persona, persona, nil).is(http.StatusAccepted)
+				id := s.as(t, persona).lifecycle(fields{"action": "restore"}).ID
+				s.as(t, "fund").inbox(id)
+				return id
+			}
+			first := asks("insured")
+			fund := s.visit(t, w)
+			fund.logsIn("fund")
+			fund.looked("Ответить до")
+			fund.opens("/desk/" + first)
+			fund.looked("Аннулирован с 10.03.2026. Причина: утрата гражданства")
+			fund.does("Взять в работу")
+			fund.looked("Одобрить")
+			fund.does("Отказать")
+			fund.looked("Напишите, что исправить")
+			fund.writes("Что исправить: это прочтёт заявитель", "Нужен паспорт")
+			fund.does("Отказать")
+			fund.looked("Заявлений, которые ждут вашего решения, нет")
+			if got := s.as(t, "insured").becomes(first, "refused"); len(got.Reasons) != 1 || got.Reasons[0].Detail != "Нужен паспорт" {
+				t.Errorf("%+v", got)
+			}
+
+			second := asks("father")
+			fund.opens("/desk/" + second)
+			fund.does("Взять в работу")
+			fund.does("Одобрить")
+			fund.Has("Заявлений, которые ждут вашего решения, нет")
+			s.as(t, "father").becomes(second, "granted")
+			fund.opens("/desk/" + second)
+			fund.looked("Решение по заявлению принято")
+		})
+	}
+}

@@ -32,7 +32,7 @@ var followed = []struct {
 	}},
 	{"../functions/README.md", []string{
 		`"id":"26002-1"`, `"allowed":true,"reason":"first"`, `"kind":"choose"`, `"code":"insurer_changed_this_year","from":"2027-01-01"`,
-		`"allowed":false,"reason":"by_right","from":"2027-01-01"`, `"same_company":true`, `"corrected_by":"decision-17"`,
+		`"allowed":false,"reason":"by_right","from":"2027-01-01"`, `"same_company":true`, `"decision":"decision-17"`,
 		`"until":"2027-12-31"`, "Полис действует до 31.12.2027: заявление подано после 31 октября", `"given":"Вера"`,
 		`"imported":0,"refused":[],"source_id":"2026-10","unchanged":1`, `"years":[{"year":2026,"count":1,"cost":84300}]`,
 		`"kind":"put_on_record"`, "BEGIN:VCALENDAR", `"resourceType":"Coverage"`, `"code":"consent_missing"`,

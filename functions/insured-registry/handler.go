@@ -237,7 +237,7 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	cause := r.store.Digest("report", policy.ByZAGS, b.SourceID)
+	cause := r.store.Digest("report", policy.ByZAGS, b.SourceID, "birth")
 	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", cause, today, r.law())
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
 	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})

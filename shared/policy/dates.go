@@ -63,6 +63,7 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 	}
 	for day := i.Changes.Next(after); !day.IsZero(); day = i.Changes.Next(day) {
 		switch before, then := i.Changes.On(day.AddDays(-1)).State, i.Changes.On(day).State; {
+		case !i.setBefore(day):
 		case then == Suspended:
 			note(SuspensionBegins, day, none)
 		case before == Suspended && then == Active:
@@ -81,6 +82,12 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 	}
 	slices.SortStableFunc(all, func(a, b Dated) int { return cmp.Compare(a.On.String(), b.On.String()) })
 	return slices.Compact(all)
+}
+
+// setBefore reports whether a turn was recorded before its day. One recorded on
+// it or later has been told with the change itself.
+func (i Insured) setBefore(day calendar.Date) bool {
+	return slices.ContainsFunc(i.Changes, func(c Change) bool { return c.Since == day && c.Cancelled.IsZero() && i.Today(c.Recorded).Before(day) })
 }
 
 // concerns leaves out what no longer concerns a policy that has ended, and of

@@ -20,14 +20,35 @@ var (
 	runLocal   = regexp.MustCompile(`go run ./local\b`)
 )
 
+// followed are the texts whose commands are run, one after the other, each with
+// what they print among the rest.
+var followed = []struct {
+	file   string
+	prints []string
+}{
+	{"../README.md", []string{
+		`"status":"granted"`, `"kind":"lookup"`, `"enp":"`, "Выписка из единого регистра застрахованных лиц", `"status":"revoked"`,
+		"consent_required", "newcomer", "law clock", "BEGIN:VCALENDAR", `"resourceType":"Coverage"`,
+	}},
+	{"../functions/README.md", []string{
+		`"id":"26002-1"`, `"allowed":true,"reason":"first"`, `"kind":"choose"`, `"code":"insurer_changed_this_year","from":"2027-01-01"`,
+		`"allowed":false,"reason":"by_right","from":"2027-01-01"`, `"same_company":true`, `"decision":"decision-17"`,
+		`"until":"2027-12-31"`, "Полис действует до 31.12.2027: заявление подано после 31 октября", `"given":"Вера"`,
+		`"imported":0,"refused":[],"source_id":"2026-10","unchanged":1`, `"years":[{"year":2026,"count":1,"cost":84300}]`,
+		`"kind":"put_on_record"`, "BEGIN:VCALENDAR", `"resourceType":"Coverage"`, `"code":"consent_missing"`,
+		"Одобрено. Полис возобновлён", `"from":"2026-11-09","until":"2026-11-13","status":"granted"`, "Приостановлен с 09.11.2026",
+		`"kind":"birth.recorded"`, "Аннулирован с 09.11.2026. Причина: в регистре записана смерть", `"code":"death_recorded"`,
+		"Полис продлён, его номер прежний", `"taken":"you"`, "Одобрено. Полис восстановлен", `"phase":"done"`,
+	}},
+}
+
+// end is printed behind the commands of a text.
+const end = "---- the end of a text ----"
+
 // TestTheReadmeCanBeFollowedToTheLetter runs every command that the README
-// shows: on a free port, and but for the test command itself and the benchmark,
-// which the test command runs.
+// and the one of the functions show: on a free port, and but for the test command
+// itself and the benchmark, which the test command runs.
 func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -44,13 +65,20 @@ func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 		t.Errorf("CI does not run the test command: %v", err)
 	}
 	script := "set -eu\n"
-	for _, block := range shellBlock.FindAllStringSubmatch(string(readme), -1) {
-		switch shown := strings.TrimSpace(block[1]); {
-		case shown == "tests/run", shown == "go run ./local":
-		case bytes.Contains(commands, []byte(shown+"\n")):
-		default:
-			script += strings.ReplaceAll(runLocal.ReplaceAllString(shown, "go run ./local -addr "+addr), "127.0.0.1:8080", addr) + "\n"
+	for _, text := range followed {
+		shows, err := os.ReadFile(text.file)
+		if err != nil {
+			t.Fatal(err)
 		}
+		for _, block := range shellBlock.FindAllStringSubmatch(string(shows), -1) {
+			switch shown := strings.TrimSpace(block[1]); {
+			case shown == "tests/run", shown == "go run ./local":
+			case bytes.Contains(commands, []byte(shown+"\n")):
+			default:
+				script += strings.ReplaceAll(runLocal.ReplaceAllString(shown, "go run ./local -addr "+addr), "127.0.0.1:8080", addr) + "\n"
+			}
+		}
+		script += "echo '" + end + "'\n"
 	}
 
 	// The flags are those by which the functions are built for their images: what
@@ -106,9 +134,14 @@ func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, printed)
 	}
-	for _, want := range []string{`"status":"granted"`, `"kind":"lookup"`, `"enp":"`, "Выписка из единого регистра застрахованных лиц", `"status":"revoked"`, "consent_required", "newcomer", "law clock", `"id":"26002-1"`, `"allowed":true`, `"kind":"choose"`, `"phase":"done"`} {
-		if !strings.Contains(string(printed), want) {
-			t.Errorf("nothing printed %q:\n%s", want, printed)
+	rest := string(printed)
+	for _, text := range followed {
+		var of string
+		of, rest, _ = strings.Cut(rest, end)
+		for _, want := range text.prints {
+			if !strings.Contains(of, want) {
+				t.Errorf("%s: nothing printed %q:\n%s", text.file, want, of)
+			}
 		}
 	}
 }

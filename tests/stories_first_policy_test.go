@@ -70,7 +70,7 @@ func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
 	}
 
 	s.later(t, 20*24*time.Hour)
-	employer := s.like(t, "commissariat", map[string]any{"sub": "1000541299", "source": "employer"})
+	employer := s.as(t, "employer")
 	dismissal := fields{"kind": "contract_ended", "source_id": "staff-0093", "snils": human(t, "migrant").SNILS, "last_day": "2026-11-18"}
 	s.as(t, "zags").post("/insured-registry/events", dismissal).refused(http.StatusForbidden, "source_not_allowed")
 	employer.post("/insured-registry/events", dismissal).is(http.StatusAccepted)

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/policy"
 	"polis/shared/store"
@@ -35,17 +36,22 @@ func (r *register) subject(c *web.Call, q policy.Request) (policy.Insured, error
 	return policy.Own(q.Applicant, records)
 }
 
+// requested is a request with the record that it is about and the insurers of
+// this moment.
+func (r *register) requested(c *web.Call) (q policy.Request, record policy.Insured, insurers directory.Directory, err error) {
+	if err = c.Bind(&q); err != nil {
+		return
+	}
+	if record, err = r.subject(c, q); err != nil {
+		return
+	}
+	insurers, err = r.store.CurrentDirectory(c)
+	return
+}
+
 // change does what an application asks for, once for each application.
 func (r *register) change(c *web.Call) (web.Answer, error) {
-	var q policy.Request
-	if err := c.Bind(&q); err != nil {
-		return web.Answer{}, err
-	}
-	insurers, err := r.store.CurrentDirectory(c)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	record, err := r.subject(c, q)
+	q, record, insurers, err := r.requested(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -64,15 +70,7 @@ func (r *register) change(c *web.Call) (web.Answer, error) {
 
 // try answers what a change would come to now, and changes nothing.
 func (r *register) try(c *web.Call) (web.Answer, error) {
-	var q policy.Request
-	if err := c.Bind(&q); err != nil {
-		return web.Answer{}, err
-	}
-	record, err := r.subject(c, q)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	insurers, err := r.store.CurrentDirectory(c)
+	q, record, insurers, err := r.requested(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -90,15 +88,7 @@ func (r *register) applied(i policy.Insured) policy.Applied {
 // may answers whether the insurer may be changed now, and if not, why and from
 // when.
 func (r *register) may(c *web.Call) (web.Answer, error) {
-	var q policy.Request
-	if err := c.Bind(&q); err != nil {
-		return web.Answer{}, err
-	}
-	record, err := r.subject(c, q)
-	if err != nil {
-		return web.Answer{}, err
-	}
-	insurers, err := r.store.CurrentDirectory(c)
+	_, record, insurers, err := r.requested(c)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -130,16 +130,21 @@ func (r *register) services(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	found, sums, next, err := r.store.Services(c, c.Grant, record.ID, q.Next, q.Limit)
-	if err != nil {
-		return web.Answer{}, err
-	}
 	now := r.law()
 	today := record.Today(now)
 	if q.Child != "" {
-		if err := record.ToParents(sums, today); err != nil {
+		// Before any of them is read.
+		kept, err := r.store.KeptOfServices(c, c.Grant, record.ID)
+		if err != nil {
 			return web.Answer{}, err
 		}
+		if err := record.ToParents(kept, today); err != nil {
+			return web.Answer{}, err
+		}
+	}
+	found, sums, next, err := r.store.Services(c, c.Grant, record.ID, q.Next, q.Limit)
+	if err != nil {
+		return web.Answer{}, err
 	}
 	answer := policy.ServicesAnswer{
 		Items: append([]policy.Rendered{}, found...), Next: next, Years: []policy.YearOfServices{}, AsOf: now,

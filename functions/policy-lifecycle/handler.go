@@ -39,7 +39,7 @@ type lifecycle struct {
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	l := &lifecycle{
 		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law,
-		retry: application.DefaultTerms(), days: calendar.Default(), home: env.String("region", "26"),
+		retry: application.DefaultTerms(), home: env.String("region", "26"),
 		back: env.Int("lifecycle_back", 90, 0, 3650),
 	}
 	// What a person reports of a service is passed on within one working day; the
@@ -47,6 +47,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	term := env.Int("lifecycle_term", 1, 1, 60)
 	l.terms = map[application.Kind]int{
 		application.Suspend: term, application.Resume: term, application.Restore: env.Int("restoration_term", 4, 1, 60),
+	}
+	var err error
+	if l.days, err = calendar.Default().With(env.String("workdays", "")); err != nil {
+		env.Fault("workdays", "%v", err)
 	}
 	if _, ok := directory.FindRegion(l.home); !ok {
 		env.Fault("region", "%q is not a region", l.home)

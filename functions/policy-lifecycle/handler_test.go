@@ -291,3 +291,20 @@ func TestARetriedSuspensionIsAnsweredAsTheFirstAlsoOnceItIsGranted(t *testing.T)
 	}
 	b.Call("POST", name, "/", token, body, "Idempotency-Key", "another").Expect(409, "policy_suspended")
 }
+
+func TestAYearThatTheCalendarLacksComesBySetting(t *testing.T) {
+	b := bench(t)
+	b.SetClock(time.Date(2026, time.December, 30, 12, 0, 0, 0, time.UTC))
+	b.Import(functiontest.Row(maria.Person))
+	token, body := b.Token(maria.Claims()), `{"action":"suspend","ground":"conscription","from":"2026-12-30"}`
+	b.Call("POST", name, "/", token, body).Expect(409, "calendar_year_missing")
+	b.Run(name, policylifecycle.New, "workdays", "2027 off=01-11")
+	var a view
+	b.Call("POST", name, "/", token, body).Expect(202, "").JSON(&a)
+	if due := a.Due.Format(time.RFC3339); due != "2027-01-12T23:59:59+03:00" {
+		t.Errorf("due %s", due)
+	}
+	if _, err := policylifecycle.New(b.Env("workdays", "next year")); err == nil || !strings.Contains(err.Error(), "workdays") {
+		t.Errorf("%v", err)
+	}
+}

@@ -41,7 +41,7 @@ type requests struct {
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	r := &requests{
 		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law,
-		terms: application.DefaultTerms(), days: calendar.Default(), home: env.String("region", "26"),
+		terms: application.DefaultTerms(), home: env.String("region", "26"),
 	}
 	r.wait = env.Duration("consent_wait", consent.DefaultWait)
 	// The fund has three days for its check, and one for the answer.
@@ -49,6 +49,9 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	var err error
 	if r.years, err = policy.ParseStages(env.String("contribution_years", policy.DefaultContributions)); err != nil {
 		env.Fault("contribution_years", "%v", err)
+	}
+	if r.days, err = calendar.Default().With(env.String("workdays", "")); err != nil {
+		env.Fault("workdays", "%v", err)
 	}
 	r.terms.Lookup = env.Duration("lookup_term", r.terms.Lookup)
 	if _, ok := directory.FindRegion(r.home); !ok {

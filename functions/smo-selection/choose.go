@@ -297,7 +297,7 @@ func (s *selection) ask(c *web.Call, a application.Application) outcome {
 		return outcome{done: true}
 	}
 	why := fault.From(err)
-	if text, decided := policy.NoChoice(why.Code); decided {
+	if text, decided := policy.Refusal(why.Code); decided {
 		return outcome{refuse: &application.Reason{Code: why.Code, Detail: nextFrom(text, why.From)}}
 	}
 	switch {

@@ -38,7 +38,11 @@ type selection struct {
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	s := &selection{
 		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law, home: env.String("region", "26"),
-		days: calendar.Default(), term: env.Int("choice_term_days", 3, 1, 60), retry: application.DefaultTerms(),
+		term: env.Int("choice_term_days", 3, 1, 60), retry: application.DefaultTerms(),
+	}
+	var err error
+	if s.days, err = calendar.Default().With(env.String("workdays", "")); err != nil {
+		env.Fault("workdays", "%v", err)
 	}
 	if _, ok := directory.FindRegion(s.home); !ok {
 		env.Fault("region", "%q is not a region", s.home)

@@ -225,6 +225,12 @@ var all = []Persona{
 		Confirmed: true, Roles: []string{"source"}, Unit: Unit{Source: "commissariat"},
 	},
 	{
+		Name: "employer", Case: "employer, reports that a worker's contract ended",
+		About:     "Работодатель: сообщает об окончании трудового договора",
+		Human:     Human{Subject: "1000541226"},
+		Confirmed: true, Roles: []string{"source"}, Unit: Unit{Source: "employer"},
+	},
+	{
 		Name: "operator", Case: "runs this installation: imports, queues, dead letters",
 		About:     "Оператор: загружает регистр, следит за очередями и недоставленным",
 		Human:     Human{Subject: "1000541224"},

@@ -81,7 +81,7 @@ func TestThePersonasThatOthersRelyOnAreThere(t *testing.T) {
 		}
 	}
 	want := []string{"insured", "unconfirmed", "mother", "father", "newcomer", "migrant", "serviceman",
-		"staff", "rival", "fund", "clinic", "zags", "commissariat", "operator", "auditor"}
+		"staff", "rival", "fund", "clinic", "zags", "commissariat", "employer", "operator", "auditor"}
 	if !slices.Equal(names, want) {
 		t.Errorf("personas are %v", names)
 	}

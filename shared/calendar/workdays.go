@@ -2,7 +2,9 @@ package calendar
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"polis/shared/fault"
@@ -36,6 +38,44 @@ func Default() Workdays {
 			},
 		},
 	}
+}
+
+// With is the calendar with further years, or others in the place of those it
+// has, as a setting gives them: years divided by semicolons, each with the days
+// that its decree makes off and those that it makes worked, as in
+// "2027 off=01-11,05-10 on=02-20; 2028".
+func (w Workdays) With(text string) (Workdays, error) {
+	all := maps.Clone(w)
+	for _, part := range strings.Split(text, ";") {
+		words := strings.Fields(part)
+		if len(words) == 0 {
+			continue
+		}
+		first, err := ParseDate(words[0] + "-01-01")
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a year", words[0])
+		}
+		var year Year
+		for _, word := range words[1:] {
+			kind, days, _ := strings.Cut(word, "=")
+			for _, day := range strings.Split(days, ",") {
+				d, err := ParseDate(words[0] + "-" + day)
+				if err != nil {
+					return nil, fmt.Errorf("%s: %q is not a day like 05-10", words[0], day)
+				}
+				switch kind {
+				case "off":
+					year.DaysOff = append(year.DaysOff, d)
+				case "on":
+					year.WorkingDays = append(year.WorkingDays, d)
+				default:
+					return nil, fmt.Errorf("%s: %q is neither off= nor on=", words[0], word)
+				}
+			}
+		}
+		all[first.Year] = year
+	}
+	return all, nil
 }
 
 // Working reports whether d is a working day. A year that the calendar lacks

@@ -113,3 +113,26 @@ func TestImportedYearExtendsTheCalendar(t *testing.T) {
 		t.Error("the import changed the default calendar of others")
 	}
 }
+
+func TestFurtherYearsComeBySetting(t *testing.T) {
+	w, err := Default().With(" 2027 off=01-11,05-10 on=02-20 ; 2028;")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for day, want := range map[string]bool{
+		"2026-01-12": true, "2027-01-11": false, "2027-01-12": true, "2027-05-10": false, "2027-02-20": true, "2027-02-21": false,
+		"2028-02-29": true, "2028-03-08": false,
+	} {
+		if got, err := w.Working(date(t, day)); err != nil || got != want {
+			t.Errorf("%s: %v, %v", day, got, err)
+		}
+	}
+	if _, known := Default()[2027]; known {
+		t.Error("the default calendar has changed")
+	}
+	for _, wrong := range []string{"next", "2027 off=13-01", "2027 off=", "2027 free=01-11", "2027 01-11"} {
+		if _, err := Default().With(wrong); err == nil {
+			t.Errorf("%q is taken", wrong)
+		}
+	}
+}

@@ -60,22 +60,6 @@ var (
 		"Your insurer's contract is in force, so this is no ground.").Suggesting(string(ByRight))
 )
 
-// noChoice are all refusals of a choice.
-var noChoice = []*fault.Error{
-	errDead, errPolicyEnded, errInForce, errNothingToReplace, errChangedThisYear, errAfterNovember1, errSameInsurer,
-	errOtherRegion, errNotInForce, errSameRegion, errContractInForce, errNotInRegister, errDiffers, errDuplicate,
-}
-
-// NoChoice is why a choice is refused, in both languages; false for a code that
-// is none of these.
-func NoChoice(code string) (fault.Text, bool) {
-	i := slices.IndexFunc(noChoice, func(e *fault.Error) bool { return e.Code == code })
-	if i < 0 {
-		return fault.Text{}, false
-	}
-	return noChoice[i].Detail, true
-}
-
 // next names the first day of the next year, on which replacing by right is
 // allowed again.
 func next(err *fault.Error, day calendar.Date) error {

@@ -1,20 +1,25 @@
 package policy
 
-import "polis/shared/fault"
+import (
+	"slices"
 
-// refusals are what the law forbids, to be told to people.
+	"polis/shared/fault"
+)
+
+// refusals are what the law forbids of a record, or what keeps it from being
+// changed, to be told to people.
 var refusals = []*fault.Error{
-	errDead, errPolicyEnded, errSuspended, errNotSuspended, errAdults, errNotEnded, errExpired,
+	errInForce, errNothingToReplace, errChangedThisYear, errAfterNovember1, errSameInsurer, errOtherRegion, errNotInForce, errSameRegion,
+	errContractInForce, errSuspended, errNotSuspended, errAdults, errNotEnded, errExpired, errDead, errPolicyEnded,
 	errNotInRegister, errDiffers, errDuplicate,
 }
 
-// Refusal is why a change of the state is refused, in both languages; false for
-// a code that is none of them.
+// Refusal is why a change is refused, in both languages; false for a code that
+// is none of these: it says nothing about the record.
 func Refusal(code string) (fault.Text, bool) {
-	for _, r := range refusals {
-		if r.Code == code {
-			return r.Detail, true
-		}
+	i := slices.IndexFunc(refusals, func(e *fault.Error) bool { return e.Code == code })
+	if i < 0 {
+		return fault.Text{}, false
 	}
-	return fault.Text{}, false
+	return refusals[i].Detail, true
 }

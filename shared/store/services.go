@@ -105,6 +105,17 @@ func (s *Store) Services(ctx context.Context, g access.Grant, home, before strin
 	return found, have, next, nil
 }
 
+// KeptOfServices is what is kept beside the services of a record.
+func (s *Store) KeptOfServices(ctx context.Context, g access.Grant, home string) (policy.Services, error) {
+	doc := services(home)
+	v, err := s.View(ctx, g.About(home), home, doc.Ref)
+	if err != nil {
+		return policy.Services{}, err
+	}
+	have, _, err := Get(v, doc)
+	return have, err
+}
+
 // AmendServices changes in one step what is kept beside the services of a
 // record. fn may run more than once.
 func (s *Store) AmendServices(ctx context.Context, g access.Grant, home string, fn func(policy.Services) (policy.Services, error)) (policy.Services, error) {

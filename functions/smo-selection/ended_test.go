@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	deadlinewatch "polis/functions/deadline-watch"
 	insuredregistry "polis/functions/insured-registry"
 	"polis/shared/functiontest"
+	"polis/shared/ident"
 	"polis/shared/policy"
 	"polis/shared/store"
 )
@@ -35,6 +37,20 @@ func renewals(b *functiontest.Bench) (all []store.Event) {
 func renew(b *functiontest.Bench) {
 	for _, e := range slices.Repeat(renewals(b), 2) {
 		b.CallAs("deadline-watch", insuredregistry.Name, "/dates/renew", e).Expect(200, "")
+	}
+}
+
+// swept has cron's function deliver them, a minute later by the machine's clock.
+func swept(b *functiontest.Bench) {
+	b.Run(deadlinewatch.Name, deadlinewatch.New)
+	for _, e := range renewals(b) {
+		if _, err := b.Redis.ZAdd("outbox:{p000}", 0, e.ID); err != nil {
+			panic(err)
+		}
+	}
+	for before := -1; len(renewals(b)) != before; {
+		before = len(renewals(b))
+		b.Call("POST", deadlinewatch.Name, "/?run_for=0s", "", nil).Expect(200, "")
 	}
 }
 
@@ -91,7 +107,10 @@ func TestWhoseInsurersContractAnImportEndsIsToldOnTheDayAndOnce(t *testing.T) {
 
 	// In 40 days.
 	o.imports("csv", header+line("26002", "Первая-М", "8 800 000-00-01", "19.04.2026")+line("26003", "Вторая-М", "8 800 000-00-02", ""), 1000)
-	renew(b)
+	if all := renewals(b); len(all) != ident.Partitions {
+		t.Fatalf("%d events", len(all))
+	}
+	swept(b)
 	if all := renewals(b); len(all) != 0 {
 		t.Fatalf("left: %v", all)
 	}

@@ -71,6 +71,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/services/privacy", Action: access.ConcealServices, Do: r.hide},
 		web.Route{Method: "POST", Pattern: "/history", Action: access.LookUpInsured, Do: r.history},
 		web.Route{Method: "POST", Pattern: "/dates", Action: access.TellDates, Do: r.tellDates},
+		web.Route{Method: "POST", Pattern: "/dates/renew", Action: access.TellDates, Do: r.renewDates},
 		web.Route{Method: "POST", Pattern: "/dates/find", Action: access.LookUpInsured, Do: r.dates},
 		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportInsured, Do: r.load},
 	), nil

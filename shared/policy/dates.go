@@ -141,12 +141,36 @@ func (i Insured) toldUpTo() calendar.Date {
 	return i.Today(i.RecordedAt)
 }
 
+// endsToldUpTo is the last end of an insurer's contract that was told, or was past
+// when the record was made. The directory may learn of an end on its day or after
+// it, when the dates of that day were told already.
+func (i Insured) endsToldUpTo() calendar.Date {
+	if !i.EndTold.IsZero() {
+		return i.EndTold
+	}
+	return i.Today(i.RecordedAt).AddDays(-1)
+}
+
+// untold are the dates of the record that were not told yet.
+func (i Insured) untold(today calendar.Date, find FindInsurer) []Dated {
+	after, ends := i.toldUpTo(), i.endsToldUpTo()
+	earliest := after
+	if ends.Before(earliest) {
+		earliest = ends
+	}
+	return slices.DeleteFunc(i.Dates(earliest, today, find), func(d Dated) bool {
+		if d.Kind == ContractOver {
+			return !d.On.After(ends)
+		}
+		return !d.On.After(after)
+	})
+}
+
 // Wake is when the record has a date to tell next; the zero time where none is
 // known.
 func (i Insured) Wake(find FindInsurer) time.Time {
-	after := i.toldUpTo()
 	var first time.Time
-	for _, d := range i.Dates(after, after, find) {
+	for _, d := range i.untold(i.toldUpTo(), find) {
 		if at := i.Tell(d); first.IsZero() || at.Before(first) {
 			first = at
 		}
@@ -155,16 +179,23 @@ func (i Insured) Wake(find FindInsurer) time.Time {
 }
 
 // TellDates is the record with the dates noted that have come by the moment, and
-// those of which people are told: each once, also where several have passed.
+// those of which people are told: each once, also where several have passed. The
+// end of a contract is told to whom the insurer still insures.
 func (i Insured) TellDates(now time.Time, find FindInsurer) (Insured, []Dated) {
-	today, after := i.Today(now), i.toldUpTo()
+	today := i.Today(now)
 	var due []Dated
-	for _, d := range i.Dates(after, today, find) {
-		if !d.On.After(today) && (d.Last.IsZero() || !today.After(d.Last)) {
-			due = append(due, d)
+	for _, d := range i.untold(today, find) {
+		if d.On.After(today) || !d.Last.IsZero() && today.After(d.Last) {
+			continue
 		}
+		if d.Kind == ContractOver {
+			if i.EndTold = d.On; i.Insurance(today) != i.Insurance(d.On) {
+				continue
+			}
+		}
+		due = append(due, d)
 	}
-	if today.After(after) {
+	if today.After(i.toldUpTo()) {
 		i.DatesTold = today
 	}
 	return i, due

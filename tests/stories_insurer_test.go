@@ -3,6 +3,7 @@ package tests
 import (
 	"fmt"
 	"net/http"
+	"polis/local/personas"
 	"slices"
 	"strings"
 	"sync"
@@ -206,6 +207,22 @@ func TestWhoDoesNotRepresentTheChildChoosesNothingAndTheTryIsAudited(t *testing.
 			t.Errorf("nobody is named for %+v", e)
 		}
 	}
+
+	// A representative who is no longer recorded.
+	father := s.as(t, "father")
+	father.consent("ffoms", child)
+	father.loads(fields{"person": child})
+	parent, _ := personas.Find("mother")
+	son := parent.Children[0].Human
+	s.as(t, "fund").post("/insured-registry/events", fields{
+		"kind": "representative_removed", "source_id": "court-7", "representative": human(t, "father").SNILS,
+		"person": fields{"snils": son.SNILS, "birth_date": son.Birth},
+	}).is(http.StatusAccepted)
+	father.post("/smo-selection", choice).refused(http.StatusNotFound, "person_not_found")
+	eventually(t, "the copy of who no longer acts for the child is erased", func() bool {
+		a := father.get("/policy-card?person=" + child)
+		return a.status == http.StatusNotFound && read[problem](a).Code == "policy_not_loaded"
+	})
 
 	// Born on 2 September 2019.
 	if err := s.SetClock(t.Context(), time.Date(2037, time.September, 2, 9, 0, 0, 0, stavropol)); err != nil {

@@ -30,6 +30,8 @@ type report struct {
 	Until    calendar.Date   `json:"until"`
 	Name     person.Name     `json:"name"`
 	Document person.Document `json:"document"`
+
+	Representative string `json:"representative"` // SNILS
 }
 
 // subject is how a source names a person.
@@ -83,6 +85,11 @@ var reports = map[string]reportKind{
 	"citizenship_gained": {
 		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
 		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) { return i.Naturalise(d) }},
+	"representative_removed": {
+		sources: []string{policy.ByFund}, fields: []string{"representative"}, needs: []string{"representative"}, topic: changeTopic,
+		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
+			return i.Unrepresented(person.SNILS(r.Representative), d)
+		}},
 	"service_started": {
 		sources: []string{policy.ByCommissiary}, fields: []string{"ground", "from", "until"}, needs: []string{"ground", "from"}, topic: changeTopic,
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
@@ -139,6 +146,9 @@ func (r *register) report(c *web.Call, kind reportKind) (web.Answer, error) {
 	}
 	now := r.law()
 	q.Name, q.Document = q.Name.Normalised(), q.Document.Normalised()
+	if snils, err := person.ParseSNILS(q.Representative); err == nil {
+		q.Representative = string(snils)
+	}
 	snils, enp, wrong := q.check(kind, calendar.Today(now, r.home))
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
@@ -199,7 +209,7 @@ func (q report) check(kind reportKind, today calendar.Date) (snils person.SNILS,
 		given bool
 	}{
 		{"on", !q.On.IsZero()}, {"ground", q.Ground != ""}, {"from", !q.From.IsZero()}, {"until", !q.Until.IsZero()},
-		{"name", q.Name != person.Name{}}, {"document", q.Document != person.Document{}},
+		{"representative", q.Representative != ""}, {"name", q.Name != person.Name{}}, {"document", q.Document != person.Document{}},
 	} {
 		switch {
 		case f.given && !slices.Contains(kind.fields, f.name):
@@ -214,6 +224,10 @@ func (q report) check(kind reportKind, today calendar.Date) (snils person.SNILS,
 	}
 	if q.Name != (person.Name{}) {
 		wrong = append(wrong, q.Name.Check("name")...)
+	}
+	if q.Representative != "" {
+		_, err := person.ParseSNILS(q.Representative)
+		named("representative", err)
 	}
 	if q.Document != (person.Document{}) {
 		wrong = append(wrong, q.Document.Check("document", today)...)

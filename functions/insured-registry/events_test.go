@@ -52,6 +52,7 @@ func TestEachKindIsReportedByThoseWhoseBusinessItIs(t *testing.T) {
 	may := map[string][]string{
 		"birth": {"zags"}, "name_changed": {"zags"}, "death": {"zags"}, "death_cancelled": {"fund"}, "citizenship_lost": {"interior", "fund"},
 		"citizenship_gained": {"interior", "fund"}, "service_started": {"commissariat"}, "service_ended": {"commissariat"}, "contract_ended": {"employer"},
+		"permit_cancelled": {"interior", "fund"}, "refugee_status_lost": {"interior", "fund"}, "representative_removed": {"fund"},
 	}
 	for kind, sources := range may {
 		for _, source := range []string{"zags", "commissariat", "employer", "interior", "fund", "another"} {
@@ -261,4 +262,31 @@ func TestWhoIsDeadIsToldToNotify(t *testing.T) {
 	if got := lives(policy.Question{Child: "i000" + reported.ID[4:]}).Items; len(got) != 0 {
 		t.Errorf("%+v", got)
 	}
+}
+
+func TestARepresentativeWhomACourtRemovedSeesTheChildNoMore(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria), functiontest.Child(functiontest.Ilya, functiontest.Maria, functiontest.Pavel))
+	id := children(b, maria)[0]
+	removed := func(who person.Person) map[string]any {
+		body := reportOf("representative_removed", "representative", who.SNILS.String())
+		body["person"] = map[string]any{"snils": functiontest.Ilya.SNILS.String(), "birth_date": functiontest.Ilya.Birth}
+		return body
+	}
+	send(b, "fund", removed(functiontest.Anna.Person)).Expect(409, "representative_not_recorded")
+	wrong := removed(pavel)
+	wrong["representative"] = "112-233-445 96"
+	if got := send(b, "fund", wrong).Expect(422, "invalid_fields").Fields(); got["representative"] == "" {
+		t.Errorf("names %v", got)
+	}
+	for range 2 { // delivered again it changes nothing
+		send(b, "fund", removed(pavel)).Expect(202, "")
+	}
+	if left := children(b, pavel); len(left) != 0 {
+		t.Errorf("the father has %v", left)
+	}
+	if left := children(b, maria); !slices.Equal(left, []string{id}) {
+		t.Errorf("the mother has %v", left)
+	}
+	b.CallAs("smo-selection", name, "/may", policy.Request{Cause: "a", Submitted: b.Now(), Applicant: pavel, Child: id}).Expect(404, "person_not_found")
 }

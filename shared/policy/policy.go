@@ -40,12 +40,15 @@ type Insured struct {
 	Clinic          *Clinic           `json:"clinic,omitempty"`
 	Birth           *BirthRecord      `json:"birth_record,omitempty"`
 	Representatives []person.SNILS    `json:"representatives,omitempty"`
-	RecordedAt      time.Time         `json:"recorded_at"`
-	Territory       string            `json:"territory,omitempty"` // whose fund gave the ENP; need not be the region of insurance
-	Cause           string            `json:"cause"`               // id of the application, event or import that made it
-	Applied         bool              `json:"applied,omitempty"`   // a parent applied for it, before the birth was reported
-	DatesTold       calendar.Date     `json:"dates_told,omitzero"` // the last day whose dates people were told of
-	EndTold         calendar.Date     `json:"end_told,omitzero"`   // of an insurer's contract, the last that people were told of
+
+	FormerRepresentatives []FormerRepresentative `json:"former_representatives,omitempty"`
+
+	RecordedAt time.Time     `json:"recorded_at"`
+	Territory  string        `json:"territory,omitempty"` // whose fund gave the ENP; need not be the region of insurance
+	Cause      string        `json:"cause"`               // id of the application, event or import that made it
+	Applied    bool          `json:"applied,omitempty"`   // a parent applied for it, before the birth was reported
+	DatesTold  calendar.Date `json:"dates_told,omitzero"` // the last day whose dates people were told of
+	EndTold    calendar.Date `json:"end_told,omitzero"`   // of an insurer's contract, the last that people were told of
 }
 
 // Reported reports whether the record was made of a birth that ZAGS reported: its

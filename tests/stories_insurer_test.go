@@ -3,13 +3,13 @@ package tests
 import (
 	"fmt"
 	"net/http"
-	"polis/local/personas"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"polis/local/personas"
 	"polis/local/platform"
 )
 

@@ -44,25 +44,53 @@ func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	records, err := r.store.Find(c, c.Grant, store.Query{SNILS: snils})
-	if err != nil {
-		return web.Answer{}, err
-	}
 	now := r.law()
 	// The source's own id may be anything, and events carry no more than ids.
 	cause := r.store.Digest("report", policy.ByEmployer, e.SourceID, e.LastDay.String())
-	for _, record := range records {
-		_, err := r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
-			before := len(i.Rights)
-			i, err := i.Dismissed(e.LastDay, policy.Deed{Source: policy.ByEmployer, Cause: cause, At: now, Recorded: now})
-			if errors.Is(err, policy.ErrNotByContract) {
-				return i, false, nil
-			}
-			return i, len(i.Rights) > before, err
-		}, follow(record.ID, cause)...)
+	dismissal := policy.Dismissal{Last: e.LastDay, Cause: cause, Recorded: now}
+	for tries, kept := 0, false; !kept && tries < 3; tries++ {
+		records, err := r.store.Find(c, c.Grant, store.Query{SNILS: snils})
 		if err != nil {
 			return web.Answer{}, err
 		}
+		for _, record := range records {
+			if err := r.dismiss(c, record.ID, dismissal); err != nil {
+				return web.Answer{}, err
+			}
+		}
+		if kept = len(records) > 0; !kept {
+			// The worker's application may be under way: it must not miss this.
+			if kept, err = r.store.KeepDismissal(c, c.Grant, r.store.InsuredID("snils", string(snils)), dismissal); err != nil {
+				return web.Answer{}, err
+			}
+		}
 	}
 	return web.Accepted(map[string]string{"source_id": e.SourceID})
+}
+
+func (r *register) dismiss(c *web.Call, id string, d policy.Dismissal) error {
+	_, err := r.store.Amend(c, c.Grant, id, func(i policy.Insured) (policy.Insured, bool, error) {
+		before := len(i.Rights)
+		i, err := i.Dismissed(d.Last, policy.Deed{Source: policy.ByEmployer, Cause: d.Cause, At: d.Recorded, Recorded: r.law()})
+		if errors.Is(err, policy.ErrNotByContract) {
+			return i, false, nil
+		}
+		return i, len(i.Rights) > before, err
+	}, follow(id, d.Cause)...)
+	return err
+}
+
+// dismissed tells a record that was just made what was reported of its person
+// before.
+func (r *register) dismissed(c *web.Call, id string) error {
+	kept, err := r.store.Dismissals(c, c.Grant, id)
+	if err != nil {
+		return err
+	}
+	for _, d := range kept {
+		if err := r.dismiss(c, id, d); err != nil {
+			return err
+		}
+	}
+	return nil
 }

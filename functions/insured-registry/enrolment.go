@@ -56,6 +56,9 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	if made.Cause == e.Cause {
+		if err := r.dismissed(c, made.ID); err != nil {
+			return web.Answer{}, err
+		}
 		return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP})
 	}
 	made, err = r.store.Amend(c, c.Grant, made.ID, func(i policy.Insured) (policy.Insured, bool, error) {

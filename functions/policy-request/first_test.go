@@ -478,3 +478,27 @@ func TestWhatTheLoginVouchesForAndTheRegisterDoesNotTakeIsRefusedAtOnce(t *testi
 	b.Call("POST", name, "/", token, body(t, odd, "", "", "document", nil)).Expect(422, "invalid_fields")
 	b.Take(0)
 }
+
+func TestADismissalThatComesBeforeTheRecordIsNotLost(t *testing.T) {
+	b := bench(t)
+	b.Lose("policy-request/refresh")
+	b.SetClock(moscow(t, "2026-11-10T12:00:00"))
+	token := b.Token(aram())
+	id := submit(b, token, `{"kind":"register","region":"26","category":"eaeu_worker","basis":{"contract_until":"2028-05-31"}}`).ID
+	work := b.Take(1)[0]
+	b.SetClock(moscow(t, "2026-11-12T12:00:00"))
+	for range 2 { // delivered twice
+		b.Call("POST", insuredregistry.Name, "/events", b.Token(functiontest.Employer),
+			`{"kind":"contract_ended","source_id":"staff-1","snils":"176-549-023 99","last_day":"2026-11-11"}`).Expect(202, "")
+	}
+	for range 2 {
+		b.Send(work).Expect(200, "")
+	}
+	if a := readGranted(b, token, id); a.Status != "granted" {
+		t.Fatalf("%+v", a)
+	}
+	b.Consent(token, "self")
+	if c := asked(b, token, "self"); c.Status != "expired" || c.ValidUntil != "2026-11-11" {
+		t.Errorf("%+v", c)
+	}
+}

@@ -336,6 +336,13 @@ var ErrNotByContract = fault.New(fault.Conflict, "not_insured_by_contract",
 	"Этот полис не зависит от трудового договора.",
 	"This policy does not depend on an employment contract.")
 
+// Dismissal is what an employer reported: the last day of a contract.
+type Dismissal struct {
+	Last     calendar.Date `json:"last"`
+	Cause    string        `json:"cause"`
+	Recorded time.Time     `json:"recorded"`
+}
+
 // Dismissed ends the validity with the last day of the employment contract that
 // it rested on, as the employer reported it. The record is not annulled: the
 // policy has expired, and another contract prolongs it under the same number.

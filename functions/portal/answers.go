@@ -73,6 +73,12 @@ func (a applicationAnswer) Ended() bool {
 	return a.Status == application.Granted || a.Status == application.Refused
 }
 
+// Asked reports whether a reviewer waits for the applicant. Of the kinds that
+// people submit here, a restoration alone is reviewed.
+func (a applicationAnswer) Asked() bool {
+	return a.Kind == application.Restore && a.Status == application.NeedsPerson
+}
+
 type applicationList struct {
 	Items []applicationAnswer
 	Next  string

@@ -159,6 +159,15 @@ func (p *page) ReviewReason(code string) string {
 	return p.T("Другое", "Something else")
 }
 
+// StepOf is a step of an application as its reviewers read it: what it says is
+// meant for the applicant.
+func (p *page) StepOf(status application.Status, detail string) string {
+	if status == application.NeedsPerson {
+		return p.T("У заявителя запросили уточнение", "The applicant was asked")
+	}
+	return detail
+}
+
 // Turn says what a change did to the state, with its ground.
 func (p *page) Turn(turn policy.Turn, ground string) string {
 	switch turn {

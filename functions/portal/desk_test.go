@@ -150,3 +150,33 @@ func TestAReviewersVerdictIsSentWithItsReasonAndARefusedOneStaysOnThePage(t *tes
 		}
 	}
 }
+
+func TestWhoIsAskedForSomethingReadsWhatToDoAndTheReviewerWhatWasAsked(t *testing.T) {
+	b := plain(t)
+	asked := `"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"needs_person","due":"2026-03-16T23:59:59+03:00","reasons":[{"code":"document_unclear","detail":"Нужен паспорт"}],
+"timeline":[{"at":"2026-03-10T09:00:00+03:00","status":"needs_person","detail":"Нужны ваши действия: специалист просит уточнить данные"}]`
+	b.Put("policy-request", answering(map[string]string{"GET /a1": `{` + asked + `,"person":"self","text":"Нужны ваши действия",
+"help":{"fund":{"name":"Фонд края","phone":"+7 8652 94-11-35"},"insurers":[{"smo":"26002","name":"Первая страховая"}]}}`}))
+	page := string(b.Call("GET", Name, "/requests/a1", "", nil, "Cookie", in(t, b)).Expect(200, "").Body)
+	for _, want := range []string{"Нужен паспорт", "придите с документами, назовите номер заявления", "Фонд края", "Ответ будет не позже"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the applicant's page lacks %s", want)
+		}
+	}
+	for _, other := range []string{"Первая страховая", "Страницу можно закрыть", "К кому обратиться"} {
+		if strings.Contains(page, other) {
+			t.Errorf("the applicant's page has %s", other)
+		}
+	}
+	b.Put("review-desk", answering(map[string]string{"GET /a1": `{"case":{"id":"a1","kind":"restore","status":"needs_person","taken":"nobody"},"application":{` + asked + `},"record":{}}`}))
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	page = string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body)
+	for _, want := range []string{"Ждём ответа заявителя", "Нужен паспорт", "У заявителя запросили уточнение"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the reviewer's page lacks %s", want)
+		}
+	}
+	if strings.Contains(page, "Нужны ваши действия") {
+		t.Error("the reviewer reads what is meant for the applicant")
+	}
+}

@@ -138,4 +138,5 @@ type accessAnswer struct {
 	At        time.Time
 	Action    access.Action
 	Text, Who string
+	By        string // self, service, other
 }

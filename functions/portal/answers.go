@@ -73,10 +73,10 @@ func (a applicationAnswer) Ended() bool {
 	return a.Status == application.Granted || a.Status == application.Refused
 }
 
-// Asked reports whether a reviewer waits for the applicant. Of the kinds that
-// people submit here, a restoration alone is reviewed.
+// Asked reports whether a reviewer waits for the applicant: these kinds are
+// reviewed, the others wait for data that differ and are tried again.
 func (a applicationAnswer) Asked() bool {
-	return a.Kind == application.Restore && a.Status == application.NeedsPerson
+	return (a.Kind == application.Restore || a.Kind == application.Register) && a.Status == application.NeedsPerson
 }
 
 type applicationList struct {

@@ -9,6 +9,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/consent"
+	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -274,7 +275,11 @@ func (p *portal) me(v *visit) (web.Answer, error) {
 }
 
 func (p *portal) howToConfirm(v *visit) (web.Answer, error) {
-	return v.show("confirm", fault.Text{RU: "Подтвердите учётную запись", EN: "Confirm your account"}, nil)
+	var fund any
+	if of, ok := directory.FundOf(v.region); ok {
+		fund = of
+	}
+	return v.show("confirm", fault.Text{RU: "Подтвердите учётную запись", EN: "Confirm your account"}, fund)
 }
 
 func (p *portal) offline(v *visit) (web.Answer, error) {

@@ -105,7 +105,8 @@ func TestASimplifiedAccountIsToldHowToConfirmIt(t *testing.T) {
 			t.Errorf("%s: %d to %s", path, res.Status, res.Header.Get("Location"))
 		}
 	}
-	if page := string(b.Call("GET", Name, "/confirm", "", nil, "Cookie", weak).Body); !strings.Contains(page, "В приложении банка") {
+	if page := string(b.Call("GET", Name, "/confirm", "", nil, "Cookie", weak).Body); !strings.Contains(page, "В приложении банка") ||
+		!strings.Contains(page, "8 (8652) 94-11-25") || strings.Count(page, "прощённ") != 1 {
 		t.Error(page)
 	}
 }

@@ -48,6 +48,8 @@ type applicationAnswer struct {
 	ENP        person.ENP
 	Validity   string
 	From       calendar.Date
+	Category   policy.Category
+	Child      *person.Name
 	Status     application.Status
 	Text       string
 	Submitted  time.Time

@@ -10,7 +10,9 @@ import (
 
 	"polis/shared/access"
 	"polis/shared/calendar"
+	"polis/shared/directory"
 	"polis/shared/functiontest"
+	"polis/shared/policy"
 	"polis/shared/server"
 )
 
@@ -238,5 +240,40 @@ func TestWhoIsAskedForSomethingReadsWhatToDoAndTheReviewerWhatWasAsked(t *testin
 	}
 	if strings.Contains(page, "Нужны ваши действия") {
 		t.Error("the reviewer reads what is meant for the applicant")
+	}
+}
+
+func TestAnEmployeeIsToldWhoseTheyAre(t *testing.T) {
+	b := plain(t)
+	insurer, ok := directory.Demo().FindInsurer("26002")
+	if !ok {
+		t.Fatal("the directory has no 26002")
+	}
+	for _, tc := range []struct {
+		role       access.Role
+		unit, want string
+	}{
+		{access.Staff, "26002", insurer.Name}, {access.Staff, "99999", "99999"}, {access.Fund, "", "территориальный фонд ОМС"}, {access.Clinic, "260001", "260001"},
+	} {
+		cookie := in(t, b, func(v *visitor) { v.Role, v.Unit = tc.role, tc.unit })
+		if page := string(b.Call("GET", Name, "/me", "", nil, "Cookie", cookie).Expect(200, "").Body); !strings.Contains(page, "<dt>Организация</dt><dd>"+tc.want+"</dd>") {
+			t.Errorf("%s of %q: %s", tc.role, tc.unit, page)
+		}
+	}
+	if page := string(b.Call("GET", Name, "/me", "", nil, "Cookie", in(t, b)).Expect(200, "").Body); strings.Contains(page, "Организация") {
+		t.Error("a citizen has an organisation")
+	}
+}
+
+func TestACaseOfAFirstPolicySaysForWhomAndOnWhatGround(t *testing.T) {
+	b := plain(t)
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	b.Put("review-desk", answering(map[string]string{"GET /a1": `{"case":{"id":"a1","kind":"register","status":"working","taken":"nobody"},
+"application":{"id":"a1","kind":"register","status":"working","category":"temporary_resident","validity":"Полис действует до 31.12.2026","child":{"family":"Берёзкин","given":"Пётр"}},"record":{}}`}))
+	page := string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body)
+	for _, want := range []string{"<dd>Берёзкин Пётр</dd>", policy.CategoryText("temporary_resident").RU + ". Полис действует до 31.12.2026"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
 	}
 }

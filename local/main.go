@@ -27,10 +27,10 @@ const usage = `The whole service on one machine.
   go run ./local [flags]                    start; Ctrl-C stops everything
   go run ./local personas                   list the test persons
   go run ./local [-addr A] token NAME       print a bearer token of a test person
-  go run ./local [-addr A] clock +72h       move the law clock, or set it: 2026-03-10T09:00:00+03:00
+  go run ./local [-addr A] clock +72h       move the law clock, by +3d or -30m as well, or set it: 2026-03-10T09:00:00+03:00
   go run ./local verify -key KEY FILE|-     check an export of the audit by the public key
 
-Flags:
+-addr is needed where the service does not listen at ` + platform.DefaultAddr + `.
 `
 
 func main() {
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 	var s3 platform.S3
 	flags := flag.NewFlagSet("local", flag.ContinueOnError)
 	flags.Usage = func() {
-		fmt.Fprint(flags.Output(), usage)
+		fmt.Fprint(flags.Output(), usage+"\nFlags:\n")
 		flags.PrintDefaults()
 	}
 	flags.StringVar(&options.Addr, "addr", platform.DefaultAddr, "loopback `address` to listen on, or of the instance to command")
@@ -87,6 +87,9 @@ func run(ctx context.Context, args []string) error {
 	case "":
 		return serve(ctx, options)
 	case "personas":
+		if flags.NArg() > 1 {
+			return fmt.Errorf("personas takes nothing after it, and there is %q", flags.Arg(1))
+		}
 		return printPersonas(os.Stdout)
 	case "token":
 		return printToken(ctx, options.Addr, flags.Args()[1:])
@@ -95,8 +98,8 @@ func run(ctx context.Context, args []string) error {
 	case "clock":
 		return moveClock(ctx, options.Addr, flags.Args()[1:])
 	default:
-		flags.Usage()
-		return fmt.Errorf("there is no command %q", command)
+		fmt.Fprint(flags.Output(), usage)
+		return fmt.Errorf("there is no command %q; the commands are personas, token, clock and verify", command)
 	}
 }
 
@@ -128,6 +131,7 @@ func printPersonas(w io.Writer) error {
 func printToken(ctx context.Context, addr string, args []string) error {
 	var flaw issuer.Flaw
 	flags := flag.NewFlagSet("token", flag.ContinueOnError)
+	flags.StringVar(&addr, "addr", addr, "`address` of the instance")
 	flags.BoolVar(&flaw.Expired, "expired", false, "a token whose time is over")
 	flags.StringVar(&flaw.Issuer, "issuer", "", "a token of this `name`'s issuing")
 	flags.StringVar(&flaw.Audience, "audience", "", "a token meant for this `name`")
@@ -162,7 +166,7 @@ func printToken(ctx context.Context, addr string, args []string) error {
 
 func moveClock(ctx context.Context, addr string, args []string) error {
 	if len(args) != 1 {
-		return errors.New("clock needs a step like +72h or a time like 2026-03-10T09:00:00+03:00")
+		return errors.New("clock needs one step like +72h or +3d, or a time like 2026-03-10T09:00:00+03:00, and before it the flags: go run ./local -addr A clock +72h")
 	}
 	now, err := platform.Remote{Addr: addr}.MoveClock(ctx, args[0])
 	if err != nil {

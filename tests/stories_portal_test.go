@@ -120,7 +120,7 @@ func (v visit) chooses(person string) {
 	if !ok {
 		v.t.Fatalf("there is no %s", person)
 	}
-	v.does(strings.TrimSpace(p.Human.FullName() + " " + p.About))
+	v.does(strings.TrimSpace(p.Human.FullName() + " " + p.About + " " + p.Name))
 	*v.clicks = 0
 }
 

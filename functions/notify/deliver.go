@@ -206,7 +206,11 @@ func (n *notices) send(ctx context.Context, callID, home string, t try) notice.O
 	}
 	ctx, cancel := context.WithTimeout(ctx, n.timeout)
 	defer cancel()
-	m := t.Notice.Message(t.Delivery, t.To, n.public+"/function/portal")
+	link := n.public + "/function/portal"
+	if t.Notice.Application != "" {
+		link += "/requests/" + t.Notice.Application
+	}
+	m := t.Notice.Message(t.Delivery, t.To, link)
 	if t.Notice.Document != "" {
 		// Asked for anew by each try, right before the letter goes: a consent
 		// that was revoked since keeps the document here.

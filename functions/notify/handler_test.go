@@ -3,6 +3,8 @@ package function_test
 import (
 	"encoding/csv"
 	"encoding/json"
+	"io"
+	"mime/quotedprintable"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -473,13 +475,22 @@ func TestOnlyAnOperatorsReplaySendsADeadLetterAgain(t *testing.T) {
 }
 
 func TestANoticeSpeaksTheLanguageOfTheSubmission(t *testing.T) {
-	for language, subject := range map[string]string{"ru": "подано", "en": "is submitted"} {
+	for language, subject := range map[string]string{"ru": "Оформление полиса: подано", "en": "Issue of the policy: submitted"} {
 		b := newBench(t)
 		_, told, _ := b.submit(b.anna(), "Accept-Language", language)
 		b.Send(told).Expect(200, "")
 		b.Deliver(2)
 		if text := b.sms.inbox()[0]["text"]; !strings.Contains(text, subject) {
 			t.Errorf("%s: %s", language, text)
+		}
+		var e struct{ Subject string }
+		if err := json.Unmarshal(told.Body, &e); err != nil {
+			t.Fatal(err)
+		}
+		id, _, _ := strings.Cut(e.Subject, "/")
+		letter, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(b.mail.Inbox()[0].Body)))
+		if err != nil || !strings.Contains(string(letter), "/function/portal/requests/"+id+"\n") {
+			t.Errorf("%s: %v, the letter does not lead to the application: %s", language, err, letter)
 		}
 	}
 }

@@ -21,6 +21,7 @@ type accessed struct {
 	Action access.Action `json:"action"`
 	Text   string        `json:"text"`
 	Who    string        `json:"who"`
+	By     string        `json:"by"` // self, service, other
 	CallID string        `json:"call_id"`
 }
 
@@ -77,7 +78,7 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 		if private && e.Action.OfServices() {
 			continue
 		}
-		items = append(items, accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(actor(e, c.Caller.Account, insurers)), CallID: e.Call})
+		items = append(items, accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(actor(e, c.Caller.Account, insurers)), By: by(e, c.Caller.Account), CallID: e.Call})
 	}
 	return web.OK(map[string]any{"items": items, "next": next})
 }
@@ -102,6 +103,18 @@ var sources = map[string]fault.Text{
 	"commissariat": {RU: "военный комиссариат", EN: "the military commissariat"},
 	"employer":     {RU: "работодатель", EN: "the employer"},
 	"interior":     {RU: "МВД", EN: "the ministry of the interior"},
+}
+
+// by tells apart the person themselves, the service's own functions, and all
+// others.
+func by(e audit.Entry, account string) string {
+	switch {
+	case e.Role == access.Citizen && e.Actor == account:
+		return "self"
+	case e.Role == access.Function:
+		return "service"
+	}
+	return "other"
 }
 
 // actor is who did it, in words.

@@ -1,6 +1,7 @@
 package function_test
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 	"testing"
@@ -16,9 +17,9 @@ import (
 
 type accesses struct {
 	Items []struct {
-		At                time.Time
-		Action, Text, Who string
-		CallID            string `json:"call_id"`
+		At                    time.Time
+		Action, Text, Who, By string
+		CallID                string `json:"call_id"`
 	}
 	Next string
 }
@@ -73,6 +74,12 @@ func TestOnePersonSeesWhoLookedAtTheirData(t *testing.T) {
 	}
 	if got := count(accessesOf(b, other, "self"), "сервис выписок", "register.look_up"); got != 2 {
 		t.Errorf("the other sees %d", got)
+	}
+	for _, i := range mine.Items {
+		want := map[string]string{"вы": "self", "оператор сервиса": "other"}[i.Who]
+		if i.By != cmp.Or(want, "service") {
+			t.Errorf("%s is by %s", i.Who, i.By)
+		}
 	}
 	if first := mine.Items[0]; first.Who != "вы" || first.Action != "audit.read_own" || first.Text != "Просмотр журнала обращений" || first.CallID != "own" {
 		t.Errorf("the newest: %+v", first)

@@ -17,6 +17,7 @@ type accessPage struct {
 	Family []member
 	Rows   []looked
 	Next   string
+	Older  bool // a page after the first
 	NoCopy bool // so that the register's record is not told of
 }
 
@@ -25,9 +26,23 @@ type accessPage struct {
 type looked struct {
 	First, Last time.Time
 	Who         string
+	Other       bool // neither the person themselves nor the service
 	Done        []done
 	reads       bool
 }
+
+// Others are the rows of other people and organisations.
+func (a accessPage) Others() []looked {
+	return slices.DeleteFunc(slices.Clone(a.Rows), func(l looked) bool { return !l.Other })
+}
+
+// Own are the rows of the person themselves and of the service.
+func (a accessPage) Own() []looked {
+	return slices.DeleteFunc(slices.Clone(a.Rows), func(l looked) bool { return l.Other })
+}
+
+// Whole reports whether the page has all there is to tell.
+func (a accessPage) Whole() bool { return a.Next == "" && !a.Older }
 
 // done is one sort of access, and how often.
 type done struct {
@@ -44,7 +59,7 @@ const (
 
 // accesses shows who looked at a person's data, the visitor's own among them.
 func (p *portal) accesses(v *visit) (web.Answer, error) {
-	list := accessPage{Person: cmp.Or(v.Query.Get("person"), consent.Self)}
+	list := accessPage{Person: cmp.Or(v.Query.Get("person"), consent.Self), Older: v.Query.Get("before") != ""}
 	listErr := v.looked(&list)
 	if listErr != nil && fault.From(listErr).Code != "policy_not_loaded" {
 		return web.Answer{}, listErr
@@ -104,7 +119,7 @@ func together(items []accessAnswer, zone *time.Location) []looked {
 			at = n
 		}
 		if at == len(rows) {
-			rows = append(rows, looked{Last: item.At, Who: item.Who, reads: true})
+			rows = append(rows, looked{Last: item.At, Who: item.Who, Other: item.By != "self" && item.By != "service", reads: true})
 		}
 		rows[at].add(item)
 	}

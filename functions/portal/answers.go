@@ -48,6 +48,8 @@ type applicationAnswer struct {
 	ENP        person.ENP
 	Validity   string
 	From       calendar.Date
+	Category   policy.Category
+	Child      *person.Name
 	Status     application.Status
 	Text       string
 	Submitted  time.Time
@@ -71,6 +73,12 @@ type applicationAnswer struct {
 // Ended reports whether nobody moves any more.
 func (a applicationAnswer) Ended() bool {
 	return a.Status == application.Granted || a.Status == application.Refused
+}
+
+// Asked reports whether a reviewer waits for the applicant: these kinds are
+// reviewed, the others wait for data that differ and are tried again.
+func (a applicationAnswer) Asked() bool {
+	return (a.Kind == application.Restore || a.Kind == application.Register) && a.Status == application.NeedsPerson
 }
 
 type applicationList struct {
@@ -132,4 +140,5 @@ type accessAnswer struct {
 	At        time.Time
 	Action    access.Action
 	Text, Who string
+	By        string // self, service, other
 }

@@ -3,6 +3,8 @@ package function
 import (
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"polis/shared/access"
@@ -111,8 +113,37 @@ func (p *portal) openCase(v *visit) (web.Answer, error) {
 	return v.show("case", title, opened)
 }
 
-// decide takes a case in hand, or sends the verdict. What is decided leads back
-// to the inbox.
+// unexplained names what a verdict lacks that needs a reason.
+func unexplained(form url.Values) error {
+	var wrong []fault.Field
+	if !slices.Contains(reviewReasons, form.Get("code")) {
+		wrong = append(wrong, fault.Field{Field: "reasons.0.code", Code: "required", Detail: fault.Text{RU: "Выберите причину.", EN: "Choose a reason."}})
+	}
+	if strings.TrimSpace(form.Get("detail")) == "" {
+		wrong = append(wrong, fault.Field{Field: "reasons.0.detail", Code: "required", Detail: fault.Text{
+			RU: "Напишите, что исправить.", EN: "Say what has to be put right."}})
+	}
+	if wrong != nil {
+		return fault.Wrong(wrong...)
+	}
+	return nil
+}
+
+// confirm shows what cannot be undone before it is sent; what was written goes
+// along in the form, never in an address.
+func (v *visit) confirm() (web.Answer, error) {
+	opened, title, err := v.openedCase()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	if v.Form.Get("step") == "back" {
+		return v.typed("case", title, opened)
+	}
+	return v.typed("case-confirm", title, opened)
+}
+
+// decide takes a case in hand, or sends the verdict: approval and refusal once
+// they are confirmed. What is decided leads back to the inbox.
 func (p *portal) decide(v *visit) (web.Answer, error) {
 	type reason struct {
 		Code   string `json:"code"`
@@ -126,7 +157,17 @@ func (p *portal) decide(v *visit) (web.Answer, error) {
 		body.Reasons = []reason{{v.Form.Get("code"), v.Form.Get("detail")}}
 	}
 	id := url.PathEscape(v.Segment("id"))
-	err := v.askOnce(body.Action, "/review-desk/"+id, body, nil)
+	var err error
+	if body.Action == string(application.Declined) || body.Action == string(application.Asked) {
+		err = unexplained(v.Form)
+	}
+	final := body.Action == string(application.Approved) || body.Action == string(application.Declined)
+	switch {
+	case v.Form.Get("step") == "back", err == nil && final && v.Form.Get("step") != "confirmed":
+		return v.confirm()
+	case err == nil:
+		err = v.askOnce(body.Action, "/review-desk/"+id, body, nil)
+	}
 	switch {
 	case err == nil && body.Action == "take":
 		return v.to("/desk/" + id)
@@ -150,13 +191,36 @@ func (p *page) ReviewReasons() []string { return reviewReasons }
 func (p *page) ReviewReason(code string) string {
 	switch code {
 	case "document_unclear":
-		return p.T("Документ не подтверждает право", "The document does not prove the right")
+		return p.T("Документ не подходит", "The document will not do")
 	case "ground_missing":
 		return p.T("Нет основания", "There is no ground")
 	case "data_differ":
-		return p.T("Данные не совпадают с регистром", "The data differ from the register")
+		return p.T("Данные не совпадают", "The data differ")
 	}
 	return p.T("Другое", "Something else")
+}
+
+// DocumentKind names a kind of the classifier F011, "" where it has none.
+func (p *page) DocumentKind(code int) string {
+	title, _ := person.DocumentKind(code)
+	return p.Text(title)
+}
+
+// Citizenship names Russia; another country goes by its code.
+func (p *page) Citizenship(code string) string {
+	if code == policy.Russia {
+		return p.T("Россия", "Russia")
+	}
+	return code
+}
+
+// StepOf is a step of an application as its reviewers read it: what it says is
+// meant for the applicant.
+func (p *page) StepOf(status application.Status, detail string) string {
+	if status == application.NeedsPerson {
+		return p.T("У заявителя запросили уточнение", "The applicant was asked")
+	}
+	return detail
 }
 
 // Turn says what a change did to the state, with its ground.

@@ -10,7 +10,9 @@ import (
 
 	"polis/shared/access"
 	"polis/shared/calendar"
+	"polis/shared/directory"
 	"polis/shared/functiontest"
+	"polis/shared/policy"
 	"polis/shared/server"
 )
 
@@ -58,6 +60,17 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 		return answer, nil
 	}))
 	form := url.Values{"key": {"k-suspend"}, "action": {"suspend"}, "ground": {"mobilisation"}, "from": {"2026-03-11"}, "until": {""}}
+	page := string(send(b, mine, "/suspend", form).Expect(200, "").Body)
+	for _, want := range []string{"Проверьте и подтвердите", "11\u00a0марта\u00a02026", `name="ground" value="mobilisation"`, "Подтвердить приостановление"} {
+		if !strings.Contains(page, want) || asked != "" {
+			t.Errorf("asked %q, and the page lacks %s", asked, want)
+		}
+	}
+	form.Set("step", "back")
+	if page = string(send(b, mine, "/suspend", form).Expect(200, "").Body); !strings.Contains(page, `value="mobilisation" checked`) || asked != "" {
+		t.Errorf("asked %q, and what was chosen is lost", asked)
+	}
+	form.Set("step", "confirmed")
 	res := send(b, mine, "/suspend", form).Expect(http.StatusSeeOther, "")
 	if res.Header.Get("Location") != root+"/requests/a1" || asked != `{"action":"suspend","from":"2026-03-11","ground":"mobilisation","person":"self"}` {
 		t.Errorf("%s to %s", asked, res.Header.Get("Location"))
@@ -65,17 +78,29 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 	answer = handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
 		Body: []byte(`{"status":422,"code":"invalid_fields","detail":"Проверьте","errors":[{"field":"ground","code":"ground_unknown","detail":"Выберите основание из списка."}]}`)}
 	form.Del("ground")
-	page := string(send(b, mine, "/suspend", form).Expect(422, "").Body)
-	for _, want := range []string{"Выберите основание из списка.", `value="2026-03-11"`, `href="#ground"`} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the page lacks %s", want)
+	for _, step := range []string{"", "confirmed"} {
+		form.Set("step", step)
+		page := string(send(b, mine, "/suspend", form).Expect(422, "").Body)
+		for _, want := range []string{"Выберите основание из списка.", `value="2026-03-11"`, `href="#ground"`} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%q: the page lacks %s", step, want)
+			}
+		}
+	}
+	for _, wrong := range []url.Values{{"from": {""}}, {"from": {"2026-02-30"}}, {"until": {"2026-03-10"}}, {"until": {"x"}}} {
+		form := url.Values{"action": {"suspend"}, "ground": {"mobilisation"}, "from": {"2026-03-11"}}
+		for field, value := range wrong {
+			form[field] = value
+			if page := string(send(b, mine, "/suspend", form).Expect(422, "").Body); !strings.Contains(page, `href="#`+field+`"`) {
+				t.Errorf("%v is not told", wrong)
+			}
 		}
 	}
 }
 
 const opened = `{"case":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","taken":"TAKEN","submitted":"2026-03-10T09:00:00+03:00","due":"2026-03-16T23:59:59+03:00","overdue":true},
 "application":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","timeline":[{"at":"2026-03-10T09:00:00+03:00","status":"submitted","detail":"Заявление подано"}]},
-"applicant":{"name":{"family":"Берёзкина","given":"Анна"},"sex":"F","birth_date":"1996-02-17"},
+"applicant":{"name":{"family":"Берёзкина","given":"Анна"},"sex":"F","birth_date":"1996-02-17","citizenship":"RUS","document":{"type":14,"series":"45 12","number":"123456"}},
 "record":{"answered":true,"status":"invalid","text":"Аннулирован с 10.03.2026","enp":"2656410837000318","changes":[{"turn":"end","ground":"citizenship_lost","since":"2026-03-10","source":"interior"}]}}`
 
 func TestTheStaffWhoDecideHaveAnInboxAndNobodyElse(t *testing.T) {
@@ -107,7 +132,8 @@ func TestTheStaffWhoDecideHaveAnInboxAndNobodyElse(t *testing.T) {
 	b.Call("GET", Name, "/desk/a1", "", nil).Expect(303, "")
 	fund := as(access.Fund)
 	if page := string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body); !strings.Contains(page, "Взять в работу") || strings.Contains(page, "Одобрить") ||
-		!strings.Contains(page, "Аннулирован: утрата гражданства") || !strings.Contains(page, "МВД") {
+		!strings.Contains(page, "Аннулирован: утрата гражданства") || !strings.Contains(page, "МВД") ||
+		!strings.Contains(page, "Паспорт гражданина Российской Федерации: 45 12 123456") || !strings.Contains(page, "<dd>Россия</dd>") {
 		t.Error(page)
 	}
 	b.Call("POST", Name, "/desk/a1", "", "action=approve", "Cookie", fund, "Content-Type", formType, "Sec-Fetch-Site", "cross-site").Expect(403, "")
@@ -134,8 +160,9 @@ func TestAReviewersVerdictIsSentWithItsReasonAndARefusedOneStaysOnThePage(t *tes
 		to, body string
 	}{
 		{url.Values{"action": {"take"}}, "/desk/a1", `{"action":"take"}`},
-		{url.Values{"action": {"approve"}}, "/desk", `{"action":"approve"}`},
-		{url.Values{"action": {"refuse"}, "code": {"ground_missing"}, "detail": {"Нет"}}, "/desk", `{"action":"refuse","reasons":[{"code":"ground_missing","detail":"Нет"}]}`},
+		{url.Values{"action": {"approve"}, "step": {"confirmed"}}, "/desk", `{"action":"approve"}`},
+		{url.Values{"action": {"ask"}, "code": {"other"}, "detail": {"Когда?"}}, "/desk", `{"action":"ask","reasons":[{"code":"other","detail":"Когда?"}]}`},
+		{url.Values{"action": {"refuse"}, "code": {"ground_missing"}, "detail": {"Нет"}, "step": {"confirmed"}}, "/desk", `{"action":"refuse","reasons":[{"code":"ground_missing","detail":"Нет"}]}`},
 	} {
 		res := send(b, fund, "/desk/a1", tc.form).Expect(303, "")
 		if res.Header.Get("Location") != root+tc.to || asked != "/a1 "+tc.body {
@@ -143,8 +170,108 @@ func TestAReviewersVerdictIsSentWithItsReasonAndARefusedOneStaysOnThePage(t *tes
 		}
 	}
 	refused = true
-	page := string(send(b, fund, "/desk/a1", url.Values{"action": {"ask"}, "code": {"other"}, "detail": {""}}).Expect(422, "").Body)
+	page := string(send(b, fund, "/desk/a1", url.Values{"action": {"ask"}, "code": {"other"}, "detail": {"Когда?"}}).Expect(422, "").Body)
 	for _, want := range []string{"Напишите, что исправить.", `<option value="other" selected>`, `href="#reasons.0.detail"`} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
+func TestAVerdictIsConfirmedFirstAndHasAReasonThatSomebodyChose(t *testing.T) {
+	b := plain(t)
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	b.Put("review-desk", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		if r.Method != http.MethodGet {
+			t.Errorf("sent without a confirmation: %s", r.Body)
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(strings.ReplaceAll(opened, "TAKEN", "you"))}, nil
+	}))
+	why := url.Values{"action": {"refuse"}, "code": {"data_differ"}, "detail": {"Другой <паспорт>"}}
+	back := url.Values{"action": {"refuse"}, "code": {"data_differ"}, "detail": {"Другой <паспорт>"}, "step": {"back"}}
+	for rule, tc := range map[string]struct {
+		form   url.Values
+		status int
+		has    []string
+	}{
+		"an approval is shown":   {url.Values{"action": {"approve"}}, 200, []string{"Проверьте и подтвердите", "Подтвердить одобрение", `value="confirmed"`, "Берёзкина"}},
+		"a refusal is shown":     {why, 200, []string{"Подтвердить отказ", "Данные не совпадают", `value="Другой &lt;паспорт&gt;"`}},
+		"one may go back":        {back, 200, []string{`<option value="data_differ" selected>`, "Другой &lt;паспорт&gt;</textarea>"}},
+		"no reason is chosen":    {url.Values{"action": {"refuse"}, "code": {""}, "detail": {"Нет"}}, 422, []string{"Выберите причину.", `href="#reasons.0.code"`, `id="reasons.0.code"`}},
+		"no text is written":     {url.Values{"action": {"ask"}, "code": {"other"}, "detail": {" "}}, 422, []string{"Напишите, что исправить.", `id="reasons.0.detail"`}},
+		"not even by confirming": {url.Values{"action": {"refuse"}, "step": {"confirmed"}}, 422, []string{"Выберите причину.", "Напишите, что исправить."}},
+	} {
+		page := string(send(b, fund, "/desk/a1", tc.form).Expect(tc.status, "").Body)
+		for _, want := range tc.has {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: the page lacks %s", rule, want)
+			}
+		}
+		if strings.Count(page, `id="reasons.0.code"`) > 1 {
+			t.Errorf("%s: two fields of one id", rule)
+		}
+	}
+}
+
+func TestWhoIsAskedForSomethingReadsWhatToDoAndTheReviewerWhatWasAsked(t *testing.T) {
+	b := plain(t)
+	asked := `"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"needs_person","due":"2026-03-16T23:59:59+03:00","reasons":[{"code":"document_unclear","detail":"Нужен паспорт"}],
+"timeline":[{"at":"2026-03-10T09:00:00+03:00","status":"needs_person","detail":"Нужны ваши действия: специалист просит уточнить данные"}]`
+	b.Put("policy-request", answering(map[string]string{"GET /a1": `{` + asked + `,"person":"self","text":"Нужны ваши действия",
+"help":{"fund":{"name":"Фонд края","phone":"+7 8652 94-11-35"},"insurers":[{"smo":"26002","name":"Первая страховая"}]}}`}))
+	page := string(b.Call("GET", Name, "/requests/a1", "", nil, "Cookie", in(t, b)).Expect(200, "").Body)
+	for _, want := range []string{"Нужен паспорт", "придите с документами, назовите номер заявления", "Фонд края", "Ответ будет не позже"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the applicant's page lacks %s", want)
+		}
+	}
+	for _, other := range []string{"Первая страховая", "Страницу можно закрыть", "К кому обратиться"} {
+		if strings.Contains(page, other) {
+			t.Errorf("the applicant's page has %s", other)
+		}
+	}
+	b.Put("review-desk", answering(map[string]string{"GET /a1": `{"case":{"id":"a1","kind":"restore","status":"needs_person","taken":"nobody"},"application":{` + asked + `},"record":{}}`}))
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	page = string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body)
+	for _, want := range []string{"Ждём ответа заявителя", "Нужен паспорт", "У заявителя запросили уточнение"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the reviewer's page lacks %s", want)
+		}
+	}
+	if strings.Contains(page, "Нужны ваши действия") {
+		t.Error("the reviewer reads what is meant for the applicant")
+	}
+}
+
+func TestAnEmployeeIsToldWhoseTheyAre(t *testing.T) {
+	b := plain(t)
+	insurer, ok := directory.Demo().FindInsurer("26002")
+	if !ok {
+		t.Fatal("the directory has no 26002")
+	}
+	for _, tc := range []struct {
+		role       access.Role
+		unit, want string
+	}{
+		{access.Staff, "26002", insurer.Name}, {access.Staff, "99999", "99999"}, {access.Fund, "", "территориальный фонд ОМС"}, {access.Clinic, "260001", "260001"},
+	} {
+		cookie := in(t, b, func(v *visitor) { v.Role, v.Unit = tc.role, tc.unit })
+		if page := string(b.Call("GET", Name, "/me", "", nil, "Cookie", cookie).Expect(200, "").Body); !strings.Contains(page, "<dt>Организация</dt><dd>"+tc.want+"</dd>") {
+			t.Errorf("%s of %q: %s", tc.role, tc.unit, page)
+		}
+	}
+	if page := string(b.Call("GET", Name, "/me", "", nil, "Cookie", in(t, b)).Expect(200, "").Body); strings.Contains(page, "Организация") {
+		t.Error("a citizen has an organisation")
+	}
+}
+
+func TestACaseOfAFirstPolicySaysForWhomAndOnWhatGround(t *testing.T) {
+	b := plain(t)
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	b.Put("review-desk", answering(map[string]string{"GET /a1": `{"case":{"id":"a1","kind":"register","status":"working","taken":"nobody"},
+"application":{"id":"a1","kind":"register","status":"working","category":"temporary_resident","validity":"Полис действует до 31.12.2026","child":{"family":"Берёзкин","given":"Пётр"}},"record":{}}`}))
+	page := string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body)
+	for _, want := range []string{"<dd>Берёзкин Пётр</dd>", policy.CategoryText("temporary_resident").RU + ". Полис действует до 31.12.2026"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
 		}

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/consent"
+	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -270,11 +272,33 @@ func (p *portal) me(v *visit) (web.Answer, error) {
 	if v.Who == nil {
 		return v.toLogin()
 	}
-	return v.show("me", fault.Text{RU: "Кто вошёл", EN: "Who is logged in"}, nil)
+	organisation, err := v.organisation()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return v.show("me", fault.Text{RU: "Кто вошёл", EN: "Who is logged in"}, organisation)
+}
+
+// organisation is whose employee the visitor is, as far as it has a name; the
+// login tells its code alone.
+func (v *visit) organisation() (string, error) {
+	switch v.Who.Role {
+	case access.Fund:
+		return v.Text(fault.Text{RU: "территориальный фонд ОМС", EN: "the regional fund"}), nil
+	case access.Staff:
+		known, err := v.sessions.Directory(v)
+		insurer, _ := known.FindInsurer(v.Who.Unit)
+		return cmp.Or(insurer.Name, v.Who.Unit), err
+	}
+	return v.Who.Unit, nil
 }
 
 func (p *portal) howToConfirm(v *visit) (web.Answer, error) {
-	return v.show("confirm", fault.Text{RU: "Подтвердите учётную запись", EN: "Confirm your account"}, nil)
+	var fund any
+	if of, ok := directory.FundOf(v.region); ok {
+		fund = of
+	}
+	return v.show("confirm", fault.Text{RU: "Подтвердите учётную запись", EN: "Confirm your account"}, fund)
 }
 
 func (p *portal) offline(v *visit) (web.Answer, error) {

@@ -105,7 +105,8 @@ func TestASimplifiedAccountIsToldHowToConfirmIt(t *testing.T) {
 			t.Errorf("%s: %d to %s", path, res.Status, res.Header.Get("Location"))
 		}
 	}
-	if page := string(b.Call("GET", Name, "/confirm", "", nil, "Cookie", weak).Body); !strings.Contains(page, "В приложении банка") {
+	if page := string(b.Call("GET", Name, "/confirm", "", nil, "Cookie", weak).Body); !strings.Contains(page, "В приложении банка") ||
+		!strings.Contains(page, "8 (8652) 94-11-25") || strings.Count(page, "прощённ") != 1 {
 		t.Error(page)
 	}
 }
@@ -345,7 +346,7 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
 	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
 	asked := 0
-	b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+	many := functiontest.Handler(func(r handler.Request) (handler.Response, error) {
 		query, err := url.ParseQuery(r.QueryString)
 		if err != nil {
 			return handler.Response{}, err
@@ -357,17 +358,29 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 			return handler.Response{StatusCode: 404, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":404,"code":"policy_not_loaded","detail":"x"}`)}, nil
 		}
 		// Each page is full of one person's reads, the third has somebody else's.
-		who := "вы"
+		who := `вы","by":"self`
 		if asked++; asked == 3 {
-			who = "оператор сервиса"
+			who = `оператор сервиса","by":"other`
 		}
 		entry := `{"at":"2026-03-10T09:` + strconv.Itoa(50-asked) + `:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"` + who + `"}`
 		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[` + strings.Repeat(entry+",", 99) + entry + `],"next":"n"}`)}, nil
-	}))
+	})
+	b.Put("policy-card", many)
 	page := string(b.Call("GET", Name, "/access", "", nil, "Cookie", mine).Expect(200, "").Body)
-	if rows := strings.Count(page, "<tr>") - 1; rows != 3 || !strings.Contains(page, "200\u00a0раз") || !strings.Contains(page, "оператор сервиса") || !strings.Contains(page, "before=n") || asked != 10 {
+	others, own, _ := strings.Cut(page, "<details>")
+	if rows := strings.Count(page, "<tr>") - 2; rows != 3 || strings.Contains(others, "200\u00a0раз") || strings.Contains(own, "оператор сервиса") || !strings.Contains(page, "200\u00a0раз") || !strings.Contains(page, "оператор сервиса") || !strings.Contains(page, "before=n") || asked != 10 {
 		t.Errorf("%d rows of %d pages: %s", rows, asked, page)
 	}
+	nobody := answering(map[string]string{
+		"GET /access": `{"items":[{"at":"2026-03-10T09:00:00+03:00","text":"Просмотр","who":"вы","by":"self"},{"at":"2026-03-10T08:00:00+03:00","text":"Поиск","who":"сервис","by":"service"}]}`,
+	})
+	for query, want := range map[string]string{"": "Никто, кроме вас и сервиса, ваши данные не смотрел.", "?before=n": "В этой части записей никого"} {
+		b.Put("policy-card", nobody)
+		if page := string(b.Call("GET", Name, "/access"+query, "", nil, "Cookie", mine).Expect(200, "").Body); !strings.Contains(page, want) {
+			t.Errorf("%q: the page lacks %s", query, want)
+		}
+	}
+	b.Put("policy-card", many)
 	if page := string(b.Call("GET", Name, "/access?person=c1", "", nil, "Cookie", mine).Expect(200, "").Body); !strings.Contains(page, "Копии этого полиса в кабинете нет") {
 		t.Errorf("%s", page)
 	}

@@ -2,6 +2,8 @@ package function
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 
 	"polis/shared/application"
 	"polis/shared/calendar"
@@ -53,8 +55,49 @@ func (p *portal) lifecycle(v *visit) (web.Answer, error) {
 	return v.show("suspend", lifecycleTitle, v.lifecyclePage())
 }
 
-// changeState submits what was chosen, and leads to its progress.
+// incomplete names what a suspension lacks before there is anything to confirm;
+// the rest the service says of itself.
+func incomplete(form url.Values) error {
+	var wrong []fault.Field
+	note := func(field, code, ru, en string) {
+		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
+	}
+	if !slices.Contains(policy.SuspensionGrounds, form.Get("ground")) {
+		note("ground", "ground_unknown", "Выберите основание из списка.", "Choose a ground from the list.")
+	}
+	from, fromErr := calendar.ParseDate(form.Get("from"))
+	if fromErr != nil {
+		note("from", "required", "Укажите первый день службы.", "Give the first day of the service.")
+	}
+	if form.Get("until") != "" {
+		switch until, err := calendar.ParseDate(form.Get("until")); {
+		case err != nil:
+			note("until", "date_wrong", "Укажите день из календаря.", "Give a day of the calendar.")
+		case fromErr == nil && until.Before(from):
+			note("until", "until_before_from", "Последний день раньше первого.", "The last day is before the first.")
+		}
+	}
+	if wrong != nil {
+		return fault.Wrong(wrong...)
+	}
+	return nil
+}
+
+// changeState submits what was chosen, a suspension once it is confirmed, and
+// leads to its progress.
 func (p *portal) changeState(v *visit) (web.Answer, error) {
+	step := v.Form.Get("step")
+	if v.Form.Get("action") == string(application.Suspend) && step != "confirmed" {
+		page := v.lifecyclePage()
+		page.Suspend = true
+		if err := incomplete(v.Form); err != nil {
+			return v.again(err, "suspend", lifecycleTitle, page)
+		}
+		if step == "back" {
+			return v.typed("suspend", lifecycleTitle, page)
+		}
+		return v.typed("suspend-confirm", lifecycleTitle, page)
+	}
 	body := map[string]string{"person": consent.Self, "action": v.Form.Get("action")}
 	for _, field := range []string{"ground", "from", "until"} {
 		if value := v.Form.Get(field); value != "" {

@@ -142,7 +142,7 @@ func TestWhatOneReadInARowOnADayIsOneRow(t *testing.T) {
 	}
 	var items []accessAnswer // newest first
 	entry := func(at time.Time, who string, action access.Action, text string) {
-		items = append(items, accessAnswer{at, action, text, who})
+		items = append(items, accessAnswer{At: at, Action: action, Text: text, Who: who, By: "self"})
 	}
 	for minute := range 40 {
 		entry(at(10, 9, 59-minute), "вы", access.ReadApplications, "Просмотр заявлений")

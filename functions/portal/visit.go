@@ -32,6 +32,7 @@ type visitor struct {
 	IDToken   string
 	Name      person.Name
 	Role      access.Role
+	Unit      string // of an employee: the organisation, by its code
 	Confirmed bool
 	Birth     calendar.Date
 	Email     string
@@ -229,7 +230,7 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	}
 	content, err := json.Marshal(visitor{
 		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
-		Name: who.Person.Name, Role: who.Role, Confirmed: who.Confirmed,
+		Name: who.Person.Name, Role: who.Role, Unit: who.Unit, Confirmed: who.Confirmed,
 		Birth: who.Person.Birth, Email: who.Email, Phone: who.Phone,
 		Citizenship: who.Person.Citizenship, Kids: kidsOf(who.Children),
 	})

@@ -302,7 +302,7 @@ func TestTheLoginPageShowsEverybodyCitizensFirstAndRunsNothing(t *testing.T) {
 	}
 	for _, p := range personas.All() {
 		button := regexp.MustCompile(`<button name="person" value="` + p.Name + `">(.*)</button>`).FindString(got.body)
-		if !strings.Contains(button, p.Human.FullName()) || !strings.Contains(button, p.About) {
+		if !strings.Contains(button, p.Human.FullName()) || !strings.Contains(button, p.About) || !strings.Contains(button, "<small>"+p.Name+"</small>") {
 			t.Errorf("%s has the button %q", p.Name, button)
 		}
 	}

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,6 +42,8 @@ func (i *Instance) handler(g *gateway) http.Handler {
 			i.control(w, r, i.mintToken)
 		case path == "/_local/clock":
 			i.control(w, r, i.moveClock)
+		case path == "/" && r.Method == http.MethodGet:
+			http.Redirect(w, r, "/function/portal", http.StatusFound)
 		case path == "/healthz":
 			w.WriteHeader(http.StatusOK)
 		default:
@@ -99,17 +103,29 @@ func (i *Instance) moveClock(ctx context.Context, query url.Values) (string, err
 	return i.lawClock.String(), err
 }
 
-// clockTarget reads "+72h", "-30m" or an RFC 3339 time.
+// clockTarget reads "+72h", "-30m", "+3d" or an RFC 3339 time.
 func clockTarget(now time.Time, to string) (time.Time, error) {
+	if days, ok := strings.CutSuffix(to, "d"); ok && (to[0] == '+' || to[0] == '-') {
+		if n, err := strconv.Atoi(days); err == nil {
+			return now.Add(time.Duration(n) * 24 * time.Hour), checkStep(n)
+		}
+	}
 	if strings.HasPrefix(to, "+") || strings.HasPrefix(to, "-") {
-		by, err := time.ParseDuration(to)
-		return now.Add(by), err
+		if by, err := time.ParseDuration(to); err == nil {
+			return now.Add(by), nil
+		}
+	} else if t, err := time.Parse(time.RFC3339, to); err == nil {
+		return t, nil
 	}
-	t, err := time.Parse(time.RFC3339, to)
-	if err != nil {
-		return t, fmt.Errorf("%q is neither a step like +72h nor a time like 2026-03-10T09:00:00+03:00", to)
+	return time.Time{}, fmt.Errorf("%q is neither a step like +72h, -30m or +3d nor a time like 2026-03-10T09:00:00+03:00", to)
+}
+
+// checkStep refuses more days than a distance holds.
+func checkStep(days int) error {
+	if most := int(math.MaxInt64 / (24 * time.Hour)); days > most || days < -most {
+		return errTooFar
 	}
-	return t, nil
+	return nil
 }
 
 // Remote sends commands to the instance that listens at Addr.

@@ -74,6 +74,23 @@ func (b *bench) work(t *testing.T) {
 	t.Cleanup(func() { stop(); b.queue.wait() })
 }
 
+func TestTheBareAddressLeadsToThePortal(t *testing.T) {
+	b := newBench(t, nil)
+	for call, want := range map[string]int{"GET /": http.StatusFound, "POST /": http.StatusNotFound, "GET /nowhere": http.StatusNotFound} {
+		method, path, _ := strings.Cut(call, " ")
+		request := httptest.NewRequest(method, b.url+path, nil)
+		request.RequestURI = ""
+		answer, err := http.DefaultTransport.RoundTrip(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if to := answer.Header.Get("Location"); answer.StatusCode != want || want == http.StatusFound && to != "/function/portal" {
+			t.Errorf("%s: %d to %q", call, answer.StatusCode, to)
+		}
+	}
+}
+
 func send(t *testing.T, method, url, body string, header ...string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))

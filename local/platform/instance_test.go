@@ -406,15 +406,26 @@ func TestTheClockReadsStepsAndTimes(t *testing.T) {
 	for to, want := range map[string]time.Time{
 		"+72h":                      now.AddDate(0, 0, 3),
 		"-30m":                      now.Add(-30 * time.Minute),
+		"+400d":                     now.AddDate(0, 0, 400),
+		"-1d":                       now.AddDate(0, 0, -1),
 		"2026-12-31T23:59:59+03:00": time.Date(2026, 12, 31, 20, 59, 59, 0, time.UTC),
 	} {
 		if got, err := clockTarget(now, to); err != nil || !got.Equal(want) {
 			t.Errorf("%s: %v, %v", to, got, err)
 		}
 	}
-	for _, to := range []string{"", "72h", "+three days", "2026-12-31"} {
-		if got, err := clockTarget(now, to); err == nil {
-			t.Errorf("%q was read as %v", to, got)
+	for _, to := range []string{"", "d", "+d", "72h", "+3", "3d", "+1.5d", "+three days", "2026-12-31"} {
+		if got, err := clockTarget(now, to); err == nil || !strings.Contains(err.Error(), "+72h") {
+			t.Errorf("%q was read as %v, %v", to, got, err)
+		}
+	}
+	if got, err := clockTarget(now, "+106752d"); err == nil {
+		t.Errorf("too many days were read as %v", got)
+	}
+	clock := LawClock(t.TempDir() + "/clock")
+	for _, year := range []int{9999, 1} {
+		if err := clock.Set(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil {
+			t.Errorf("the year %d was set as %v", year, clock.Now())
 		}
 	}
 }

@@ -3,6 +3,7 @@ package platform
 import (
 	"errors"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,9 +47,15 @@ func (c LawClock) String() string {
 	return c.Now().In(zone).Format(time.RFC3339)
 }
 
+var errTooFar = errors.New("the law clock goes no further than 292 years from the machine's clock")
+
 // Set moves the clock for every process.
 func (c LawClock) Set(now time.Time) error {
-	return replaceFile(string(c), []byte(now.Sub(time.Now()).String()))
+	distance := now.Sub(time.Now())
+	if distance == math.MaxInt64 || distance == math.MinInt64 { // Sub goes no further
+		return errTooFar
+	}
+	return replaceFile(string(c), []byte(distance.String()))
 }
 
 // replaceFile writes so that a reader sees the old content or the new.

@@ -32,8 +32,8 @@ func KindOfChange(k policy.ChangeKind, child bool) Kind {
 	return Kind(change + string(k))
 }
 
-// Message as a channel sends it. It names the application by its number and
-// says no more of the person: mail and SMS are read by others too. Only a letter
+// Message as a channel sends it. It names the application by its kind and
+// number and says no more of the person: mail and SMS are read by others too. Only a letter
 // that the person asked for carries a file.
 type Message struct {
 	ID      string // of every try, "<left>@<right>" without the brackets
@@ -297,39 +297,78 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms: fault.Text{RU: "Имя в полисе ребёнка изменено. Номер полиса прежний", EN: "The name in the child's policy is changed. The number stays"},
 	},
 	KindOf(application.Submitted): {
-		happened: fault.Text{RU: "Заявление {number} подано", EN: "Application {number} is submitted"},
+		happened: fault.Text{RU: "{about}: подано. Заявление {number}", EN: "{about}: submitted. Application {number}"},
 		todo: fault.Text{
 			RU: "Делать ничего не нужно: мы сообщим, когда будет результат.",
 			EN: "There is nothing to do: we will tell you when there is a result."},
-		sms: fault.Text{RU: "Полис ОМС: заявление {number} подано", EN: "OMS policy: application {number} is submitted"},
+		sms: fault.Text{RU: "{about}: подано. № {number}", EN: "{about}: submitted. No. {number}"},
 	},
 	KindOf(application.Working): {
-		happened: fault.Text{RU: "Заявление {number} в работе", EN: "Application {number} is being worked on"},
+		happened: fault.Text{RU: "{about}: в работе. Заявление {number}", EN: "{about}: being worked on. Application {number}"},
 		todo: fault.Text{
 			RU: "Делать ничего не нужно: мы продолжаем и сообщим, когда будет результат.",
 			EN: "There is nothing to do: we go on and will tell you when there is a result."},
-		sms: fault.Text{RU: "Полис ОМС: заявление {number} в работе", EN: "OMS policy: application {number} is worked on"},
+		sms: fault.Text{RU: "{about}: в работе. № {number}", EN: "{about}: worked on. No. {number}"},
 	},
 	KindOf(application.NeedsPerson): {
-		happened: fault.Text{RU: "Заявление {number} ждёт вашего действия", EN: "Application {number} waits for you"},
+		happened: fault.Text{RU: "{about}: нужны ваши действия. Заявление {number}", EN: "{about}: you have to act. Application {number}"},
 		todo: fault.Text{
 			RU: "Откройте его в личном кабинете: там сказано, что проверить и к кому обратиться.",
 			EN: "Open it in your account: it says what to check and whom to turn to."},
-		sms: fault.Text{RU: "Заявление {number} ждёт вас. Откройте личный кабинет", EN: "Application {number} waits for you. Open your account"},
+		sms: fault.Text{RU: "{about}: нужны ваши действия. № {number}", EN: "{about}: you have to act. No. {number}"},
 	},
 	KindOf(application.Granted): {
-		happened: fault.Text{RU: "Заявление {number} исполнено", EN: "Application {number} is granted"},
+		happened: fault.Text{RU: "{about}: {done}. Заявление {number}", EN: "{about}: {done}. Application {number}"},
 		todo:     fault.Text{RU: "Результат — в личном кабинете.", EN: "The result is in your account."},
-		sms:      fault.Text{RU: "Заявление {number} исполнено. Результат в кабинете", EN: "Application {number} is granted. See your account"},
+		sms:      fault.Text{RU: "{about}: {done}. № {number}", EN: "{about}: {done}. No. {number}"},
 	},
 	KindOf(application.Refused): {
-		happened: fault.Text{RU: "По заявлению {number} отказано", EN: "Application {number} is refused"},
+		happened: fault.Text{RU: "{about}: отказано. Заявление {number}", EN: "{about}: refused. Application {number}"},
 		todo: fault.Text{
 			RU: "Почему и что можно сделать дальше, сказано в личном кабинете.",
 			EN: "Your account says why, and what can be done next."},
-		sms: fault.Text{RU: "По заявлению {number} отказано. Причина в кабинете", EN: "Application {number} is refused. See your account"},
+		sms: fault.Text{RU: "{about}: отказано. № {number}", EN: "{about}: refused. No. {number}"},
 	},
 }
+
+var (
+	approved = fault.Text{RU: "одобрено", EN: "approved"}
+	done     = fault.Text{RU: "готово", EN: "done"}
+)
+
+// abouts are the kinds of application in words, of the applicant and of a child,
+// and what is said of one that is granted. They are short: an SMS holds them
+// beside the number.
+var abouts = map[application.Kind]struct{ own, child, granted fault.Text }{
+	application.Lookup: {
+		fault.Text{RU: "Показ полиса", EN: "Showing the policy"},
+		fault.Text{RU: "Показ полиса ребёнка", EN: "Showing the child's policy"}, done},
+	application.Link: {
+		fault.Text{RU: "Поиск полиса по номеру", EN: "Finding the policy"},
+		fault.Text{RU: "Поиск полиса ребёнка", EN: "Finding the child's policy"}, done},
+	application.Repair: {
+		fault.Text{RU: "Исправление показа", EN: "Repair of the showing"},
+		fault.Text{RU: "Исправление показа", EN: "Repair of the showing"}, done},
+	application.Register: {
+		fault.Text{RU: "Оформление полиса", EN: "Issue of the policy"},
+		fault.Text{RU: "Первый полис для ребёнка", EN: "First policy for a child"}, approved},
+	application.Choose: {
+		fault.Text{RU: "Выбор страховой", EN: "Choosing the insurer"},
+		fault.Text{RU: "Страховая для ребёнка", EN: "Insurer for a child"}, approved},
+	application.Suspend: {
+		fault.Text{RU: "Приостановление", EN: "Suspension"},
+		fault.Text{RU: "Приостановление", EN: "Suspension"}, approved},
+	application.Resume: {
+		fault.Text{RU: "Возобновление полиса", EN: "Resumption"},
+		fault.Text{RU: "Возобновление полиса", EN: "Resumption"}, approved},
+	application.Restore: {
+		fault.Text{RU: "Восстановление полиса", EN: "Restoration"},
+		fault.Text{RU: "Восстановление полиса", EN: "Restoration"}, approved},
+}
+
+// unnamed is said of a notice that was made before notices knew of what they are.
+var unnamed = struct{ own, child, granted fault.Text }{
+	fault.Text{RU: "Заявление", EN: "Application"}, fault.Text{RU: "Заявление", EN: "Application"}, done}
 
 // mailed is what the history says of a document asked for by e-mail: there, the
 // delivery itself is what happened.
@@ -374,14 +413,11 @@ var (
 // Text is what the notice says, in one line.
 func (n Notice) Text() fault.Text {
 	if n.Kind == KindMailing {
-		text := n.mailed()
-		return fault.Text{RU: n.fill(text.RU), EN: n.fill(text.EN)}
+		return n.fill(n.mailed())
 	}
 	words := told[n.Kind]
-	return fault.Text{
-		RU: n.fill(words.happened.RU) + ". " + n.fill(words.todo.RU),
-		EN: n.fill(words.happened.EN) + ". " + n.fill(words.todo.EN),
-	}
+	happened, todo := n.fill(words.happened), n.fill(words.todo)
+	return fault.Text{RU: happened.RU + ". " + todo.RU, EN: happened.EN + ". " + todo.EN}
 }
 
 func (n Notice) mailed() fault.Text {
@@ -395,8 +431,19 @@ func (n Notice) mailed() fault.Text {
 	}
 }
 
-func (n Notice) fill(template string) string {
-	return strings.ReplaceAll(template, "{number}", n.Number)
+func (n Notice) fill(t fault.Text) fault.Text {
+	words, known := abouts[n.About]
+	if !known {
+		words = unnamed
+	}
+	about := words.own
+	if n.Child {
+		about = words.child
+	}
+	return fault.Text{
+		RU: strings.NewReplacer("{number}", n.Number, "{about}", about.RU, "{done}", words.granted.RU).Replace(t.RU),
+		EN: strings.NewReplacer("{number}", n.Number, "{about}", about.EN, "{done}", words.granted.EN).Replace(t.EN),
+	}
 }
 
 // Message of a delivery to an address. link leads to the person's own pages,
@@ -404,9 +451,9 @@ func (n Notice) fill(template string) string {
 func (n Notice) Message(d Delivery, to, link string) Message {
 	words, in := told[n.Kind], func(t fault.Text) string {
 		if n.Language == "en" {
-			return n.fill(t.EN)
+			return n.fill(t).EN
 		}
-		return n.fill(t.RU)
+		return n.fill(t).RU
 	}
 	m := Message{ID: d.MessageID, To: to}
 	if n.Kind == KindMailing {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"polis/shared/application"
+	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/ident"
 	"polis/shared/policy"
@@ -44,14 +45,16 @@ func (p Preferences) Want(c Channel) bool {
 // Notice of one entry of an application's timeline, of a child's birth, of a
 // change of a record, or of a document that the person asked for by e-mail.
 type Notice struct {
-	ID          string     `json:"id"` // derived from what it is of: that makes one notice
-	Kind        Kind       `json:"kind"`
-	Application string     `json:"application,omitempty"`
-	Document    string     `json:"document,omitempty"` // that the letter carries
-	Number      string     `json:"number,omitempty"`   // of the application or the document, for people
-	Language    string     `json:"language"`
-	At          time.Time  `json:"at"` // law clock: when it happened
-	Deliveries  []Delivery `json:"deliveries,omitempty"`
+	ID          string           `json:"id"` // derived from what it is of: that makes one notice
+	Kind        Kind             `json:"kind"`
+	Application string           `json:"application,omitempty"`
+	About       application.Kind `json:"about,omitempty"`    // of the application
+	Child       bool             `json:"child,omitempty"`    // it is for a child
+	Document    string           `json:"document,omitempty"` // that the letter carries
+	Number      string           `json:"number,omitempty"`   // of the application or the document, for people
+	Language    string           `json:"language"`
+	At          time.Time        `json:"at"` // law clock: when it happened
+	Deliveries  []Delivery       `json:"deliveries,omitempty"`
 }
 
 // Subject names an entry of a timeline in an event; Entry reads it back.
@@ -74,7 +77,8 @@ func ID(a application.Application, n int) string {
 // channel. host is the right side of the message ids.
 func New(a application.Application, n int, language, host string, now time.Time, channels ...Channel) Notice {
 	entry := a.Timeline[n]
-	made := Notice{ID: ID(a, n), Kind: KindOf(entry.Status), Application: a.ID, Number: a.Number, At: entry.At}
+	made := Notice{ID: ID(a, n), Kind: KindOf(entry.Status), Application: a.ID, About: a.Kind, Number: a.Number, At: entry.At}
+	made.Child = a.Child != nil || a.Person != "" && a.Person != consent.Self
 	return made.queued(language, host, now, channels)
 }
 

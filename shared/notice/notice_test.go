@@ -2,6 +2,7 @@ package notice
 
 import (
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"polis/shared/application"
+	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -168,39 +170,46 @@ func TestAMessageSaysWhatHappenedAndNothingOfThePerson(t *testing.T) {
 	const link = "https://polis.example.org/function/portal"
 	a := submitted()
 	for _, status := range application.Statuses {
-		a.Timeline[0].Status = status
-		for _, language := range []string{"ru", "en"} {
-			for _, channel := range []Channel{Email, SMS} {
-				made := New(a, 0, language, "polis.example.org", noon, channel)
-				m := made.Message(made.Deliveries[0], "maria@example.org", link)
-				where := string(made.Kind) + " " + language + " " + string(channel)
-				if m.To != "maria@example.org" || m.ID != made.Deliveries[0].MessageID {
-					t.Errorf("%s: %+v", where, m)
-				}
-				all := m.Subject + "\n" + m.Text
-				rest := strings.ReplaceAll(all, a.Number, "")
-				if rest == all || strings.Contains(all, "{") || strings.Contains(all, m.To) {
-					t.Errorf("%s: %s", where, all)
-				}
-				p := a.Applicant
-				for _, secret := range []string{
-					string(p.SNILS), string(a.ENP), p.Name.Family, p.Name.Given, p.Name.Patronymic, p.Document.Number, a.SMO, a.ID,
-				} {
-					if strings.Contains(rest, secret) {
-						t.Errorf("%s tells %q: %s", where, secret, all)
+		for _, kind := range append(slices.Collect(maps.Keys(abouts)), "") {
+			for _, who := range []string{consent.Self, "c1"} {
+				a.Timeline[0].Status, a.Kind, a.Person = status, kind, who
+				for _, language := range []string{"ru", "en"} {
+					for _, channel := range []Channel{Email, SMS} {
+						made := New(a, 0, language, "polis.example.org", noon, channel)
+						m := made.Message(made.Deliveries[0], "maria@example.org", link)
+						where := string(kind) + " " + string(made.Kind) + " " + language + " " + string(channel)
+						if m.To != "maria@example.org" || m.ID != made.Deliveries[0].MessageID {
+							t.Errorf("%s: %+v", where, m)
+						}
+						all := m.Subject + "\n" + m.Text
+						rest := strings.ReplaceAll(all, a.Number, "")
+						if words := map[string]string{"self ru": abouts[kind].own.RU, "self en": abouts[kind].own.EN, "c1 ru": abouts[kind].child.RU, "c1 en": abouts[kind].child.EN}[who+" "+language]; !strings.HasPrefix(m.Text, words) {
+							t.Errorf("%s does not say that it is %q: %s", where, words, all)
+						}
+						if rest == all || strings.Contains(all, "{") || strings.Contains(all, m.To) {
+							t.Errorf("%s: %s", where, all)
+						}
+						p := a.Applicant
+						for _, secret := range []string{
+							string(p.SNILS), string(a.ENP), p.Name.Family, p.Name.Given, p.Name.Patronymic, p.Document.Number, a.SMO, a.ID,
+						} {
+							if strings.Contains(rest, secret) {
+								t.Errorf("%s tells %q: %s", where, secret, all)
+							}
+						}
+						if digits.MatchString(rest) {
+							t.Errorf("%s has a number that is not the application's: %s", where, all)
+						}
+						if cyrillic := strings.ContainsAny(rest, "аеиоуя"); cyrillic != (language == "ru") {
+							t.Errorf("%s is in another language: %s", where, all)
+						}
+						switch {
+						case channel == SMS && (utf8.RuneCountInString(m.Text) > 70 || m.Subject != ""):
+							t.Errorf("%s has %d letters: %s", where, utf8.RuneCountInString(m.Text), m.Text)
+						case channel == Email && (!strings.Contains(m.Text, link) || m.Subject == "" || strings.ContainsAny(m.Subject, "\r\n")):
+							t.Errorf("%s: %q, %s", where, m.Subject, m.Text)
+						}
 					}
-				}
-				if digits.MatchString(rest) {
-					t.Errorf("%s has a number that is not the application's: %s", where, all)
-				}
-				if cyrillic := strings.ContainsAny(rest, "аеиоуя"); cyrillic != (language == "ru") {
-					t.Errorf("%s is in another language: %s", where, all)
-				}
-				switch {
-				case channel == SMS && (utf8.RuneCountInString(m.Text) > 70 || m.Subject != ""):
-					t.Errorf("%s has %d letters: %s", where, utf8.RuneCountInString(m.Text), m.Text)
-				case channel == Email && (!strings.Contains(m.Text, link) || m.Subject == "" || strings.ContainsAny(m.Subject, "\r\n")):
-					t.Errorf("%s: %q, %s", where, m.Subject, m.Text)
 				}
 			}
 		}

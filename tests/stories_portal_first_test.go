@@ -71,7 +71,7 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 			v.looks("Полис продлён, его номер прежний")
 			return
 		}
-		v.looks("Полис оформлен.")
+		v.looks("Полис оформлен")
 		v.Has("Полис действует до 15.12.2026")
 		migrant.consents()
 		migrant.sees()
@@ -102,7 +102,7 @@ func TestInTheBrowserAMotherGetsAPolicyForHerSecondChild(t *testing.T) {
 		v.does("Для ребёнка: Вера")
 		v.ticks("Ингосстрах-М…")
 		v.does("Подать заявление")
-		v.looks("Полис оформлен.")
+		v.looks("Полис оформлен")
 
 		child := mother.applications()[0].Person
 		mother.consent("ffoms", child)

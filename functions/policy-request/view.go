@@ -16,9 +16,9 @@ var (
 	textSubmitted = fault.Text{RU: "Заявление подано", EN: "Submitted"}
 	textShown     = fault.Text{RU: "Полис найден, данные уже в кабинете", EN: "The policy is found, its data are in the cabinet"}
 	textPartly    = fault.Text{RU: "Полис найден, данные уже в кабинете. Об услугах регистр пока не ответил, спросим ещё раз", EN: "The policy is found, its data are in the cabinet. The register has not answered for the services yet and is asked again"}
-	textEnrolled  = fault.Text{RU: "Вы внесены в регистр, полис оформлен. Чтобы увидеть его в кабинете, запросите данные", EN: "You are on record, the policy is issued. To see it in the cabinet, request its data"}
-	textChild     = fault.Text{RU: "Ребёнок внесён в регистр, полис оформлен. Чтобы увидеть его в кабинете, дайте согласие и запросите данные", EN: "The child is on record, the policy is issued. To see it in the cabinet, give consent and request its data"}
-	textProlonged = fault.Text{RU: "Полис продлён, его номер прежний. Чтобы увидеть новый срок, запросите данные", EN: "The policy is prolonged under its number. To see the new term, request its data"}
+	textEnrolled  = fault.Text{RU: "Полис оформлен, вы внесены в регистр", EN: "The policy is issued, you are on record"}
+	textChild     = fault.Text{RU: "Полис оформлен, ребёнок внесён в регистр", EN: "The policy is issued, the child is on record"}
+	textProlonged = fault.Text{RU: "Полис продлён, его номер прежний", EN: "The policy is prolonged under its number"}
 	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
 	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
 	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Ничего делать не нужно", EN: "Not found yet, the search goes on. There is nothing to do"}

@@ -47,6 +47,7 @@ type applicationAnswer struct {
 	SMO        string
 	ENP        person.ENP
 	Validity   string
+	Child      person.Name // whom a first policy is for
 	From       calendar.Date
 	Status     application.Status
 	Text       string

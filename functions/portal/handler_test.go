@@ -470,3 +470,26 @@ func TestAnApplicationForSomethingElseDoesNotHideTheSearchForThePolicy(t *testin
 		t.Errorf("%s", page)
 	}
 }
+
+func TestAGrantedFirstPolicyHasOneWayOnForItsPerson(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"c1","status":"granted"}],"history":[]}`
+	made := `{"id":"a1","number":"26-1","kind":"register","person":"c1","child":{"given":"Вера"},"status":"granted","text":"Полис оформлен","enp":"2697379779000019",` +
+		`"submitted":"2026-03-02T09:00:00+03:00","due":"2026-03-09T18:00:00+03:00","help":{"insurers":[],"offer":"lookup"},"timeline":[]}`
+	for _, tc := range []struct {
+		rule, consents, card, has string
+	}{
+		{"its consent is missing", `{"items":[],"history":[]}`, "", "Дать согласие и показать полис"},
+		{"it was not asked for", given, "", ">Показать полис<"},
+		{"it is shown", given, `{"person":"c1","status":"active"}`, ">Открыть полис<"},
+	} {
+		page := seen(t, "/requests/a1", map[string]map[string]string{
+			"policy-request": {"GET /a1": made}, "consent-toggle": {"GET /": tc.consents}, "policy-card": {"GET /": tc.card, "GET /family": aFamily},
+		})
+		if !strings.Contains(page, tc.has) || strings.Count(page, `class="main"`)+strings.Count(page, `class="button main"`) != 1 {
+			t.Errorf("%s: %s", tc.rule, page)
+		}
+		if strings.Count(page, "олис оформлен") != 1 || strings.Contains(page, "К кому обратиться") || !strings.Contains(page, "2697 3797 7900 0019") {
+			t.Errorf("%s: %s", tc.rule, page)
+		}
+	}
+}

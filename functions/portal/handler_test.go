@@ -493,3 +493,18 @@ func TestAGrantedFirstPolicyHasOneWayOnForItsPerson(t *testing.T) {
 		}
 	}
 }
+
+func TestWhoIsNotFoundIsOfferedMoreThanToWait(t *testing.T) {
+	search := strings.Replace(applicationOf("a1", "self", "working", false), `"timeline"`, `"help":{"insurers":[],"offer":"register"},"timeline"`, 1)
+	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	answers := map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + search + `]}`, "GET /a1": search}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	for _, path := range []string{"/", "/requests/a1"} {
+		page := seen(t, path, answers)
+		page, _, _ = strings.Cut(page, "Другие возможности")
+		for _, way := range []string{"Получить полис впервые", "Найти по номеру полиса"} {
+			if !strings.Contains(page, way) {
+				t.Errorf("%s: no %s in %s", path, way, page)
+			}
+		}
+	}
+}

@@ -508,3 +508,45 @@ func TestWhoIsNotFoundIsOfferedMoreThanToWait(t *testing.T) {
 		}
 	}
 }
+
+func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
+	b := plain(t)
+	foreign := func(v *visitor) { v.Citizenship = "ARM" }
+	mine := in(t, b, foreign)
+	form := url.Values{"kind": {"register"}, "for": {"foreigner"}, "region": {"26"}, "category": {"eaeu_worker"}, "smo": {"26002"}, "key": {"k1"},
+		"basis.contract_until": {"31.05.2026"}, "basis.document.number": {"AN1234567"}}
+	post := func(change ...string) functiontest.Response {
+		for i := 0; i < len(change); i += 2 {
+			form.Set(change[i], change[i+1])
+		}
+		return send(b, mine, "/requests", form)
+	}
+	for _, step := range []string{"region", "check"} {
+		res := post("step", step)
+		at := res.Header.Get("Location")
+		if res.Status != http.StatusSeeOther || !strings.HasPrefix(at, root+"/requests/new?") || strings.Contains(at, "2026") || strings.Contains(at, "AN12") {
+			t.Fatalf("%s: %d to %s", step, res.Status, at)
+		}
+		for range 2 { // as often as one likes
+			page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", mine).Expect(200, "").Body)
+			if !strings.Contains(page, `value="31.05.2026"`) || !strings.Contains(page, `value="AN1234567"`) || !strings.Contains(page, `name="until"`) {
+				t.Errorf("%s: %s", step, page)
+			}
+		}
+		others := in(t, b, foreign, func(v *visitor) { v.Account = ident.Home(ident.Account, [32]byte{}, "boris") })
+		if page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", others).Body); strings.Contains(page, "AN1234567") {
+			t.Errorf("%s: another account reads the form", step)
+		}
+	}
+	res := b.Call("GET", Name, "/requests/new?kind=register&for=foreigner&step=category", "", nil, "Cookie", mine)
+	if res.Status != 422 || !strings.Contains(string(res.Body), "Выберите основание.") {
+		t.Errorf("%d", res.Status)
+	}
+	res = b.Call("GET", Name, "/requests/new?kind=register&for=foreigner&step=category&category=eaeu_worker", "", nil, "Cookie", mine)
+	if res.Status != 200 || !strings.Contains(string(res.Body), `name="basis.contract_until"`) {
+		t.Errorf("%d %s", res.Status, res.Body)
+	}
+	if res := post("step", "check", "basis.contract_until", "весной"); res.Status != 422 || !strings.Contains(string(res.Body), `value="весной"`) {
+		t.Errorf("%d", res.Status)
+	}
+}

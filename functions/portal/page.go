@@ -171,11 +171,6 @@ func visible(form url.Values) url.Values {
 	return typed
 }
 
-// typed renders the page of a form that is not sent yet, with what was typed.
-func (v *visit) typed(name string, title fault.Text, data any) (web.Answer, error) {
-	return v.render200(name, &page{Title: v.Text(title), Data: data, Typed: visible(v.Form)})
-}
-
 func (v *visit) render200(name string, p *page) (web.Answer, error) {
 	p.English, p.Who, p.version, p.zone, p.Key = fault.English(v), v.Who, v.pages.version, v.zone, ident.Secret()
 	if p.Typed.Get("key") != "" && p.Fault != nil && p.Fault.Kind == fault.Unavailable {

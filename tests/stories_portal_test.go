@@ -566,6 +566,6 @@ func TestInTheBrowserTheDoctorNamesTheCauseAndLeadsToTheRemedy(t *testing.T) {
 		v.NoHorizontalScroll(320)
 		v.Screenshot("doctor")
 		v.does("Получить полис впервые")
-		v.Has("Страховая компания")
+		v.Has("Страховые компании")
 	})
 }

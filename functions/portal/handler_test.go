@@ -550,3 +550,18 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 		t.Errorf("%d", res.Status)
 	}
 }
+
+func TestTheFormOfAFirstPolicySpeaksOfWhomItIsFor(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b, func(v *visitor) { v.Kids = []kid{{Name: person.Name{Given: "Вера"}}} })
+	for query, has := range map[string][2]string{
+		"for=0":                          {"Пока ребёнка застрахует", "Пока вас застрахует"},
+		"for=self":                       {"Пока вас застрахует", "Пока ребёнка застрахует"},
+		"for=foreigner&category=refugee": {"Загружать ничего не нужно", "Страховая компания"},
+	} {
+		page := string(b.Call("GET", Name, "/requests/new?kind=register&"+query, "", nil, "Cookie", mine).Expect(200, "").Body)
+		if !strings.Contains(page, has[0]) || strings.Contains(page, has[1]) || !strings.Contains(page, "Страховые компании: Ставропольский край") {
+			t.Errorf("%s: %s", query, page)
+		}
+	}
+}

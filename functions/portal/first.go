@@ -26,10 +26,12 @@ type kid struct {
 	Record bool // the login tells the civil record of the birth
 }
 
+// kidsOf lists them as the register does, the eldest first.
 func kidsOf(children []person.Kin) (kids []kid) {
 	for _, k := range children {
 		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero()})
 	}
+	slices.SortStableFunc(kids, func(a, b kid) int { return cmp.Compare(a.Birth.String(), b.Birth.String()) })
 	return kids
 }
 

@@ -14,6 +14,7 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/consent"
 	"polis/shared/fault"
+	"polis/shared/person"
 )
 
 func TestWhoMovesNextIsARule(t *testing.T) {
@@ -227,7 +228,7 @@ func TestWhoNeedsTheVisitorComesFirst(t *testing.T) {
 	for _, m := range family.ByNeed() {
 		order = append(order, m.Person)
 	}
-	want := []string{"late", "to answer", "to ask", "without consent", "waited for", "cannot be read", "looked at", "withdrawn"}
+	want := []string{"late", "to answer", "to ask", "without consent", "looked at", "waited for", "cannot be read", "withdrawn"}
 	if !slices.Equal(order, want) {
 		t.Errorf("%q", order)
 	}
@@ -265,7 +266,7 @@ func TestAVersionIsOfEveryFilesContent(t *testing.T) {
 
 func TestAChildWithoutAnInsurerComesFirstUntilOneIsBeingChosen(t *testing.T) {
 	given := []consentAnswer{{Operator: consent.FFOMS, Status: consent.Granted}}
-	own := member{relative: relative{Person: consent.Self}, Consents: given, Latest: &applicationAnswer{Kind: application.Lookup, Status: application.Submitted}}
+	own := member{relative: relative{Person: consent.Self}, Consents: given, Card: &cardAnswer{}}
 	child := member{relative: relative{Person: "i1"}, Consents: given, Card: &cardAnswer{}, Unchosen: true}
 	if first := (overview{Members: []member{own, child}}).ByNeed()[0]; first.Person != "i1" {
 		t.Errorf("%s comes first", first.Person)
@@ -280,6 +281,28 @@ func TestAChildWithoutAnInsurerComesFirstUntilOneIsBeingChosen(t *testing.T) {
 	} {
 		if (applicationAnswer{Kind: kind}).shows() != shows {
 			t.Errorf("%s: %v", kind, !shows)
+		}
+	}
+}
+
+func TestTheHomeOffersWhatThePersonLacks(t *testing.T) {
+	self := member{relative: relative{Person: consent.Self}}
+	ilya, vera := kid{Name: person.Name{Given: "Илья"}, Birth: calendar.On(2016, 9, 2)}, kid{Name: person.Name{Given: "Вера"}, Birth: calendar.On(2026, 2, 27)}
+	recorded := member{relative: relative{Person: "c1", Name: ilya.Name, Birth: ilya.Birth}}
+	for _, tc := range []struct {
+		rule         string
+		o            overview
+		kids         []kid
+		seeks, lacks bool
+	}{
+		{"nothing", overview{Members: []member{self}}, nil, true, false},
+		{"a policy", overview{Members: []member{{relative: self.relative, Card: &cardAnswer{}}}}, nil, false, false},
+		{"only a child's policy", overview{Members: []member{self, {relative: recorded.relative, Card: &cardAnswer{}}}}, []kid{ilya}, true, false},
+		{"a child of two", overview{Members: []member{self, recorded}}, []kid{ilya, vera}, true, true},
+		{"a register that is silent", overview{Members: []member{self, recorded}, Incomplete: fault.Unreachable("insured_registry", nil)}, []kid{ilya}, true, true},
+	} {
+		if tc.o.Seeks() != tc.seeks || tc.o.Lacks(tc.kids) != tc.lacks {
+			t.Errorf("%s: %v, %v", tc.rule, tc.o.Seeks(), tc.o.Lacks(tc.kids))
 		}
 	}
 }

@@ -31,7 +31,11 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 	s := newStage(t, from(2026, time.October, 30))
 	migrant, employer := s.as(t, "migrant"), s.like(t, "commissariat", map[string]any{"sub": "1000541299", "source": "employer"})
 	s.onPhone(t, "migrant", func(v visit) {
-		v.does("Получить полис впервые")
+		if v.way.script {
+			v.does("Получить полис впервые")
+		} else { // the second time, after the dismissal
+			v.does("Продлить полис")
+		}
 		v.looks("Почему вы в России")
 		v.does("Дальше")
 		v.looks("Выберите основание.")
@@ -67,7 +71,7 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 		v.does("Подать заявление")
 		v.looks("Полис действует до 15.12.2026: в этот день заканчивается трудовой договор.")
 		v.does("Подать заявление")
-		if !v.way.script { // the second time, after the dismissal
+		if !v.way.script {
 			v.looks("Полис продлён, его номер прежний")
 			return
 		}

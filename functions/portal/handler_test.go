@@ -565,3 +565,18 @@ func TestTheFormOfAFirstPolicySpeaksOfWhomItIsFor(t *testing.T) {
 		}
 	}
 }
+
+func TestACardSaysOfItsTermNothingAgainstItsState(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	for state, text := range map[string]string{"active": "Действует", "no_insurer": "Действует", "suspended": "Срок полиса", "invalid": "Действовал", "expired": "Действовал"} {
+		page := seen(t, "/card", map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": given},
+			"policy-card": {"GET /family": aFamily, "GET /": `{"person":"self","status":"` + state + `","valid_from":"2019-05-14"}`}})
+		if !strings.Contains(page, "<dt>"+text+"</dt>") || (state == "suspended") != strings.Contains(page, "Пока полис приостановлен, он не действует.") {
+			t.Errorf("%s: %s", state, page)
+		}
+	}
+	page := seen(t, "/suspend", nil)
+	if menu, _, _ := strings.Cut(page, "</nav>"); strings.Count(menu, `aria-current="page"`) != 1 {
+		t.Errorf("%s", menu)
+	}
+}

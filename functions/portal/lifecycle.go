@@ -56,13 +56,24 @@ func (p *portal) lifecycle(v *visit) (web.Answer, error) {
 // changeState submits what was chosen, and leads to its progress.
 func (p *portal) changeState(v *visit) (web.Answer, error) {
 	body := map[string]string{"person": consent.Self, "action": v.Form.Get("action")}
-	for _, field := range []string{"ground", "from", "until"} {
-		if value := v.Form.Get(field); value != "" {
-			body[field] = value
+	if ground := v.Form.Get("ground"); ground != "" {
+		body["ground"] = ground
+	}
+	var wrong []fault.Field
+	for _, field := range []string{"from", "until"} {
+		date, unread := dateOf(v.Form, field)
+		if wrong = append(wrong, unread...); !date.IsZero() {
+			body[field] = date.String()
 		}
 	}
 	var made applicationAnswer
-	if err := v.ask(http.MethodPost, "/policy-lifecycle", body, &made); err != nil {
+	var err error
+	if wrong != nil {
+		err = fault.Wrong(wrong...)
+	} else {
+		err = v.ask(http.MethodPost, "/policy-lifecycle", body, &made)
+	}
+	if err != nil {
 		page := v.lifecyclePage()
 		switch application.Kind(body["action"]) { // what was sent stays on the page
 		case application.Suspend:

@@ -306,3 +306,13 @@ func TestTheHomeOffersWhatThePersonLacks(t *testing.T) {
 		}
 	}
 }
+
+func TestTelephoneNumbersAreToldInGroups(t *testing.T) {
+	for number, want := range map[tel]string{
+		"+79005550101": "+7\u00a0900\u00a0555-01-01", "88001000702": "8\u00a0800\u00a0100-07-02", "8 800 100-07-02": "8 800 100-07-02", "+3749005550": "+3749005550", "": "",
+	} {
+		if got := number.String(); got != want {
+			t.Errorf("%q: %q", number, got)
+		}
+	}
+}

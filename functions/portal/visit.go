@@ -35,7 +35,7 @@ type visitor struct {
 	Confirmed bool
 	Birth     calendar.Date
 	Email     string
-	Phone     string
+	Phone     tel
 
 	Citizenship string
 	Kids        []kid
@@ -230,7 +230,7 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	content, err := json.Marshal(visitor{
 		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
 		Name: who.Person.Name, Role: who.Role, Confirmed: who.Confirmed,
-		Birth: who.Person.Birth, Email: who.Email, Phone: who.Phone,
+		Birth: who.Person.Birth, Email: who.Email, Phone: tel(who.Phone),
 		Citizenship: who.Person.Citizenship, Kids: kidsOf(who.Children),
 	})
 	if err != nil {

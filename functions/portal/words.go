@@ -2,6 +2,7 @@ package function
 
 import (
 	"fmt"
+	"regexp"
 	"time"
 
 	"polis/shared/application"
@@ -153,4 +154,17 @@ func (p *page) Count(n int, one, few, many, english string) string {
 		noun = few
 	}
 	return fmt.Sprintf("%d\u00a0%s", n, noun)
+}
+
+// Tel is a telephone number in groups that no line break tears apart; one written
+// otherwise than in eleven digits stays as it is.
+func (p *page) Tel(number string) string { return tel(number).String() }
+
+// tel is a telephone number as the login tells it.
+type tel string
+
+var elevenDigits = regexp.MustCompile(`^(\+7|8)(\d{3})(\d{3})(\d\d)(\d\d)$`)
+
+func (t tel) String() string {
+	return elevenDigits.ReplaceAllString(string(t), "$1\u00a0$2\u00a0$3-$4-$5")
 }

@@ -316,3 +316,21 @@ func TestTelephoneNumbersAreToldInGroups(t *testing.T) {
 		}
 	}
 }
+
+func TestTheDatesOfWhatAFunctionSaysAreInWordsToo(t *testing.T) {
+	for _, tc := range []struct {
+		english    bool
+		text, want string
+	}{
+		{false, "Приостановлен с 10.03.2026", "Приостановлен с 10\u00a0марта\u00a02026\u00a0г."},
+		{false, "Аннулирован с 10.03.2026. Причина: ошибка", "Аннулирован с 10\u00a0марта\u00a02026\u00a0г. Причина: ошибка"},
+		{false, "с 01.12.2026 по 31.12.2026: срок", "с 1\u00a0декабря\u00a02026\u00a0г. по 31\u00a0декабря\u00a02026\u00a0г.: срок"},
+		{false, "Заявление 20260310-AAAA, 45.67.2026, 8 800 100-07-02", "Заявление 20260310-AAAA, 45.67.2026, 8 800 100-07-02"},
+		{true, "Expired on 2026-10-30.", "Expired on 30\u00a0October\u00a02026."},
+		{true, "Valid until 01.12.2026.", "Valid until 1\u00a0December\u00a02026."},
+	} {
+		if got := (&page{English: tc.english, zone: time.UTC}).Said(tc.text); got != tc.want {
+			t.Errorf("%q: %q", tc.text, got)
+		}
+	}
+}

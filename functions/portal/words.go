@@ -3,6 +3,7 @@ package function
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"polis/shared/application"
@@ -27,6 +28,30 @@ func (p *page) Day(at any) (string, error) {
 		return fmt.Sprintf("%d\u00a0%s\u00a0%d", t.Day(), month[1], t.Year()), nil
 	}
 	return fmt.Sprintf("%d\u00a0%s\u00a0%d\u00a0г.", t.Day(), month[0], t.Year()), nil
+}
+
+// dated finds the dates in what a function says: printed ones, or in English those
+// of ISO 8601.
+var dated = regexp.MustCompile(`\b(\d\d\.\d\d\.\d{4}\b\.?|\d{4}-\d\d-\d\d\b)`)
+
+// Said is what a function says, with its dates in words as everywhere on a page.
+func (p *page) Said(text string) string {
+	return dated.ReplaceAllStringFunc(text, func(found string) string {
+		day := strings.TrimSuffix(found, ".") // a short word for the year ends a sentence, too
+		for _, layout := range []string{"02.01.2006", time.DateOnly} {
+			if t, err := time.Parse(layout, day); err == nil {
+				words, err := p.Day(calendar.DateOf(t))
+				if err != nil {
+					return found
+				}
+				if p.English {
+					words += found[len(day):]
+				}
+				return words
+			}
+		}
+		return found
+	})
 }
 
 // Moment is a day and the time of it, if it has one.

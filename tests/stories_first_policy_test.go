@@ -214,6 +214,22 @@ func TestAChildWithASNILSIsPutOnRecordWithIt(t *testing.T) {
 	}
 	child["birth_record"] = fields{"number": "120239260000104108001", "date": "2023-04-18"}
 	first := mother.asks(ask)
+	eventually(t, "the application is before the fund, for the number was typed", func() bool {
+		return strings.HasPrefix(mother.application(first.ID).Text, "На рассмотрении в территориальном фонде")
+	})
+	fund := s.as(t, "fund")
+	fund.inbox(first.ID)
+	opened := read[struct {
+		Child struct {
+			Record struct{ Number string } `json:"birth_record"`
+		}
+	}](fund.get("/review-desk/" + first.ID).is(http.StatusOK))
+	if opened.Child.Record.Number != "120239260000104108001" {
+		t.Errorf("the fund sees %+v", opened)
+	}
+	s.like(t, "fund", map[string]any{"snils": human(t, "mother").SNILS}).get("/review-desk/"+first.ID).refused(http.StatusForbidden, "own_case")
+	fund.post("/review-desk/"+first.ID, fields{"action": "take"}).is(http.StatusOK)
+	fund.post("/review-desk/"+first.ID, fields{"action": "approve"}).is(http.StatusOK)
 	mother.becomes(first.ID, "granted")
 	person := mother.application(first.ID).Person
 	mother.consent("ffoms", person)

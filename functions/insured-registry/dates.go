@@ -27,6 +27,19 @@ func (r *register) tellDates(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]string{"subject": e.Subject})
 }
 
+// renewDates looks at a page of the register for dates that an import of insurers
+// has changed. It is called by the queue, as often as it likes.
+func (r *register) renewDates(c *web.Call) (web.Answer, error) {
+	var e store.Event
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	if err := r.store.RenewDates(c, c.Grant, e); err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(map[string]string{"subject": e.Subject})
+}
+
 // dates answers with the dates to come of the applicant's record, or of a
 // child's.
 func (r *register) dates(c *web.Call) (web.Answer, error) {

@@ -63,7 +63,7 @@ func datesBench(t *testing.T, rows ...map[string]any) *functiontest.Bench {
 }
 
 func TestOnlyTheAgendaTellsDates(t *testing.T) {
-	bench(t).OnlyFor(access.Function, name, "POST /dates", "POST /dates/find")
+	bench(t).OnlyFor(access.Function, name, "POST /dates", "POST /dates/renew", "POST /dates/find")
 }
 
 func TestEachDateOfARecordIsToldWhenTheClockComesToIt(t *testing.T) {

@@ -148,7 +148,7 @@ func (r *register) report(c *web.Call, kind reportKind) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	// The source's own id may be anything, and events carry no more than ids.
-	cause := r.store.Digest("report", by, q.SourceID)
+	cause := r.store.Digest("report", by, q.SourceID, q.Kind, q.On.String(), q.From.String(), q.Until.String())
 	follows := []store.Event{{Topic: kind.topic, Home: record.ID, Subject: cause}, {Topic: refreshTopic, Home: record.ID, Subject: cause}}
 	deed := policy.Deed{Source: by, Cause: cause, At: now, Recorded: now}
 	_, err = r.store.Reidentify(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {

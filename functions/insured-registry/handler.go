@@ -71,6 +71,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/services/privacy", Action: access.ConcealServices, Do: r.hide},
 		web.Route{Method: "POST", Pattern: "/history", Action: access.LookUpInsured, Do: r.history},
 		web.Route{Method: "POST", Pattern: "/dates", Action: access.TellDates, Do: r.tellDates},
+		web.Route{Method: "POST", Pattern: "/dates/renew", Action: access.TellDates, Do: r.renewDates},
 		web.Route{Method: "POST", Pattern: "/dates/find", Action: access.LookUpInsured, Do: r.dates},
 		web.Route{Method: "POST", Pattern: "/imports", Action: access.ImportInsured, Do: r.load},
 	), nil
@@ -237,7 +238,7 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	cause := r.store.Digest("report", policy.ByZAGS, b.SourceID)
+	cause := r.store.Digest("report", policy.ByZAGS, b.SourceID, "birth")
 	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", cause, today, r.law())
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
 	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})

@@ -184,6 +184,13 @@ func (n *notices) take(ctx context.Context, grant access.Grant, e store.Event) (
 			tx.InTurn(e)
 			return try{}, nil
 		}
+		if owner.Dead {
+			if d, err = d.Settle(notice.Outcome{Result: notice.Gone, Reason: notice.ReasonGone}, at, n.tries); err != nil {
+				return try{}, err
+			}
+			tx.Acknowledge(e)
+			return try{}, store.Put(tx, doc, have.With(d))
+		}
 		tx.PutOff(e, lease)
 		return try{Notice: have, Delivery: d, To: address(owner.Contacts, on)}, store.Put(tx, doc, have.With(d))
 	})

@@ -96,3 +96,31 @@ func TestAnAccountThatComesAfterADeathIsToldNothing(t *testing.T) {
 		t.Errorf("%d notices", n)
 	}
 }
+
+func TestWhatWaitedToBeSentIsNotSentAfterADeath(t *testing.T) {
+	b := newBench(t)
+	b.Lose("policy-request/refresh")
+	b.Lose("notify/changes")
+	anna := functiontest.Anna
+	token := b.anna()
+	_, told, _ := b.submit(token)
+	b.Send(told).Expect(200, "")
+	queued := b.calls(2) // e-mail and SMS wait
+	var e store.Event
+	if err := json.Unmarshal(told.Body, &e); err != nil {
+		t.Fatal(err)
+	}
+	b.Import(functiontest.Row(anna.Person))
+	b.CallAs("policy-request", name, "/introductions", store.Event{Home: e.Home, Subject: e.Home}).Expect(200, "")
+	report(b.Bench, b.Token(functiontest.Zags), "death", anna, "2026-03-09")
+	b.Deliver(1)
+	for _, q := range queued {
+		b.Send(q).Expect(200, "")
+	}
+	if sms, mails := len(b.sms.inbox()), len(b.mail.Inbox()); sms+mails != 0 {
+		t.Errorf("%d SMS and %d letters after the death", sms, mails)
+	}
+	if items, _ := b.history(token, ""); len(items) != 1 {
+		t.Errorf("the history keeps what was told before: %+v", items)
+	}
+}

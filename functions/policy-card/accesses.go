@@ -7,6 +7,7 @@ import (
 
 	"polis/shared/access"
 	"polis/shared/audit"
+	"polis/shared/calendar"
 	"polis/shared/consent"
 	"polis/shared/directory"
 	"polis/shared/fault"
@@ -37,6 +38,7 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	var trails []store.Trail
+	private := false // from 15 on, which clinic rendered what is not the parents' to see
 	if who == consent.Self {
 		own, err := store.TrailOf(c.Grant, c.Caller.Account)
 		if err != nil {
@@ -56,6 +58,7 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 				return web.Answer{}, err
 			}
 			trails = append(trails, record)
+			private = who != consent.Self && card.Person.Birth.Age(calendar.Today(k.law(), card.Insurance.Region)) >= 15
 		}
 	}
 	if len(trails) == 0 {
@@ -69,9 +72,12 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	items := make([]accessed, len(entries))
-	for i, e := range entries {
-		items[i] = accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(actor(e, c.Caller.Account, insurers)), CallID: e.Call}
+	items := []accessed{}
+	for _, e := range entries {
+		if private && e.Action.OfServices() {
+			continue
+		}
+		items = append(items, accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(actor(e, c.Caller.Account, insurers)), CallID: e.Call})
 	}
 	return web.OK(map[string]any{"items": items, "next": next})
 }

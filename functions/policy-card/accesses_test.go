@@ -10,6 +10,7 @@ import (
 	insuredregistry "polis/functions/insured-registry"
 	"polis/shared/access"
 	"polis/shared/functiontest"
+	"polis/shared/person"
 	"polis/shared/policy"
 )
 
@@ -150,5 +151,26 @@ func TestAnAuditorsLookIsToldToo(t *testing.T) {
 	b.Call("GET", audittrail.Name, "/?subject="+list.Items[0].Subject, auditor, nil).Expect(200, "")
 	if i := accessesOf(b, token, "self").Items[1]; i.Who != "аудитор" || i.Text != "Проверка журнала обращений" {
 		t.Errorf("%+v", i)
+	}
+}
+
+func TestWhoLookedTellsParentsNothingOfATeenagersServices(t *testing.T) {
+	teen := functiontest.Citizen{Subject: "1004", Person: functiontest.Ilya}
+	teen.Person.Document = person.Document{Type: person.Passport, Series: "4512", Number: "777777"}
+	row := functiontest.Child(functiontest.Ilya, maria, pavel)
+	b := bench(t, row)
+	id := child(b, b.Token(maria.Claims()))
+	holding(b, maria, id)
+	b.SetClock(time.Date(2034, time.September, 3, 12, 0, 0, 0, time.UTC))
+	b.Call("PUT", name, "/services/privacy", b.Token(teen.Claims()), `{"hidden":true}`).Expect(200, "")
+	render(b, row["enp"], "2019-09-02", "2034-09-02")
+	seen := accessesOf(b, b.Token(maria.Claims()), id).Items
+	for _, i := range seen {
+		if access.Action(i.Action).OfServices() {
+			t.Errorf("%s by %s", i.Text, i.Who)
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("nothing else is shown either")
 	}
 }

@@ -308,3 +308,19 @@ func TestAYearThatTheCalendarLacksComesBySetting(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestASuspensionIsKeptWhileTheRegisterIsSilent(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria.Person))
+	token := b.Token(maria.Claims())
+	b.Put(insuredregistry.Name, nil)
+	a := submit(b, token, map[string]string{"action": "suspend", "ground": "conscription", "from": "2026-03-10"})
+	work := b.Take(1)[0]
+	b.Send(work).Expect(200, "")
+	b.Run(insuredregistry.Name, insuredregistry.New)
+	b.Advance(time.Minute)
+	later(b, event(t, work))
+	if all := applications(b, token); len(all) != 1 || all[0].ID != a.ID || all[0].Status != "granted" {
+		t.Errorf("%+v", all)
+	}
+}

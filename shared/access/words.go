@@ -61,6 +61,11 @@ func (a Action) Words() fault.Text {
 	return fault.Text{RU: "Обращение к данным", EN: "Data were accessed"}
 }
 
+// OfServices reports whether the action shows that a service was rendered.
+func (a Action) OfServices() bool {
+	return a == ReportServices || a == LookUpServices || a == ConcealServices
+}
+
 // Reads reports whether the action changes nothing of what it is about.
 func (a Action) Reads() bool {
 	switch a {

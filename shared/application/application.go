@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -186,6 +187,11 @@ func (a Application) Asks() string {
 		what = append(what, a.Suspension.Ground, a.Suspension.From.String(), a.Suspension.Until.String())
 	case Resume:
 		what = append(what, a.From.String())
+	case Register: // put right after a question of the fund's staff it is another
+		what = append(what, strconv.Itoa(a.Epoch), a.Region, a.SMO, string(a.Right.Category), a.Right.Ends.String())
+		if a.Child != nil {
+			what = append(what, a.Child.Birth.Date.String())
+		}
 	default:
 		what = append(what, strconv.Itoa(a.Epoch))
 		if a.Kind == Link {
@@ -235,7 +241,7 @@ func (a Application) Move(to Status, now time.Time, detail fault.Text, reasons .
 		return a, ErrDone
 	}
 	last := a.Timeline[len(a.Timeline)-1]
-	if last.Status != to || last.Detail != detail {
+	if last.Status != to || last.Detail != detail || !slices.Equal(a.Reasons, reasons) {
 		a.Timeline = append(a.Timeline[:len(a.Timeline):len(a.Timeline)], Entry{At: now, Status: to, Detail: detail})
 	}
 	a.Status, a.Reasons = to, reasons

@@ -44,3 +44,20 @@ func TestAnApplicationWaitsForItsReviewer(t *testing.T) {
 		t.Error("a verdict that there is not")
 	}
 }
+
+func TestASecondQuestionIsToldToo(t *testing.T) {
+	now := time.Date(2026, time.March, 10, 9, 0, 0, 0, time.UTC)
+	a, err := Application{Kind: Restore}.Begin(now, now.Add(time.Hour), fault.Text{RU: "Подано"}).InReview(FundUnit, "t", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := len(a.Timeline)
+	for n, code := range []string{"first", "second"} {
+		if a, err = a.Decide(Asked, "reviewer", []Reason{{Code: code}}, now.Add(time.Duration(n)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(a.Timeline) != before+2 {
+		t.Errorf("%+v", a.Timeline)
+	}
+}

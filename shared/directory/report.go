@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"slices"
 	"time"
 
 	"polis/shared/calendar"
@@ -69,6 +70,15 @@ func (d Directory) Replaced(insurers []Insurer, now time.Time) (Directory, Repor
 		report.Changes = append(report.Changes, change)
 	}
 	return next, report
+}
+
+// EndsSooner reports whether in the next directory a contract ends which goes on
+// in this one, or ends later.
+func (d Directory) EndsSooner(next Directory) bool {
+	return slices.ContainsFunc(next.insurers, func(i Insurer) bool {
+		before, known := d.FindInsurer(i.SMO)
+		return !i.Until.IsZero() && (!known || before.Until.IsZero() || i.Until.Before(before.Until))
+	})
 }
 
 func differing(a, b Insurer) []string {

@@ -170,6 +170,27 @@ func TestAnImportTellsWhatItChanged(t *testing.T) {
 	}
 }
 
+func TestWhetherAContractEndsSooner(t *testing.T) {
+	june, july := calendar.On(2026, time.June, 1), calendar.On(2026, time.July, 1)
+	of := func(until calendar.Date) Directory { return New([]Insurer{{SMO: "26101", Until: until}}, nil) }
+	for rule, tc := range map[string]struct {
+		before, after Directory
+		want          bool
+	}{
+		"it has an end now":         {of(calendar.Date{}), of(june), true},
+		"its end is sooner":         {of(july), of(june), true},
+		"an unknown one has an end": {New(nil, nil), of(june), true},
+		"its end is the same":       {of(june), of(june), false},
+		"its end is later":          {of(june), of(july), false},
+		"it has an end no more":     {of(june), of(calendar.Date{}), false},
+		"an unknown one has none":   {New(nil, nil), of(calendar.Date{}), false},
+	} {
+		if got := tc.before.EndsSooner(tc.after); got != tc.want {
+			t.Errorf("%s: %v", rule, got)
+		}
+	}
+}
+
 func TestAChunkGoesOnWhereTheFileHasArrived(t *testing.T) {
 	have := Import{Bytes: 10, Offset: 4, Phase: Receiving}
 	for _, tc := range []struct {

@@ -247,8 +247,8 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 	KindOfChange(policy.PolicyEnded, false): {
 		happened: fault.Text{RU: "Ваш полис ОМС прекращает действие", EN: "Your OMS policy ends"},
 		todo: fault.Text{
-			RU: "С какого дня и почему, сказано в личном кабинете. Если это ошибка или основание появилось снова, полис можно восстановить.",
-			EN: "Your account says since when and why. If this is a mistake, or you have the right again, the policy can be restored."},
+			RU: "С какого дня и почему, сказано в личном кабинете. Если это ошибка или основание появилось снова, подайте заявление: на новый полис или на восстановление.",
+			EN: "Your account says since when and why. If this is a mistake, or you have the right again, apply for a policy or for its restoration."},
 		sms: fault.Text{RU: "Ваш полис ОМС прекращает действие. Дата и причина в личном кабинете", EN: "Your OMS policy ends. See your account"},
 	},
 	KindOfChange(policy.PolicyEnded, true): {

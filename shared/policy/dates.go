@@ -63,6 +63,7 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 	}
 	for day := i.Changes.Next(after); !day.IsZero(); day = i.Changes.Next(day) {
 		switch before, then := i.Changes.On(day.AddDays(-1)).State, i.Changes.On(day).State; {
+		case !i.setBefore(day):
 		case then == Suspended:
 			note(SuspensionBegins, day, none)
 		case before == Suspended && then == Active:
@@ -81,6 +82,12 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 	}
 	slices.SortStableFunc(all, func(a, b Dated) int { return cmp.Compare(a.On.String(), b.On.String()) })
 	return slices.Compact(all)
+}
+
+// setBefore reports whether a turn was recorded before its day. One recorded on
+// it or later has been told with the change itself.
+func (i Insured) setBefore(day calendar.Date) bool {
+	return slices.ContainsFunc(i.Changes, func(c Change) bool { return c.Since == day && c.Cancelled.IsZero() && i.Today(c.Recorded).Before(day) })
 }
 
 // concerns leaves out what no longer concerns a policy that has ended, and of
@@ -134,12 +141,36 @@ func (i Insured) toldUpTo() calendar.Date {
 	return i.Today(i.RecordedAt)
 }
 
+// endsToldUpTo is the last end of an insurer's contract that was told, or was past
+// when the record was made. The directory may learn of an end on its day or after
+// it, when the dates of that day were told already.
+func (i Insured) endsToldUpTo() calendar.Date {
+	if !i.EndTold.IsZero() {
+		return i.EndTold
+	}
+	return i.Today(i.RecordedAt).AddDays(-1)
+}
+
+// untold are the dates of the record that were not told yet.
+func (i Insured) untold(today calendar.Date, find FindInsurer) []Dated {
+	after, ends := i.toldUpTo(), i.endsToldUpTo()
+	earliest := after
+	if ends.Before(earliest) {
+		earliest = ends
+	}
+	return slices.DeleteFunc(i.Dates(earliest, today, find), func(d Dated) bool {
+		if d.Kind == ContractOver {
+			return !d.On.After(ends)
+		}
+		return !d.On.After(after)
+	})
+}
+
 // Wake is when the record has a date to tell next; the zero time where none is
 // known.
 func (i Insured) Wake(find FindInsurer) time.Time {
-	after := i.toldUpTo()
 	var first time.Time
-	for _, d := range i.Dates(after, after, find) {
+	for _, d := range i.untold(i.toldUpTo(), find) {
 		if at := i.Tell(d); first.IsZero() || at.Before(first) {
 			first = at
 		}
@@ -148,16 +179,23 @@ func (i Insured) Wake(find FindInsurer) time.Time {
 }
 
 // TellDates is the record with the dates noted that have come by the moment, and
-// those of which people are told: each once, also where several have passed.
+// those of which people are told: each once, also where several have passed. The
+// end of a contract is told to whom the insurer still insures.
 func (i Insured) TellDates(now time.Time, find FindInsurer) (Insured, []Dated) {
-	today, after := i.Today(now), i.toldUpTo()
+	today := i.Today(now)
 	var due []Dated
-	for _, d := range i.Dates(after, today, find) {
-		if !d.On.After(today) && (d.Last.IsZero() || !today.After(d.Last)) {
-			due = append(due, d)
+	for _, d := range i.untold(today, find) {
+		if d.On.After(today) || !d.Last.IsZero() && today.After(d.Last) {
+			continue
 		}
+		if d.Kind == ContractOver {
+			if i.EndTold = d.On; i.Insurance(today) != i.Insurance(d.On) {
+				continue
+			}
+		}
+		due = append(due, d)
 	}
-	if today.After(after) {
+	if today.After(i.toldUpTo()) {
 		i.DatesTold = today
 	}
 	return i, due

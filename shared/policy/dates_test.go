@@ -88,6 +88,46 @@ func TestWhichDatesMatter(t *testing.T) {
 	}
 }
 
+func TestAnEndOfAContractThatIsKnownLateIsStillToldOnce(t *testing.T) {
+	open := func(smo string) (directory.Insurer, bool) { return directory.Insurer{SMO: smo, Region: "26"}, true }
+	for rule, tc := range map[string]struct {
+		record, known string // days
+		chosen        string // another insurer, from this day on
+		want          bool
+	}{
+		"known before the day, told on it":           {"2020-05-14", "2026-03-10", "", true},
+		"known on the day, when its dates were told": {"2020-05-14", "2026-06-01", "", true},
+		"known weeks later":                          {"2020-05-14", "2026-06-20", "", true},
+		"known later, another was chosen meanwhile":  {"2020-05-14", "2026-06-20", "2026-06-10", false},
+		"put on record on the day":                   {"2026-06-01", "2026-06-01", "", true},
+		"put on record after the day":                {"2026-06-02", "2026-06-20", "", false},
+	} {
+		record := datedRecord("1985-03-12", func(i *Insured) {
+			i.Person.Document.Type, i.Insurances[0].SMO, i.RecordedAt = person.Passport, "26009", noonOf(tc.record)
+		})
+		if tc.chosen != "" {
+			record = record.insuredBy(Insurance{Cover: Cover{SMO: "26001", Region: "26", Since: dated(tc.chosen)}, Reason: ContractEnded})
+		}
+		record, _ = record.TellDates(noonOf(tc.known), open)
+		told := 0
+		for _, at := range []string{tc.known, "2026-06-01", "2026-06-21", "2026-07-10"} {
+			if at < tc.known {
+				continue
+			}
+			var due []Dated
+			if record, due = record.TellDates(noonOf(at), contract); len(due) > 0 {
+				told += len(due)
+			}
+			if next := record.Wake(contract); !next.After(noonOf(at)) {
+				t.Errorf("%s: after %s woken again at %s", rule, at, next)
+			}
+		}
+		if told > 1 || (told == 1) != tc.want {
+			t.Errorf("%s: told %d times", rule, told)
+		}
+	}
+}
+
 func TestEachDateIsToldOnceAlsoAfterAJumpOverSeveral(t *testing.T) {
 	record := datedRecord("2012-04-05", func(i *Insured) { i.DatesTold = dated("2026-03-10") })
 	var told []string

@@ -45,6 +45,7 @@ type Insured struct {
 	Cause           string            `json:"cause"`               // id of the application, event or import that made it
 	Applied         bool              `json:"applied,omitempty"`   // a parent applied for it, before the birth was reported
 	DatesTold       calendar.Date     `json:"dates_told,omitzero"` // the last day whose dates people were told of
+	EndTold         calendar.Date     `json:"end_told,omitzero"`   // of an insurer's contract, the last that people were told of
 }
 
 // Reported reports whether the record was made of a birth that ZAGS reported: its

@@ -107,7 +107,7 @@ var (
 	errOfAge = fault.New(fault.Conflict, "services_private_already",
 		"Вам уже 18: родители и так не видят ваших услуг.", "You are 18 already: your parents do not see your services anyway.")
 	errServicesHidden = fault.New(fault.Forbidden, "services_hidden",
-		"Подростку уже 15 лет, и услуги он решил не показывать. Это его право по закону об охране здоровья.",
+		"С 15 лет подросток сам решает, показывать ли услуги родителям. Сейчас они скрыты.",
 		"The teenager is 15 or older and has chosen not to show the services. The law on health care gives that right.")
 )
 

@@ -100,38 +100,47 @@ type Standing struct {
 // On computes the state of a date. An ended record stays so until it is
 // restored, and a dead person's for good. A suspension lasts to the end that came
 // with it, or to the end of service that was reported by itself, which ends every
-// one begun by then; the policy is suspended while any of them lasts.
+// one begun by then; the policy is suspended while any of them lasts, also where it
+// was ended and restored meanwhile.
 func (c Changes) On(day calendar.Date) Standing {
-	at := Standing{State: Active}
+	active := Standing{State: Active}
+	var ended *Standing
 	var open Changes // suspensions that last
 	for _, change := range c.inOrder() {
-		if change.Since.After(day) || at.Ground == Death {
+		if change.Since.After(day) || ended != nil && ended.Ground == Death {
 			break
 		}
-		switch ended := at.State == Invalid; {
-		case change.Turn == End && (!ended || change.Ground == Death):
-			at, open = Standing{Invalid, change.Since, change.Ground}, nil
-		case change.Turn == Restore && ended:
-			at = Standing{State: Active, Since: change.Since}
-		case ended:
-		case change.Turn == Suspend:
+		switch change.Turn {
+		case End:
+			if ended == nil || change.Ground == Death {
+				ended = &Standing{Invalid, change.Since, change.Ground}
+			}
+		case Restore:
+			if ended != nil {
+				ended, active.Since = nil, change.Since
+			}
+		case Suspend:
 			open = append(open, change)
-		case change.Turn == Resume && len(open) > 0:
+		case Resume:
+			before := len(open)
 			own := func(x Change) bool { return x.Turn == Suspend && x.Cause == change.Cause }
 			if change.Cause != "" && slices.ContainsFunc(c, own) {
 				open = slices.DeleteFunc(open, own)
 			} else {
 				open = nil
 			}
-			if len(open) == 0 {
-				at = Standing{State: Active, Since: change.Since}
+			if before > 0 && len(open) == 0 {
+				active.Since = change.Since
 			}
 		}
 	}
-	if len(open) > 0 {
+	switch {
+	case ended != nil:
+		return *ended
+	case len(open) > 0:
 		return Standing{Suspended, open[0].Since, open[0].Ground}
 	}
-	return at
+	return active
 }
 
 // inOrder is what counts, by day; of one day, as recorded.
@@ -266,6 +275,8 @@ func (i Insured) Restore(day calendar.Date, d Deed) (Insured, error) {
 	switch state := i.Changes.On(day).State; {
 	case i.Dead():
 		return i, errDead
+	case i.Changes.On(day).Ground == Merged:
+		return i, errPolicyEnded
 	case state != Invalid && i.Expired(day):
 		return i, errExpired
 	case state != Invalid:

@@ -38,6 +38,9 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 		"restored": {
 			Changes{{Turn: End, Ground: "permit_cancelled", Since: on(4, 1)}, {Turn: Restore, Since: on(5, 1)}},
 			map[calendar.Date]State{on(4, 30): Invalid, on(5, 1): Active}},
+		"restored while the service lasts": {
+			Changes{{Turn: Suspend, Since: on(3, 1), Cause: "c"}, {Turn: End, Ground: "permit_cancelled", Since: on(4, 1)}, {Turn: Restore, Since: on(5, 1)}, {Turn: Resume, Since: on(6, 1), Cause: "c"}},
+			map[calendar.Date]State{on(3, 31): Suspended, on(4, 1): Invalid, on(5, 1): Suspended, on(6, 1): Active}},
 		"a suspension within a longer one ends by itself": {
 			Changes{{Turn: Suspend, Since: on(3, 15), Cause: "p"}, {Turn: Resume, Since: on(9, 16), Cause: "p"},
 				{Turn: Suspend, Since: on(3, 12), Cause: "c"}, {Turn: Resume, Since: on(12, 1), Cause: "c"}},

@@ -205,7 +205,8 @@ func (s *Store) sameChunk(ctx context.Context, i directory.Import, offset int, c
 // the directory that was imported before, empty while there was none, and
 // returns the import as it ends and the directory as it is then; it may run more
 // than once and has no effects of its own. All that was decided comes true in
-// one step, or nothing does. One that has ended stays as it is, and so does one
+// one step, or nothing does. Where a contract ends sooner than it did, the dates of
+// the records are renewed with the same step. One that has ended stays as it is, and so does one
 // whose file has not arrived.
 func (s *Store) FinishImport(ctx context.Context, g access.Grant, id string, decide func(i directory.Import, file []byte, before directory.Directory) (directory.Import, directory.Directory)) (directory.Import, error) {
 	for range maxAttempts {
@@ -213,10 +214,11 @@ func (s *Store) FinishImport(ctx context.Context, g access.Grant, id string, dec
 		if err != nil || have.Phase != directory.Received {
 			return have, err
 		}
-		before, version, err := s.current(ctx)
+		stands, version, err := s.current(ctx)
 		if err != nil {
 			return have, err
 		}
+		before := stands
 		if version == "" {
 			before = directory.Directory{}
 		}
@@ -235,6 +237,9 @@ func (s *Store) FinishImport(ctx context.Context, g access.Grant, id string, dec
 				return have, err
 			}
 			commands = append(commands, command{"SET", directoryRows, []any{rows}}, command{"SET", directoryVersion, []any{id}})
+			if stands.EndsSooner(after) {
+				commands = append(commands, s.renewal()...)
+			}
 		}
 		done, err := s.changeImport(ctx, g, ended, []check{{"value", importKey(id), text}, {"value", directoryVersion, version}}, commands)
 		if err != nil || done {

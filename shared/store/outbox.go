@@ -147,13 +147,16 @@ func (s *Store) kickNext(ctx context.Context, partition, id string) {
 // Schedule puts work on the agenda for a time of the law clock, in place of an
 // earlier time for the same work; the zero time takes it off.
 func (tx *Tx) Schedule(topic, home, subject string, at time.Time) {
-	member := topic + " " + home + " " + subject
+	member := work(topic, home, subject)
 	if at.IsZero() {
 		tx.do("ZREM", agenda(tx.partition), member)
 		return
 	}
 	tx.do("ZADD", agenda(tx.partition), at.UnixMilli(), member)
 }
+
+// work as it stands on the agenda.
+func work(topic, home, subject string) string { return topic + " " + home + " " + subject }
 
 // Due lists, oldest first in each partition, the events that were not
 // acknowledged in time and the work whose time on the law clock has come, at
@@ -164,7 +167,7 @@ func (s *Store) Due(ctx context.Context, g access.Grant, law time.Time, limit in
 	}
 	partitions := ident.AllPartitions()
 	late := make([]*redis.StringSliceCmd, len(partitions))
-	work := make([]*redis.StringSliceCmd, len(partitions))
+	come := make([]*redis.StringSliceCmd, len(partitions))
 	upTo := func(t time.Time) *redis.ZRangeBy {
 		return &redis.ZRangeBy{Min: "-inf", Max: strconv.FormatInt(t.UnixMilli(), 10), Count: int64(limit)}
 	}
@@ -172,7 +175,7 @@ func (s *Store) Due(ctx context.Context, g access.Grant, law time.Time, limit in
 	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, part := range partitions {
 			late[i] = p.ZRangeByScore(ctx, outbox(part), upTo(now))
-			work[i] = p.ZRangeByScore(ctx, agenda(part), upTo(law))
+			come[i] = p.ZRangeByScore(ctx, agenda(part), upTo(law))
 		}
 		return nil
 	})); err != nil {
@@ -192,7 +195,7 @@ func (s *Store) Due(ctx context.Context, g access.Grant, law time.Time, limit in
 				}
 			}
 		}
-		for _, member := range work[i].Val() {
+		for _, member := range come[i].Val() {
 			if f := strings.Fields(member); len(f) == 3 {
 				due = append(due, Event{Topic: f[0], Home: f[1], Subject: f[2]})
 			}
@@ -213,7 +216,7 @@ func (s *Store) Take(ctx context.Context, e Event, law time.Time) (bool, error) 
 		return false, errNoHome
 	}
 	if e.ID == "" {
-		member := e.Topic + " " + e.Home + " " + e.Subject
+		member := work(e.Topic, e.Home, e.Subject)
 		late := redis.Z{Score: float64(law.Add(maxBackOff).UnixMilli()), Member: member}
 		if err := s.rdb.ZAddXX(ctx, agenda(partition), late).Err(); err != nil {
 			return false, unreachable(err)

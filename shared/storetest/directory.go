@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -10,9 +11,11 @@ import (
 	"time"
 
 	"polis/shared/access"
+	"polis/shared/calendar"
 	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/ident"
+	"polis/shared/policy"
 	"polis/shared/store"
 )
 
@@ -24,6 +27,9 @@ var directoryRules = []rule{
 	{"an import goes on in another process", goesOn},
 	{"an import that is refused leaves the directory as it was", refusedWhole},
 	{"of two imports that end at once each sees the other's directory", endedAtOnce},
+	{"an import that ends a contract wakes whom the insurer insures, and nobody else", endedWakes},
+	{"an import that ends no contract sooner wakes nobody", wakesNobody},
+	{"stopped anywhere, the records whose dates are renewed are all renewed, each in one step", renewalStopped},
 	{"an import asks for a grant and leaves its audit entries", importAudited},
 }
 
@@ -42,11 +48,14 @@ func (k *kit) announced(t *testing.T, ctx context.Context, file string) string {
 	return i.ID
 }
 
-// codes takes a file for the codes of insurers, with spaces between them.
+// codes takes a file for the codes of insurers, with spaces between them, each
+// with the end of its contract after a colon where it has one.
 func codes(i directory.Import, file []byte, before directory.Directory) (directory.Import, directory.Directory) {
 	var rows []directory.Insurer
-	for _, code := range strings.Fields(string(file)) {
-		rows = append(rows, directory.Insurer{SMO: code, Region: code[:2], Name: "М", Since: recorded})
+	for _, field := range strings.Fields(string(file)) {
+		code, end, _ := strings.Cut(field, ":")
+		until, _ := calendar.ParseDate(end)
+		rows = append(rows, directory.Insurer{SMO: code, Region: code[:2], Name: "М", Since: recorded, Until: until})
 	}
 	after, report := before.Replaced(rows, time.Now())
 	return i.Complete(report, time.Now()), after
@@ -252,6 +261,166 @@ func endedAtOnce(t *testing.T, ctx context.Context, k *kit) {
 	}
 	if slices.Sort(before); !slices.Equal(before, []int{0, 1, 2}) || !has(d, "26101") || !has(d, "26102") || !has(d, "26103") {
 		t.Errorf("they found %v", before)
+	}
+}
+
+// insured puts n persons of one insurer on record, in the partition, or in any
+// where it is "".
+func (k *kit) insured(t *testing.T, ctx context.Context, smo, partition string, from, n int) (ids []string) {
+	t.Helper()
+	for cause := 0; len(ids) < n; cause++ {
+		name := fmt.Sprint(smo, " ", from, " ", cause)
+		id := k.InsuredID(name)
+		if in, _ := ident.Partition(id); partition != "" && in != partition {
+			continue
+		}
+		record := policy.Enrol(id, "", someone(from+len(ids)), region, smo, name, recorded, recorded.Start(time.UTC))
+		_, _, err := k.PutOnRecord(ctx, function(t, access.RecordInsured), record)
+		must(t, err)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// woken is when a record stands on the agenda.
+func (k *kit) woken(t *testing.T, ctx context.Context, id string) time.Time {
+	t.Helper()
+	partition, _ := ident.Partition(id)
+	score, err := k.rdb.ZScore(ctx, "agenda:{"+partition+"}", "insured-registry/dates "+id+" dates").Result()
+	must(t, err)
+	return time.UnixMilli(int64(score)).UTC()
+}
+
+// renewals are the events that wait and ask for dates to be renewed.
+func (k *kit) renewals(t *testing.T, ctx context.Context) []store.Event {
+	t.Helper()
+	events, err := k.Due(ctx, function(t, access.Sweep), time.Time{}, 1000)
+	must(t, err)
+	return slices.DeleteFunc(events, func(e store.Event) bool { return e.Topic != "insured-registry/dates/renew" })
+}
+
+// later lets the events be due that are held back.
+func (k *kit) later() {
+	k.SetClock(func() time.Time { return time.Now().Add(2 * time.Minute) })
+}
+
+var (
+	june    = time.Date(2026, time.June, 1, 6, 0, 0, 0, time.UTC) // 9:00 in Stavropol
+	october = time.Date(2026, time.October, 1, 6, 0, 0, 0, time.UTC)
+)
+
+func endedWakes(t *testing.T, ctx context.Context, k *kit) {
+	k.imports(t, ctx, "26101 26102")
+	its, others := k.insured(t, ctx, "26101", "", 1, 20), k.insured(t, ctx, "26102", "", 101, 5)
+	k.imports(t, ctx, "26101:2026-06-01 26102")
+	if early := k.renewals(t, ctx); len(early) > 0 {
+		t.Errorf("%d events are due while a process may have the directory before", len(early))
+	}
+	k.later()
+	all := k.renewals(t, ctx)
+	if len(all) != ident.Partitions {
+		t.Fatalf("%d events", len(all))
+	}
+	for range 2 {
+		for _, e := range all {
+			must(t, k.again().RenewDates(ctx, function(t, access.TellDates), e))
+		}
+	}
+	for _, id := range its {
+		if at := k.woken(t, ctx, id); !at.Equal(june) {
+			t.Errorf("woken at %s", at)
+		}
+		if n := k.renewed(t, ctx, id); n != 1 {
+			t.Errorf("renewed %d times", n)
+		}
+	}
+	for _, id := range others {
+		if at, n := k.woken(t, ctx, id), k.renewed(t, ctx, id); at.Before(october) || n != 0 {
+			t.Errorf("another insurer's: woken at %s, renewed %d times", at, n)
+		}
+	}
+	if left := k.renewals(t, ctx); len(left) > 0 {
+		t.Errorf("%d events are left", len(left))
+	}
+	// Brought forward once more.
+	k.SetClock(time.Now)
+	k.imports(t, ctx, "26101:2026-05-01 26102")
+	k.later()
+	for _, e := range k.renewals(t, ctx) {
+		must(t, k.again().RenewDates(ctx, function(t, access.TellDates), e))
+	}
+	if at := k.woken(t, ctx, its[0]); !at.Equal(june.AddDate(0, -1, 0)) {
+		t.Errorf("brought forward: woken at %s", at)
+	}
+}
+
+// renewed is how often the audit says that a record's dates were looked at.
+func (k *kit) renewed(t *testing.T, ctx context.Context, id string) (n int) {
+	t.Helper()
+	for _, entry := range k.audited(t, ctx, id) {
+		if strings.HasPrefix(entry, string(access.TellDates)) {
+			n++
+		}
+	}
+	return n
+}
+
+func wakesNobody(t *testing.T, ctx context.Context, k *kit) {
+	k.imports(t, ctx, "26101:2026-06-01 26102")
+	k.later()
+	for _, e := range k.renewals(t, ctx) {
+		must(t, k.RenewDates(ctx, function(t, access.TellDates), e))
+	}
+	k.SetClock(time.Now)
+	k.imports(t, ctx, "26101:2026-06-01 26102 26103") // one more
+	k.imports(t, ctx, "26101:2026-07-01 26102 26103") // later
+	k.imports(t, ctx, "26101 26102 26103")            // not at all
+	k.imports(t, ctx, "26101 26102 26103")
+	k.later()
+	if all := k.renewals(t, ctx); len(all) > 0 {
+		t.Errorf("%d events", len(all))
+	}
+}
+
+func renewalStopped(t *testing.T, ctx context.Context, k *kit) {
+	k.imports(t, ctx, "26101")
+	ids := k.insured(t, ctx, "26101", "p017", 1, 120) // more than a page
+	k.imports(t, ctx, "26101:2026-06-01")
+	k.later()
+	waiting := func() []store.Event {
+		return slices.DeleteFunc(k.renewals(t, ctx), func(e store.Event) bool { return e.Lane != "p017" })
+	}
+	pages := map[string]bool{}
+	for n := 1; ; n++ {
+		left := waiting()
+		if len(left) == 0 {
+			break
+		}
+		if len(left) > 1 {
+			t.Fatalf("at %d: %+v", n, left)
+		}
+		pages[left[0].Subject] = true
+		c := cut{n: n, after: n%2 == 0}
+		err := k.again().RenewDates(disturbed(ctx, c.disturb), function(t, access.TellDates), left[0])
+		if err != nil && !fault.HasKind(err, fault.Unavailable) {
+			t.Fatal(err)
+		}
+		// Its next page is kicked at once, and due if the kick was lost.
+		k.SetClock(func() time.Time { return time.Now().Add(time.Hour) })
+	}
+	if len(pages) != 2 {
+		t.Errorf("%d pages", len(pages))
+	}
+	for _, id := range ids {
+		if at, n := k.woken(t, ctx, id), k.renewed(t, ctx, id); !at.Equal(june) || n != 1 {
+			t.Errorf("woken at %s, renewed %d times", at, n)
+		}
+	}
+	if err := k.RenewDates(ctx, function(t, access.TellDates), store.Event{Home: ids[0], Subject: "i017"}); !fault.HasKind(err, fault.Invalid) {
+		t.Errorf("of another home: %v", err)
+	}
+	if err := k.RenewDates(ctx, access.Grant{}, store.Event{Home: "u000" + strings.Repeat("0", 24), Subject: "i017"}); err == nil {
+		t.Error("renewed without a grant")
 	}
 }
 

@@ -37,18 +37,28 @@ func Cluster(t testing.TB) *redis.UniversalOptions {
 	if out, err := create.CombinedOutput(); err != nil {
 		t.Fatalf("create the cluster: %v\n%s", err, out)
 	}
+	// Each node comes to know by itself that all slots are served.
+	for _, addr := range addrs {
+		serves(ctx, t, addr)
+	}
 	opt := options(addrs...)
 	opt.IsClusterMode = true
-	cluster := redis.NewUniversalClient(opt)
-	defer cluster.Close()
+	return opt
+}
+
+// serves waits for a node of a cluster to take calls.
+func serves(ctx context.Context, t testing.TB, addr string) {
+	t.Helper()
+	client := redis.NewUniversalClient(options(addr))
+	defer client.Close()
 	for {
-		info, err := cluster.ClusterInfo(ctx).Result()
+		info, err := client.ClusterInfo(ctx).Result()
 		if err == nil && strings.Contains(info, "cluster_state:ok") {
-			return opt
+			return
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("the cluster does not serve: %v\n%s", err, info)
+			t.Fatalf("the cluster does not serve at %s: %v\n%s", addr, err, info)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

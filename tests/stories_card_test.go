@@ -215,7 +215,7 @@ func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
 	v.Screenshot("services")
 	v.opens("/card")
 	v.does("История полиса")
-	v.Has("Запись в регистре с 14.05.2019")
+	v.Has("Запись в регистре с 14 мая 2019 г.")
 	v.Axe()
 	v.NoHorizontalScroll(320)
 	v.Screenshot("history")

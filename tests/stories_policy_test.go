@@ -115,7 +115,7 @@ func TestANewcomerIsSearchedForFiveDaysAndThenToldWhereToTurn(t *testing.T) {
 	newcomer.consents()
 	id := newcomer.asks(fields{"kind": "lookup"}).ID
 	now := newcomer.becomes(id, "working")
-	if now.Text != "Пока не нашли, ищем дальше. Ничего делать не нужно" || len(now.Reasons) > 0 {
+	if now.Text != "Пока не нашли, ищем дальше. Если полиса ещё нет, получите его впервые" || len(now.Reasons) > 0 || now.Help.Offer != "register" {
 		t.Errorf("while it is searched: %+v", now)
 	}
 	s.later(t, time.Hour)

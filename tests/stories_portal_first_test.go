@@ -31,7 +31,11 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 	s := newStage(t, from(2026, time.October, 30))
 	migrant, employer := s.as(t, "migrant"), s.like(t, "commissariat", map[string]any{"sub": "1000541299", "source": "employer"})
 	s.onPhone(t, "migrant", func(v visit) {
-		v.does("Получить полис впервые")
+		if v.way.script {
+			v.does("Получить полис впервые")
+		} else { // the second time, after the dismissal
+			v.does("Продлить полис")
+		}
 		v.looks("Почему вы в России")
 		v.does("Дальше")
 		v.looks("Выберите основание.")
@@ -58,28 +62,28 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 
 		v.writes("Последний день трудового договора", "31.05.2028")
 		v.does("Узнать срок действия")
-		v.looks("Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября.")
+		v.looks("Полис действует до 31 декабря 2026 г.: по этому основанию его выдают до конца года. Продлить можно с 1 ноября.")
 		if !v.Checked("Ингосстрах-М…") {
 			t.Error("the insurer that was chosen is not any more")
 		}
 		// Another date has another term: it is shown first.
 		v.writes("Последний день трудового договора", "15.12.2026")
 		v.does("Подать заявление")
-		v.looks("Полис действует до 15.12.2026: в этот день заканчивается трудовой договор.")
+		v.looks("Полис действует до 15 декабря 2026 г.: в этот день заканчивается трудовой договор.")
 		v.does("Подать заявление")
-		if !v.way.script { // the second time, after the dismissal
+		if !v.way.script {
 			v.looks("Полис продлён, его номер прежний")
 			return
 		}
-		v.looks("Полис оформлен.")
-		v.Has("Полис действует до 15.12.2026")
+		v.looks("Полис оформлен")
+		v.Has("Полис действует до 15 декабря 2026 г.")
 		migrant.consents()
 		migrant.sees()
 		employer.post("/insured-registry/events", fields{"kind": "contract_ended", "source_id": "staff-1", "snils": human(t, "migrant").SNILS, "last_day": "2026-10-30"}).is(http.StatusAccepted)
 		s.later(t, 24*time.Hour)
 		eventually(t, "the copy has expired", func() bool { return migrant.card("self").Status == "expired" })
 		v.opens("/card?person=self")
-		v.looks("Срок действия истёк 30.10.2026")
+		v.looks("Срок действия истёк 30 октября 2026 г.")
 		v.does("Продлить полис")
 		v.Has("Почему вы в России")
 	})
@@ -89,12 +93,14 @@ func TestInTheBrowserAMotherGetsAPolicyForHerSecondChild(t *testing.T) {
 	s := newStage(t)
 	mother := s.as(t, "mother")
 	s.onPhone(t, "mother", func(v visit) {
-		v.does("Получить полис ребёнку")
 		if !v.way.script { // the second time: the register has her, and she needs none
+			v.HasNot("Получить полис ребёнку")
+			v.opens("/requests/new?kind=register&for=child")
 			v.looks("Ребёнок, которого здесь нет")
 			v.HasNot("Для ребёнка: Вера")
 			return
 		}
+		v.does("Получить полис ребёнку")
 		v.looks("Гончарова Вера Игоревна")
 		v.HasNot("Для ребёнка: Семён")
 		v.does("Для другого человека")
@@ -102,7 +108,7 @@ func TestInTheBrowserAMotherGetsAPolicyForHerSecondChild(t *testing.T) {
 		v.does("Для ребёнка: Вера")
 		v.ticks("Ингосстрах-М…")
 		v.does("Подать заявление")
-		v.looks("Полис оформлен.")
+		v.looks("Полис оформлен")
 
 		child := mother.applications()[0].Person
 		mother.consent("ffoms", child)

@@ -246,9 +246,7 @@ func TestInTheBrowserANewcomerIsSearchedForAndThenGetsAPolicy(t *testing.T) {
 			enp := newcomer.applications()[0].ENP
 			grouped := enp[:4] + " " + enp[4:8] + " " + enp[8:12] + " " + enp[12:]
 			v.Has(grouped)
-			v.does("Показать полис") // where the consents stand, which are given
-			v.Has("Согласия даны")
-			v.does("Показать полис")
+			v.does("Показать полис") // the consents are given
 			v.Has("Открыть полис")
 			v.does("Открыть полис")
 			v.Has(grouped)
@@ -568,6 +566,6 @@ func TestInTheBrowserTheDoctorNamesTheCauseAndLeadsToTheRemedy(t *testing.T) {
 		v.NoHorizontalScroll(320)
 		v.Screenshot("doctor")
 		v.does("Получить полис впервые")
-		v.Has("Страховая компания")
+		v.Has("Страховые компании")
 	})
 }

@@ -99,7 +99,7 @@ func TestAWorkerOfTheEAEUIsInsuredWhileTheContractLastsAndAgainAfterwards(t *tes
 	id = submit(b, token, `{"kind":"register","region":"26","smo":"26005","category":"eaeu_worker","basis":{"contract_until":"2027-03-31"}}`).ID
 	b.Deliver(1)
 	again := readGranted(b, token, id)
-	if again.Status != "granted" || again.ENP != a.ENP || again.Until != "2027-03-31" || again.Text != "Полис продлён, его номер прежний. Чтобы увидеть новый срок, запросите данные" {
+	if again.Status != "granted" || again.ENP != a.ENP || again.Until != "2027-03-31" || again.Text != "Полис продлён, его номер прежний" {
 		t.Fatalf("%+v", again)
 	}
 	if c := asked(b, token, "self"); c.Status != "active" || c.ENP != a.ENP || c.ValidFrom != "2026-11-16" || c.ValidUntil != "2027-03-31" || c.Insurer.SMO != "26005" {
@@ -242,7 +242,7 @@ func TestAParentPutsAChildOnRecord(t *testing.T) {
 			a := submit(b, mother, body(t, p, veraRecord, "2025-09-09"))
 			b.Deliver(1)
 			a = read(b, mother, a.ID)
-			if a.Status != "granted" || a.Help == nil || a.Help.Offer != "lookup" || !strings.HasPrefix(a.Text, "Ребёнок внесён в регистр") {
+			if a.Status != "granted" || a.Help == nil || a.Help.Offer != "lookup" || !strings.HasPrefix(a.Text, "Полис оформлен, ребёнок внесён в регистр") {
 				t.Fatalf("%+v", a)
 			}
 			for who, token := range map[string]string{"mother": mother, "father": b.Token(functiontest.Pavel.Claims())} {

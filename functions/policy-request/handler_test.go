@@ -245,6 +245,9 @@ func TestNotFoundIsTriedAgainUntilTheTermAndThenRefusedWithHelp(t *testing.T) {
 		if a = read(b, token, a.ID); a.Status != "working" || !a.NextTry.Equal(b.Now().Add(wait)) || len(a.Timeline) != 2 {
 			t.Fatalf("%+v", a)
 		}
+		if a.Help == nil || a.Help.Offer != "register" || len(a.Reasons) != 0 {
+			t.Fatalf("what can be done meanwhile: %+v", a)
+		}
 		b.SetClock(a.NextTry)
 		later(b, e)
 	}
@@ -490,6 +493,41 @@ func TestAFirstPolicyIsGrantedByRule(t *testing.T) {
 	b.Deliver(1)
 	if again = read(b, token, again.ID); again.ID == a.ID || again.Status != "refused" || again.Reasons[0].Code != "already_insured" || again.Help.Offer != "lookup" {
 		t.Errorf("%+v", again)
+	}
+}
+
+func TestAFirstPolicyThatIsGrantedEndsTheSearchForIt(t *testing.T) {
+	b := bench(t)
+	token := consenting(b, anna)
+	search := submit(b, token, `{"kind":"lookup"}`)
+	b.Deliver(1)
+	if search = read(b, token, search.ID); search.Status != "working" {
+		t.Fatalf("%+v", search)
+	}
+	first := submit(b, token, `{"kind":"register","region":"26"}`)
+	work := b.Take(1)[0]
+	b.Send(work).Expect(200, "")
+	b.Send(work).Expect(200, "")
+	b.Deliver(1) // of the search, once
+	if first, search = read(b, token, first.ID), read(b, token, search.ID); first.Status != "granted" || search.Status != "granted" || search.Help != nil {
+		t.Errorf("%+v, %+v", first, search)
+	}
+}
+
+func TestASecondClickIsWorkedOnAtOnceAndOnlyOnce(t *testing.T) {
+	b := bench(t)
+	token := consenting(b, anna)
+	search := submit(b, token, `{"kind":"lookup"}`)
+	b.Deliver(1)
+	b.Import(functiontest.Row(anna.Person))
+	for range 3 {
+		if again := submit(b, token, `{"kind":"lookup"}`); again.ID != search.ID {
+			t.Fatalf("%+v is another than %+v", again, search)
+		}
+	}
+	b.Deliver(1)
+	if a := read(b, token, search.ID); a.Status != "granted" || len(list(b, token, "").Items) != 1 {
+		t.Errorf("%+v", a)
 	}
 }
 

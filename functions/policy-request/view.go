@@ -5,6 +5,7 @@ import (
 
 	"polis/shared/application"
 	"polis/shared/calendar"
+	"polis/shared/consent"
 	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/policy"
@@ -16,12 +17,12 @@ var (
 	textSubmitted = fault.Text{RU: "Заявление подано", EN: "Submitted"}
 	textShown     = fault.Text{RU: "Полис найден, данные уже в кабинете", EN: "The policy is found, its data are in the cabinet"}
 	textPartly    = fault.Text{RU: "Полис найден, данные уже в кабинете. Об услугах регистр пока не ответил, спросим ещё раз", EN: "The policy is found, its data are in the cabinet. The register has not answered for the services yet and is asked again"}
-	textEnrolled  = fault.Text{RU: "Вы внесены в регистр, полис оформлен. Чтобы увидеть его в кабинете, запросите данные", EN: "You are on record, the policy is issued. To see it in the cabinet, request its data"}
-	textChild     = fault.Text{RU: "Ребёнок внесён в регистр, полис оформлен. Чтобы увидеть его в кабинете, дайте согласие и запросите данные", EN: "The child is on record, the policy is issued. To see it in the cabinet, give consent and request its data"}
-	textProlonged = fault.Text{RU: "Полис продлён, его номер прежний. Чтобы увидеть новый срок, запросите данные", EN: "The policy is prolonged under its number. To see the new term, request its data"}
+	textEnrolled  = fault.Text{RU: "Полис оформлен, вы внесены в регистр", EN: "The policy is issued, you are on record"}
+	textChild     = fault.Text{RU: "Полис оформлен, ребёнок внесён в регистр", EN: "The policy is issued, the child is on record"}
+	textProlonged = fault.Text{RU: "Полис продлён, его номер прежний", EN: "The policy is prolonged under its number"}
 	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
 	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
-	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Ничего делать не нужно", EN: "Not found yet, the search goes on. There is nothing to do"}
+	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Если полиса ещё нет, получите его впервые", EN: "Not found yet, the search goes on. If you have no policy yet, apply for a first one"}
 	textSilent    = fault.Text{RU: "Регистр временно не отвечает. Запрос сохранён, повторим сами", EN: "The register does not answer for the moment. The request is kept and tried again"}
 	textRenewed   = fault.Text{RU: "Согласия даны снова по вашей просьбе, запрашиваем регистр", EN: "The consents are given again as you asked, the register is being asked"}
 	textDiffers   = fault.Text{RU: "Данные отличаются от регистра. Сверьте их со страховой", EN: "The data differ from the register. Compare them with the insurer"}
@@ -117,7 +118,10 @@ func reason(code string) application.Reason {
 func show(c *web.Call, a application.Application, insurers directory.Directory, now time.Time) application.View {
 	v := a.View(c.Text, now)
 	if len(a.Reasons) > 0 {
-		v.Help = helpFor(a, insurers, calendar.Today(now, a.Region))
+		v.Help = helpFor(a, a.Reasons[0].Code, insurers, calendar.Today(now, a.Region))
+	}
+	if unfound(a) {
+		v.Help = helpFor(a, policy.NotInRegister, insurers, calendar.Today(now, a.Region))
 	}
 	if a.Kind == application.Register && a.Status == application.Granted {
 		v.Help = &application.Help{Insurers: []directory.Insurer{}, Offer: application.Lookup}
@@ -125,12 +129,18 @@ func show(c *web.Call, a application.Application, insurers directory.Directory, 
 	return v
 }
 
-func helpFor(a application.Application, insurers directory.Directory, today calendar.Date) *application.Help {
+// unfound is a search for one's own policy that the register has answered without
+// one: it goes on, and a policy may be applied for meanwhile.
+func unfound(a application.Application) bool {
+	return a.Kind == application.Lookup && a.Person == consent.Self && a.Status == application.Working && a.Answers > 0 && a.Results == nil
+}
+
+func helpFor(a application.Application, code string, insurers directory.Directory, today calendar.Date) *application.Help {
 	h := &application.Help{Insurers: append([]directory.Insurer{}, insurers.InsurersOf(a.Region, today)...)}
 	if fund, ok := directory.FundOf(a.Region); ok {
 		h.Fund = &fund
 	}
-	switch a.Reasons[0].Code {
+	switch code {
 	case policy.NotInRegister:
 		h.Offer = application.Register
 	case "already_insured", codeConsentRevoked:

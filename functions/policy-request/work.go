@@ -74,6 +74,12 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
 			}
 			a, err := r.decide(a, out, now)
+			if err == nil && out.enrolled != nil {
+				// What is searched for can be found from now on.
+				for _, id := range have.UnderWay(func(asks string) bool { return application.AsksFor(asks, application.Lookup, a.Person) }) {
+					tx.Emit(store.Event{Topic: topic, Home: e.Home, Subject: id, Lane: id}, 0)
+				}
+			}
 			if err == nil && a.Kind == application.Lookup && out.refuse != nil && out.refuse[0].Code == codeNotRepresented {
 				// What an earlier try has shown is shown no more.
 				return a, store.EraseCopy(tx, e.Home, have, a.Person), nil

@@ -59,7 +59,7 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 		asked = string(r.Body)
 		return answer, nil
 	}))
-	form := url.Values{"key": {"k-suspend"}, "action": {"suspend"}, "ground": {"mobilisation"}, "from": {"2026-03-11"}, "until": {""}}
+	form := url.Values{"key": {"k-suspend"}, "action": {"suspend"}, "ground": {"mobilisation"}, "from": {"11.03.2026"}, "until": {""}}
 	page := string(send(b, mine, "/suspend", form).Expect(200, "").Body)
 	for _, want := range []string{"Проверьте и подтвердите", "11\u00a0марта\u00a02026", `name="ground" value="mobilisation"`, "Подтвердить приостановление"} {
 		if !strings.Contains(page, want) || asked != "" {
@@ -75,20 +75,25 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 	if res.Header.Get("Location") != root+"/requests/a1" || asked != `{"action":"suspend","from":"2026-03-11","ground":"mobilisation","person":"self"}` {
 		t.Errorf("%s to %s", asked, res.Header.Get("Location"))
 	}
+	form.Set("until", "летом")
+	if page := string(send(b, mine, "/suspend", form).Expect(422, "").Body); !strings.Contains(page, `href="#until"`) || !strings.Contains(page, `value="летом"`) {
+		t.Errorf("%s", page)
+	}
+	form.Set("until", "")
 	answer = handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
 		Body: []byte(`{"status":422,"code":"invalid_fields","detail":"Проверьте","errors":[{"field":"ground","code":"ground_unknown","detail":"Выберите основание из списка."}]}`)}
 	form.Del("ground")
 	for _, step := range []string{"", "confirmed"} {
 		form.Set("step", step)
 		page := string(send(b, mine, "/suspend", form).Expect(422, "").Body)
-		for _, want := range []string{"Выберите основание из списка.", `value="2026-03-11"`, `href="#ground"`} {
+		for _, want := range []string{"Выберите основание из списка.", `value="11.03.2026"`, `href="#ground"`} {
 			if !strings.Contains(page, want) {
 				t.Errorf("%q: the page lacks %s", step, want)
 			}
 		}
 	}
-	for _, wrong := range []url.Values{{"from": {""}}, {"from": {"2026-02-30"}}, {"until": {"2026-03-10"}}, {"until": {"x"}}} {
-		form := url.Values{"action": {"suspend"}, "ground": {"mobilisation"}, "from": {"2026-03-11"}}
+	for _, wrong := range []url.Values{{"from": {""}}, {"from": {"30.02.2026"}}, {"until": {"10.03.2026"}}, {"until": {"x"}}} {
+		form := url.Values{"action": {"suspend"}, "ground": {"mobilisation"}, "from": {"11.03.2026"}}
 		for field, value := range wrong {
 			form[field] = value
 			if page := string(send(b, mine, "/suspend", form).Expect(422, "").Body); !strings.Contains(page, `href="#`+field+`"`) {

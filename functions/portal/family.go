@@ -220,6 +220,25 @@ func (o overview) name(who string) string {
 	return ""
 }
 
+// Unfound reports whether a search goes on that has not found the policy so far.
+func (m member) Unfound() bool {
+	return m.Next() == wait && m.Latest.Help != nil && m.Latest.Help.Offer == application.Register
+}
+
+// Seeks reports whether the visitor's own policy is not here and their part of
+// the page does not say yet how to come by it.
+func (o overview) Seeks() bool {
+	return slices.ContainsFunc(o.Members, func(m member) bool { return m.Self() && m.Card == nil && !m.Unfound() })
+}
+
+// Lacks reports whether the login confirms a child that the register does not
+// have, or may not have.
+func (o overview) Lacks(kids []kid) bool {
+	return slices.ContainsFunc(kids, func(k kid) bool {
+		return o.Incomplete != nil || !slices.ContainsFunc(o.Members, func(m member) bool { return m.Birth == k.Birth && m.Name.Same(k.Name) })
+	})
+}
+
 // rank is how soon a step needs the visitor. A consent that they have withdrawn
 // is their own choice, and so needs nothing.
 func (m member) rank() int {
@@ -230,9 +249,9 @@ func (m member) rank() int {
 		return 1
 	case next == giveConsent && m.Revoked() == nil:
 		return 2
-	case next == wait, next == later:
-		return 3
 	case next == look:
+		return 3
+	case next == wait, next == later:
 		return 4
 	}
 	return 5

@@ -26,10 +26,12 @@ type kid struct {
 	Record bool // the login tells the civil record of the birth
 }
 
+// kidsOf lists them as the register does, the eldest first.
 func kidsOf(children []person.Kin) (kids []kid) {
 	for _, k := range children {
 		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero()})
 	}
+	slices.SortStableFunc(kids, func(a, b kid) int { return cmp.Compare(a.Birth.String(), b.Birth.String()) })
 	return kids
 }
 
@@ -44,7 +46,7 @@ const (
 // Steps of the form before it is sent.
 const (
 	stepRegion   = "region"   // show the insurers of another
-	stepCategory = "category" // show what one needs
+	stepCategory = "category" // show what one needs: a page of its own
 	stepCheck    = "check"    // show the term
 )
 
@@ -152,13 +154,70 @@ func (v *visit) firstOf(who, region string) (firstPage, error) {
 	return f, nil
 }
 
+// firstPolicy is the form at an address of its own, with what was typed into it
+// so far.
 func (p *portal) firstPolicy(v *visit) (web.Answer, error) {
+	var kept draft
+	if _, err := v.sessions.Peek(v, v.Query.Get("draft"), &kept); err != nil {
+		return web.Answer{}, err
+	}
+	if kept.Account != v.Who.Account {
+		kept.Form = nil
+	}
 	f, err := v.firstOf(v.Query.Get("for"), cmp.Or(v.Query.Get("region"), v.region))
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return v.show("first-policy", firstTitle, f)
+	if c := policy.Category(v.Query.Get("category")); f.Foreign() && slices.Contains(f.Categories, c) {
+		f.Category = c
+	}
+	if f.Foreign() && f.Category == "" && v.Query.Get("step") == stepCategory {
+		return v.again(fault.Wrong(noCategory), "first-policy", firstTitle, f)
+	}
+	if f.Category != "" && kept.Form != nil {
+		f.rests(kept.Form, v.law()) // what is wrong is said when it is sent
+	}
+	return v.render200("first-policy", &page{Title: v.Text(firstTitle), Data: f, Typed: kept.Form})
 }
+
+// draft is a form that is not sent yet, of an account.
+type draft struct {
+	Account string
+	Form    url.Values
+}
+
+// keep leads to the form with what was typed: by an address that a browser can
+// come back to, and that holds nothing of it.
+func (v *visit) keep(f firstPage) (web.Answer, error) {
+	typed := visible(v.Form)
+	typed.Del("key")
+	token, err := v.sessions.Hold(v, draft{v.Who.Account, typed}, attempt)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	query := url.Values{"kind": {string(application.Register)}, "for": {f.For}, "region": {f.Region}, "draft": {token}}
+	if f.Category != "" {
+		query.Set("category", string(f.Category))
+	}
+	return v.to("/requests/new?" + query.Encode())
+}
+
+// rests reads what the category rests on; with nothing wrong in it the page has
+// the term that comes of it.
+func (f *firstPage) rests(form url.Values, at time.Time) (policy.Basis, []fault.Field) {
+	day := calendar.Today(at, f.Region)
+	basis, wrong := basisOf(form, f.Category)
+	if wrong == nil {
+		wrong = basis.Check("basis", f.Category, day)
+	}
+	if wrong == nil {
+		right := policy.RightOf(f.Category, basis.Ends(f.Category), day)
+		f.Right = &right
+	}
+	return basis, wrong
+}
+
+var noCategory = fault.Field{Field: "category", Code: "required", Detail: fault.Text{RU: "Выберите основание.", EN: "Choose a category."}}
 
 var firstTitle = fault.Text{RU: "Получить полис впервые", EN: "Get a policy for the first time"}
 
@@ -190,29 +249,19 @@ func (v *visit) submitFirst() (web.Answer, error) {
 		return v.again(fault.Wrong(wrong...), "first-policy", firstTitle, f)
 	}
 	s := firstSubmission{submission: submission{Kind: application.Register, Region: v.Form.Get("region"), SMO: v.Form.Get("smo")}}
-	var wrong []fault.Field
 	switch kid := f.Kid(); {
 	case f.Foreign() && !slices.Contains(f.Categories, f.Category):
 		f.Category = ""
-		if step == stepRegion {
-			return v.typed("first-policy", firstTitle, f)
-		}
-		return refuse(fault.Field{Field: "category", Code: "required", Detail: fault.Text{RU: "Выберите основание.", EN: "Choose a category."}})
-	case step == stepRegion || step == stepCategory:
-		return v.typed("first-policy", firstTitle, f)
+		return refuse(noCategory)
+	case step == stepRegion:
+		return v.keep(f)
 	case f.Foreign():
-		day := calendar.Today(v.law(), f.Region)
-		basis, unread := basisOf(v.Form, f.Category)
-		if wrong = unread; wrong == nil {
-			wrong = basis.Check("basis", f.Category, day)
-		}
+		basis, wrong := f.rests(v.Form, v.law())
 		if wrong != nil {
 			return refuse(wrong...)
 		}
-		right := policy.RightOf(f.Category, basis.Ends(f.Category), day)
-		f.Right = &right
-		if step == stepCheck || v.Form.Get("until") != right.ValidUntil.String() {
-			return v.typed("first-policy", firstTitle, f)
+		if step == stepCheck || v.Form.Get("until") != f.Right.ValidUntil.String() {
+			return v.keep(f)
 		}
 		s.Category, s.Basis = f.Category, &basis
 	case kid != nil:

@@ -483,3 +483,113 @@ func TestAnApplicationForSomethingElseDoesNotHideTheSearchForThePolicy(t *testin
 		t.Errorf("%s", page)
 	}
 }
+
+func TestAGrantedFirstPolicyHasOneWayOnForItsPerson(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"c1","status":"granted"}],"history":[]}`
+	made := `{"id":"a1","number":"26-1","kind":"register","person":"c1","child":{"given":"Вера"},"status":"granted","text":"Полис оформлен","enp":"2697379779000019",` +
+		`"submitted":"2026-03-02T09:00:00+03:00","due":"2026-03-09T18:00:00+03:00","help":{"insurers":[],"offer":"lookup"},"timeline":[]}`
+	for _, tc := range []struct {
+		rule, consents, card, has string
+	}{
+		{"its consent is missing", `{"items":[],"history":[]}`, "", "Дать согласие и показать полис"},
+		{"it was not asked for", given, "", ">Показать полис<"},
+		{"it is shown", given, `{"person":"c1","status":"active"}`, ">Открыть полис<"},
+	} {
+		page := seen(t, "/requests/a1", map[string]map[string]string{
+			"policy-request": {"GET /a1": made}, "consent-toggle": {"GET /": tc.consents}, "policy-card": {"GET /": tc.card, "GET /family": aFamily},
+		})
+		if !strings.Contains(page, tc.has) || strings.Count(page, `class="main"`)+strings.Count(page, `class="button main"`) != 1 {
+			t.Errorf("%s: %s", tc.rule, page)
+		}
+		if strings.Count(page, "олис оформлен") != 1 || strings.Contains(page, "К кому обратиться") || !strings.Contains(page, "2697 3797 7900 0019") {
+			t.Errorf("%s: %s", tc.rule, page)
+		}
+	}
+}
+
+func TestWhoIsNotFoundIsOfferedMoreThanToWait(t *testing.T) {
+	search := strings.Replace(applicationOf("a1", "self", "working", false), `"timeline"`, `"help":{"insurers":[],"offer":"register"},"timeline"`, 1)
+	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	answers := map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + search + `]}`, "GET /a1": search}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	for _, path := range []string{"/", "/requests/a1"} {
+		page := seen(t, path, answers)
+		page, _, _ = strings.Cut(page, "Другие возможности")
+		for _, way := range []string{"Получить полис впервые", "Найти по номеру полиса"} {
+			if !strings.Contains(page, way) {
+				t.Errorf("%s: no %s in %s", path, way, page)
+			}
+		}
+	}
+}
+
+func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
+	b := plain(t)
+	foreign := func(v *visitor) { v.Citizenship = "ARM" }
+	mine := in(t, b, foreign)
+	form := url.Values{"kind": {"register"}, "for": {"foreigner"}, "region": {"26"}, "category": {"eaeu_worker"}, "smo": {"26002"}, "key": {"k1"},
+		"basis.contract_until": {"31.05.2026"}, "basis.document.number": {"AN1234567"}}
+	post := func(change ...string) functiontest.Response {
+		for i := 0; i < len(change); i += 2 {
+			form.Set(change[i], change[i+1])
+		}
+		return send(b, mine, "/requests", form)
+	}
+	for _, step := range []string{"region", "check"} {
+		res := post("step", step)
+		at := res.Header.Get("Location")
+		if res.Status != http.StatusSeeOther || !strings.HasPrefix(at, root+"/requests/new?") || strings.Contains(at, "2026") || strings.Contains(at, "AN12") {
+			t.Fatalf("%s: %d to %s", step, res.Status, at)
+		}
+		for range 2 { // as often as one likes
+			page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", mine).Expect(200, "").Body)
+			if !strings.Contains(page, `value="31.05.2026"`) || !strings.Contains(page, `value="AN1234567"`) || !strings.Contains(page, `name="until"`) {
+				t.Errorf("%s: %s", step, page)
+			}
+		}
+		others := in(t, b, foreign, func(v *visitor) { v.Account = ident.Home(ident.Account, [32]byte{}, "boris") })
+		if page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", others).Body); strings.Contains(page, "AN1234567") {
+			t.Errorf("%s: another account reads the form", step)
+		}
+	}
+	res := b.Call("GET", Name, "/requests/new?kind=register&for=foreigner&step=category", "", nil, "Cookie", mine)
+	if res.Status != 422 || !strings.Contains(string(res.Body), "Выберите основание.") {
+		t.Errorf("%d", res.Status)
+	}
+	res = b.Call("GET", Name, "/requests/new?kind=register&for=foreigner&step=category&category=eaeu_worker", "", nil, "Cookie", mine)
+	if res.Status != 200 || !strings.Contains(string(res.Body), `name="basis.contract_until"`) {
+		t.Errorf("%d %s", res.Status, res.Body)
+	}
+	if res := post("step", "check", "basis.contract_until", "весной"); res.Status != 422 || !strings.Contains(string(res.Body), `value="весной"`) {
+		t.Errorf("%d", res.Status)
+	}
+}
+
+func TestTheFormOfAFirstPolicySpeaksOfWhomItIsFor(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b, func(v *visitor) { v.Kids = []kid{{Name: person.Name{Given: "Вера"}}} })
+	for query, has := range map[string][2]string{
+		"for=0":                          {"Пока ребёнка застрахует", "Пока вас застрахует"},
+		"for=self":                       {"Пока вас застрахует", "Пока ребёнка застрахует"},
+		"for=foreigner&category=refugee": {"Загружать ничего не нужно", "Страховая компания"},
+	} {
+		page := string(b.Call("GET", Name, "/requests/new?kind=register&"+query, "", nil, "Cookie", mine).Expect(200, "").Body)
+		if !strings.Contains(page, has[0]) || strings.Contains(page, has[1]) || !strings.Contains(page, "Страховые компании: Ставропольский край") {
+			t.Errorf("%s: %s", query, page)
+		}
+	}
+}
+
+func TestACardSaysOfItsTermNothingAgainstItsState(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	for state, text := range map[string]string{"active": "Действует", "no_insurer": "Действует", "suspended": "Срок полиса", "invalid": "Действовал", "expired": "Действовал"} {
+		page := seen(t, "/card", map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": given},
+			"policy-card": {"GET /family": aFamily, "GET /": `{"person":"self","status":"` + state + `","valid_from":"2019-05-14"}`}})
+		if !strings.Contains(page, "<dt>"+text+"</dt>") || (state == "suspended") != strings.Contains(page, "Пока полис приостановлен, он не действует.") {
+			t.Errorf("%s: %s", state, page)
+		}
+	}
+	page := seen(t, "/suspend", nil)
+	if menu, _, _ := strings.Cut(page, "</nav>"); strings.Count(menu, `aria-current="page"`) != 1 {
+		t.Errorf("%s", menu)
+	}
+}

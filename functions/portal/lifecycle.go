@@ -25,6 +25,7 @@ type lifecyclePage struct {
 	Renew                   bool // a policy that has expired is applied for anew
 	Today                   calendar.Date
 	Grounds                 []string
+	From, Until             calendar.Date // to confirm
 }
 
 func (v *visit) lifecyclePage() lifecyclePage {
@@ -55,32 +56,28 @@ func (p *portal) lifecycle(v *visit) (web.Answer, error) {
 	return v.show("suspend", lifecycleTitle, v.lifecyclePage())
 }
 
-// incomplete names what a suspension lacks before there is anything to confirm;
-// the rest the service says of itself.
-func incomplete(form url.Values) error {
-	var wrong []fault.Field
+// term reads the days of a suspension, and names what it lacks before there is
+// anything to confirm; the rest the service says of itself.
+func term(form url.Values) (from, until calendar.Date, err error) {
+	from, wrong := dateOf(form, "from")
+	until, unread := dateOf(form, "until")
+	wrong = append(wrong, unread...)
 	note := func(field, code, ru, en string) {
 		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
 	}
 	if !slices.Contains(policy.SuspensionGrounds, form.Get("ground")) {
 		note("ground", "ground_unknown", "Выберите основание из списка.", "Choose a ground from the list.")
 	}
-	from, fromErr := calendar.ParseDate(form.Get("from"))
-	if fromErr != nil {
+	if form.Get("from") == "" {
 		note("from", "required", "Укажите первый день службы.", "Give the first day of the service.")
 	}
-	if form.Get("until") != "" {
-		switch until, err := calendar.ParseDate(form.Get("until")); {
-		case err != nil:
-			note("until", "date_wrong", "Укажите день из календаря.", "Give a day of the calendar.")
-		case fromErr == nil && until.Before(from):
-			note("until", "until_before_from", "Последний день раньше первого.", "The last day is before the first.")
-		}
+	if !from.IsZero() && !until.IsZero() && until.Before(from) {
+		note("until", "until_before_from", "Последний день раньше первого.", "The last day is before the first.")
 	}
 	if wrong != nil {
-		return fault.Wrong(wrong...)
+		return from, until, fault.Wrong(wrong...)
 	}
-	return nil
+	return from, until, nil
 }
 
 // changeState submits what was chosen, a suspension once it is confirmed, and
@@ -90,7 +87,8 @@ func (p *portal) changeState(v *visit) (web.Answer, error) {
 	if v.Form.Get("action") == string(application.Suspend) && step != "confirmed" {
 		page := v.lifecyclePage()
 		page.Suspend = true
-		if err := incomplete(v.Form); err != nil {
+		var err error
+		if page.From, page.Until, err = term(v.Form); err != nil {
 			return v.again(err, "suspend", lifecycleTitle, page)
 		}
 		if step == "back" {
@@ -99,13 +97,24 @@ func (p *portal) changeState(v *visit) (web.Answer, error) {
 		return v.typed("suspend-confirm", lifecycleTitle, page)
 	}
 	body := map[string]string{"person": consent.Self, "action": v.Form.Get("action")}
-	for _, field := range []string{"ground", "from", "until"} {
-		if value := v.Form.Get(field); value != "" {
-			body[field] = value
+	if ground := v.Form.Get("ground"); ground != "" {
+		body["ground"] = ground
+	}
+	var wrong []fault.Field
+	for _, field := range []string{"from", "until"} {
+		date, unread := dateOf(v.Form, field)
+		if wrong = append(wrong, unread...); !date.IsZero() {
+			body[field] = date.String()
 		}
 	}
 	var made applicationAnswer
-	if err := v.ask(http.MethodPost, "/policy-lifecycle", body, &made); err != nil {
+	var err error
+	if wrong != nil {
+		err = fault.Wrong(wrong...)
+	} else {
+		err = v.ask(http.MethodPost, "/policy-lifecycle", body, &made)
+	}
+	if err != nil {
 		page := v.lifecyclePage()
 		switch application.Kind(body["action"]) { // what was sent stays on the page
 		case application.Suspend:

@@ -81,9 +81,38 @@ func (p *portal) requests(v *visit) (web.Answer, error) {
 type requestPage struct {
 	applicationAnswer
 	Whose   string
-	Insurer string // that was chosen
-	Wait    int    // seconds
+	Insurer string  // that was chosen
+	Holder  *member // of a first policy that is granted: what shows it
+	Wait    int     // seconds
 	Look    int
+}
+
+// Turns reports whether there is anybody to turn to, and something about which.
+func (r requestPage) Turns() bool {
+	return r.Status != application.Granted && r.Help != nil && (r.Help.Fund != nil || len(r.Help.Insurers) > 0)
+}
+
+// holder is the one for whom a first policy was granted, with what of it the
+// cabinet has. While a part is away, what can be shown the card's page says.
+func (v *visit) holder(a applicationAnswer) *member {
+	var consents consentList
+	if v.ask(http.MethodGet, "/consent-toggle", nil, &consents) != nil {
+		return nil
+	}
+	m := member{relative: relative{Person: a.Person}, Consents: needed(consents, a.Person)}
+	if a.Child != nil {
+		m.Name = *a.Child
+	}
+	if len(m.Missing()) > 0 {
+		return &m
+	}
+	switch card, err := v.cardOf(a.Person); {
+	case err == nil:
+		m.Card = &card
+	case !fault.HasKind(err, fault.NotFound) && !fault.HasKind(err, fault.Forbidden):
+		return nil
+	}
+	return &m
 }
 
 // waits between two looks of a browser without a script: quick while somebody
@@ -105,6 +134,9 @@ func (p *portal) request(v *visit) (web.Answer, error) {
 		}
 		insurer, _ := known.FindInsurer(a.SMO)
 		a.Insurer = cmp.Or(insurer.Name, a.SMO)
+	}
+	if a.Kind == application.Register && a.Status == application.Granted {
+		a.Holder = v.holder(a.applicationAnswer)
 	}
 	// Whose it is stands beside what the script reads again and again.
 	if !v.Query.Has("live") {

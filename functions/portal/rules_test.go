@@ -14,6 +14,7 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/consent"
 	"polis/shared/fault"
+	"polis/shared/person"
 )
 
 func TestWhoMovesNextIsARule(t *testing.T) {
@@ -227,7 +228,7 @@ func TestWhoNeedsTheVisitorComesFirst(t *testing.T) {
 	for _, m := range family.ByNeed() {
 		order = append(order, m.Person)
 	}
-	want := []string{"late", "to answer", "to ask", "without consent", "waited for", "cannot be read", "looked at", "withdrawn"}
+	want := []string{"late", "to answer", "to ask", "without consent", "looked at", "waited for", "cannot be read", "withdrawn"}
 	if !slices.Equal(order, want) {
 		t.Errorf("%q", order)
 	}
@@ -265,7 +266,7 @@ func TestAVersionIsOfEveryFilesContent(t *testing.T) {
 
 func TestAChildWithoutAnInsurerComesFirstUntilOneIsBeingChosen(t *testing.T) {
 	given := []consentAnswer{{Operator: consent.FFOMS, Status: consent.Granted}}
-	own := member{relative: relative{Person: consent.Self}, Consents: given, Latest: &applicationAnswer{Kind: application.Lookup, Status: application.Submitted}}
+	own := member{relative: relative{Person: consent.Self}, Consents: given, Card: &cardAnswer{}}
 	child := member{relative: relative{Person: "i1"}, Consents: given, Card: &cardAnswer{}, Unchosen: true}
 	if first := (overview{Members: []member{own, child}}).ByNeed()[0]; first.Person != "i1" {
 		t.Errorf("%s comes first", first.Person)
@@ -280,6 +281,56 @@ func TestAChildWithoutAnInsurerComesFirstUntilOneIsBeingChosen(t *testing.T) {
 	} {
 		if (applicationAnswer{Kind: kind}).shows() != shows {
 			t.Errorf("%s: %v", kind, !shows)
+		}
+	}
+}
+
+func TestTheHomeOffersWhatThePersonLacks(t *testing.T) {
+	self := member{relative: relative{Person: consent.Self}}
+	ilya, vera := kid{Name: person.Name{Given: "Илья"}, Birth: calendar.On(2016, 9, 2)}, kid{Name: person.Name{Given: "Вера"}, Birth: calendar.On(2026, 2, 27)}
+	recorded := member{relative: relative{Person: "c1", Name: ilya.Name, Birth: ilya.Birth}}
+	for _, tc := range []struct {
+		rule         string
+		o            overview
+		kids         []kid
+		seeks, lacks bool
+	}{
+		{"nothing", overview{Members: []member{self}}, nil, true, false},
+		{"a policy", overview{Members: []member{{relative: self.relative, Card: &cardAnswer{}}}}, nil, false, false},
+		{"only a child's policy", overview{Members: []member{self, {relative: recorded.relative, Card: &cardAnswer{}}}}, []kid{ilya}, true, false},
+		{"a child of two", overview{Members: []member{self, recorded}}, []kid{ilya, vera}, true, true},
+		{"a register that is silent", overview{Members: []member{self, recorded}, Incomplete: fault.Unreachable("insured_registry", nil)}, []kid{ilya}, true, true},
+	} {
+		if tc.o.Seeks() != tc.seeks || tc.o.Lacks(tc.kids) != tc.lacks {
+			t.Errorf("%s: %v, %v", tc.rule, tc.o.Seeks(), tc.o.Lacks(tc.kids))
+		}
+	}
+}
+
+func TestTelephoneNumbersAreToldInGroups(t *testing.T) {
+	for number, want := range map[tel]string{
+		"+79005550101": "+7\u00a0900\u00a0555-01-01", "88001000702": "8\u00a0800\u00a0100-07-02", "8 800 100-07-02": "8 800 100-07-02", "+3749005550": "+3749005550", "": "",
+	} {
+		if got := number.String(); got != want {
+			t.Errorf("%q: %q", number, got)
+		}
+	}
+}
+
+func TestTheDatesOfWhatAFunctionSaysAreInWordsToo(t *testing.T) {
+	for _, tc := range []struct {
+		english    bool
+		text, want string
+	}{
+		{false, "Приостановлен с 10.03.2026", "Приостановлен с 10\u00a0марта\u00a02026\u00a0г."},
+		{false, "Аннулирован с 10.03.2026. Причина: ошибка", "Аннулирован с 10\u00a0марта\u00a02026\u00a0г. Причина: ошибка"},
+		{false, "с 01.12.2026 по 31.12.2026: срок", "с 1\u00a0декабря\u00a02026\u00a0г. по 31\u00a0декабря\u00a02026\u00a0г.: срок"},
+		{false, "Заявление 20260310-AAAA, 45.67.2026, 8 800 100-07-02", "Заявление 20260310-AAAA, 45.67.2026, 8 800 100-07-02"},
+		{true, "Expired on 2026-10-30.", "Expired on 30\u00a0October\u00a02026."},
+		{true, "Valid until 01.12.2026.", "Valid until 1\u00a0December\u00a02026."},
+	} {
+		if got := (&page{English: tc.english, zone: time.UTC}).Said(tc.text); got != tc.want {
+			t.Errorf("%q: %q", tc.text, got)
 		}
 	}
 }

@@ -36,7 +36,7 @@ type visitor struct {
 	Confirmed bool
 	Birth     calendar.Date
 	Email     string
-	Phone     string
+	Phone     tel
 
 	Citizenship string
 	Kids        []kid
@@ -231,7 +231,7 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 	content, err := json.Marshal(visitor{
 		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
 		Name: who.Person.Name, Role: who.Role, Unit: who.Unit, Confirmed: who.Confirmed,
-		Birth: who.Person.Birth, Email: who.Email, Phone: who.Phone,
+		Birth: who.Person.Birth, Email: who.Email, Phone: tel(who.Phone),
 		Citizenship: who.Person.Citizenship, Kids: kidsOf(who.Children),
 	})
 	if err != nil {

@@ -2,6 +2,8 @@ package function
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"polis/shared/application"
@@ -26,6 +28,30 @@ func (p *page) Day(at any) (string, error) {
 		return fmt.Sprintf("%d\u00a0%s\u00a0%d", t.Day(), month[1], t.Year()), nil
 	}
 	return fmt.Sprintf("%d\u00a0%s\u00a0%d\u00a0г.", t.Day(), month[0], t.Year()), nil
+}
+
+// dated finds the dates in what a function says: printed ones, or in English those
+// of ISO 8601.
+var dated = regexp.MustCompile(`\b(\d\d\.\d\d\.\d{4}\b\.?|\d{4}-\d\d-\d\d\b)`)
+
+// Said is what a function says, with its dates in words as everywhere on a page.
+func (p *page) Said(text string) string {
+	return dated.ReplaceAllStringFunc(text, func(found string) string {
+		day := strings.TrimSuffix(found, ".") // a short word for the year ends a sentence, too
+		for _, layout := range []string{"02.01.2006", time.DateOnly} {
+			if t, err := time.Parse(layout, day); err == nil {
+				words, err := p.Day(calendar.DateOf(t))
+				if err != nil {
+					return found
+				}
+				if p.English {
+					words += found[len(day):]
+				}
+				return words
+			}
+		}
+		return found
+	})
 }
 
 // Moment is a day and the time of it, if it has one.
@@ -153,4 +179,17 @@ func (p *page) Count(n int, one, few, many, english string) string {
 		noun = few
 	}
 	return fmt.Sprintf("%d\u00a0%s", n, noun)
+}
+
+// Tel is a telephone number in groups that no line break tears apart; one written
+// otherwise than in eleven digits stays as it is.
+func (p *page) Tel(number string) string { return tel(number).String() }
+
+// tel is a telephone number as the login tells it.
+type tel string
+
+var elevenDigits = regexp.MustCompile(`^(\+7|8)(\d{3})(\d{3})(\d\d)(\d\d)$`)
+
+func (t tel) String() string {
+	return elevenDigits.ReplaceAllString(string(t), "$1\u00a0$2\u00a0$3-$4-$5")
 }

@@ -202,6 +202,11 @@ func (a Application) Asks() string {
 	return strings.Join(append(what, hex.EncodeToString(who[:8])), " ")
 }
 
+// AsksFor reports whether what Asks told is of that kind, about that person.
+func AsksFor(asks string, kind Kind, person string) bool {
+	return strings.HasPrefix(asks, string(kind)+" "+person+" ")
+}
+
 // MayStep reports whether there is a step to take: an event asks for one at
 // once, the agenda at its time, and nobody after the end.
 func (a Application) MayStep(asked bool, now time.Time) bool {

@@ -87,3 +87,16 @@ func TestTriesComeLessOftenAndOneFallsOnTheTerm(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAnApplicationAsksTellsItsKindAndPerson(t *testing.T) {
+	asks := Application{Kind: Lookup, Person: "c1", What: []string{"policy"}}.Asks()
+	for _, tc := range []struct {
+		kind   Kind
+		person string
+		is     bool
+	}{{Lookup, "c1", true}, {Lookup, "c", false}, {Lookup, "self", false}, {Link, "c1", false}} {
+		if AsksFor(asks, tc.kind, tc.person) != tc.is {
+			t.Errorf("%s %s", tc.kind, tc.person)
+		}
+	}
+}

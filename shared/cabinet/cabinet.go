@@ -75,6 +75,18 @@ func (a Account) Closing(what, application string) Account {
 	return a
 }
 
+// UnderWay are the applications under way whose question fits, in order.
+func (a Account) UnderWay(fits func(asks string) bool) []string {
+	var ids []string
+	for asks, id := range a.Open {
+		if fits(asks) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // keepExtracts bounds "my documents" of one account.
 const keepExtracts = 100
 

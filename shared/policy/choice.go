@@ -78,11 +78,8 @@ func (i Insured) Choose(c Choice, d Deed, find FindInsurer) (Insured, error) {
 	}
 	day := i.Today(d.At)
 	have := i.Insurance(day)
-	if err := i.mayHaveInsurer(day); err != nil {
+	if err := i.mayChoose(day); err != nil {
 		return i, err
-	}
-	if slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Corrected.IsZero() && in.Since.After(day) }) {
-		return i, errInForce // another was chosen since, and came first
 	}
 	if err := i.grounds(c.Reason, c.Region, have, day, find); err != nil {
 		return i, err
@@ -111,6 +108,17 @@ func (i Insured) mayHaveInsurer(day calendar.Date) error {
 		return errDead
 	case i.Changes.On(day).State == Invalid, i.Expired(day):
 		return errPolicyEnded
+	}
+	return nil
+}
+
+// mayChoose refuses also a day before an insurance that is on record already.
+func (i Insured) mayChoose(day calendar.Date) error {
+	if err := i.mayHaveInsurer(day); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Corrected.IsZero() && in.Since.After(day) }) {
+		return errInForce // another was chosen since, and came first
 	}
 	return nil
 }
@@ -174,7 +182,7 @@ func (i Insured) chosenLast(day calendar.Date) Insurance {
 // possible in either case.
 func (i Insured) May(at time.Time, find FindInsurer) (Reason, error) {
 	day := i.Today(at)
-	if err := i.mayHaveInsurer(day); err != nil {
+	if err := i.mayChoose(day); err != nil {
 		return "", err
 	}
 	have := i.Insurance(day)

@@ -175,6 +175,7 @@ func TestMayIChangeTheInsurer(t *testing.T) {
 		{"not by right in November", insuredIn("26", "26002"), "2026-11-02 00:00:00", ByRight, "insurer_change_after_1_november", "2027-01-01"},
 		{"first where the fund stands in, in November too", insuredIn("26", ""), "2026-11-02 00:00:00", First, "", ""},
 		{"when the contract ended, in November too", insuredIn("26", "26004"), "2026-11-02 00:00:00", ContractEnded, "", ""},
+		{"not on a day before another choice", insuredIn("26", "26002").insuredBy(Insurance{Cover: Cover{SMO: "26001", Region: "26", Since: on(7, 2)}, Reason: ByRight, Cause: "x"}), "2026-07-01 12:00:00", "", "insurance_in_force", ""},
 		{"not a dead person's", spoken(t, insuredIn("26", "26002"), end(on(5, 1), Death, "d")), "2026-07-01 12:00:00", "", "death_recorded", ""},
 	} {
 		reason, err := tc.who.May(moment(t, "26", tc.at), market)

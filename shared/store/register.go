@@ -526,7 +526,8 @@ func (s *Store) childrenKey(representative person.SNILS) string {
 	return "children:{" + p + "}:" + name
 }
 
-// Children are the records that name the person as a representative.
+// Children are the records that name the person as a representative, the eldest
+// first.
 func (s *Store) Children(ctx context.Context, g access.Grant, representative person.SNILS) ([]policy.Insured, error) {
 	if err := checkGrant(g); err != nil {
 		return nil, err
@@ -545,6 +546,9 @@ func (s *Store) Children(ctx context.Context, g access.Grant, representative per
 			children = append(children, record)
 		}
 	}
+	slices.SortFunc(children, func(a, b policy.Insured) int {
+		return cmp.Or(cmp.Compare(a.Person.Birth.String(), b.Person.Birth.String()), cmp.Compare(a.ID, b.ID))
+	})
 	return children, nil
 }
 

@@ -42,6 +42,7 @@ type openedCase struct {
 	Case        caseAnswer
 	Application applicationAnswer
 	Applicant   person.Person
+	Child       *policy.NewChild
 	Record      struct {
 		Answered bool
 		Status   policy.Shown

@@ -41,8 +41,12 @@ func (a accessPage) Own() []looked {
 	return slices.DeleteFunc(slices.Clone(a.Rows), func(l looked) bool { return l.Other })
 }
 
-// Whole reports whether the page has all there is to tell.
-func (a accessPage) Whole() bool { return a.Next == "" && !a.Older }
+// Whole reports whether the page has all there is to tell: of the register while
+// there is a copy, and of a child never, who may hide some of it.
+func (a accessPage) Whole() bool {
+	copied := slices.ContainsFunc(a.Family, func(m member) bool { return m.Self() && m.Card != nil })
+	return a.Person == consent.Self && copied && a.Next == "" && !a.Older
+}
 
 // done is one sort of access, and how often.
 type done struct {

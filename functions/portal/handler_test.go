@@ -374,10 +374,23 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 	nobody := answering(map[string]string{
 		"GET /access": `{"items":[{"at":"2026-03-10T09:00:00+03:00","text":"Просмотр","who":"вы","by":"self"},{"at":"2026-03-10T08:00:00+03:00","text":"Поиск","who":"сервис","by":"service"}]}`,
 	})
-	for query, want := range map[string]string{"": "Никто, кроме вас и сервиса, ваши данные не смотрел.", "?before=n": "В этой части записей никого"} {
-		b.Put("policy-card", nobody)
-		if page := string(b.Call("GET", Name, "/access"+query, "", nil, "Cookie", mine).Expect(200, "").Body); !strings.Contains(page, want) {
-			t.Errorf("%q: the page lacks %s", query, want)
+	b.Put("policy-card", nobody)
+	if page := string(b.Call("GET", Name, "/access", "", nil, "Cookie", mine).Expect(200, "").Body); !strings.Contains(page, "В показанных записях никого, кроме вас и сервиса, нет.") {
+		t.Errorf("without a copy: %s", page)
+	}
+	copied := []member{{relative: relative{Person: "self"}, Card: &cardAnswer{}}}
+	for rule, tc := range map[string]struct {
+		page  accessPage
+		whole bool
+	}{
+		"all of one's own":           {accessPage{Person: "self", Family: copied}, true},
+		"without a copy":             {accessPage{Person: "self"}, false},
+		"more to come":               {accessPage{Person: "self", Family: copied, Next: "n"}, false},
+		"more before":                {accessPage{Person: "self", Family: copied, Older: true}, false},
+		"a child's, who may hide it": {accessPage{Person: "c1", Family: copied}, false},
+	} {
+		if tc.page.Whole() != tc.whole {
+			t.Errorf("%s: %v", rule, !tc.whole)
 		}
 	}
 	b.Put("policy-card", many)

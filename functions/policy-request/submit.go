@@ -230,13 +230,9 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	reads, again, err := r.hurry(c, a, now)
-	if err != nil {
-		return web.Answer{}, err
-	}
 	once := r.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = r.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
-		Application: a.Begin(now, due, textSubmitted), Topic: topic, Reads: reads, Again: again,
+		Application: a.Begin(now, due, textSubmitted), Topic: topic,
 		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
 		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
 			if a.Kind == application.Register {
@@ -250,40 +246,28 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	if a.ID != id {
+		if a, err = r.hurry(c, a, now); err != nil {
+			return web.Answer{}, err
+		}
+	}
 	return web.Accepted(show(c, a, insurers, now))
 }
 
 // hurry makes a second click work on a search that waits for its next try: at
 // once, and until that is done only once.
-func (r *requests) hurry(c *web.Call, a application.Application, now time.Time) ([]store.Ref, func(*store.Tx, string) error, error) {
-	if a.Kind != application.Lookup {
-		return nil, nil, nil
+func (r *requests) hurry(c *web.Call, a application.Application, now time.Time) (application.Application, error) {
+	if a.Kind != application.Lookup || a.Status.Done() || a.MayStep(false, now) {
+		return a, nil
 	}
-	account := store.Account(c.Caller.Account)
-	v, err := r.store.View(c, c.Grant, c.Caller.Account, account.Ref)
-	if err != nil {
-		return nil, nil, err
-	}
-	have, _, err := store.Get(v, account)
-	if err != nil {
-		return nil, nil, err
-	}
-	a.Epoch = have.Consents.Epoch(a.Person)
-	waits := have.Open[a.Asks()]
-	if waits == "" {
-		return nil, nil, nil
-	}
-	doc := store.Application(c.Caller.Account, waits)
-	return []store.Ref{doc.Ref}, func(tx *store.Tx, earlier string) error {
-		if earlier != waits {
-			return nil // begun meanwhile, and so worked on
-		}
+	doc := store.Application(c.Caller.Account, a.ID)
+	return store.Change(c, r.store, c.Grant, c.Caller.Account, store.Once{}, []store.Ref{doc.Ref}, func(tx *store.Tx) (application.Application, error) {
 		a, found, err := store.Get(tx.View, doc)
-		if err != nil || !found || a.MayStep(false, now) {
-			return err
+		if err != nil || !found || a.Status.Done() || a.MayStep(false, now) {
+			return a, err
 		}
 		a.NextTry = now
 		tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: a.ID, Lane: a.ID}, 0)
-		return store.PutApplication(tx, c.Caller.Account, a)
-	}, nil
+		return a, store.PutApplication(tx, c.Caller.Account, a)
+	})
 }

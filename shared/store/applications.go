@@ -21,10 +21,6 @@ type Submission struct {
 
 	// Allow refuses, or adds to the step. It may run more than once. Nil allows.
 	Allow func(tx *Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error)
-
-	// Again is told of a second click, with the first one's application. It may
-	// run more than once. Nil does nothing.
-	Again func(tx *Tx, earlier string) error
 }
 
 // ErrNoApplication is an id that the account has no application under.
@@ -55,10 +51,7 @@ func (s *Store) Submit(ctx context.Context, g access.Grant, account string, once
 		a := sub.Application
 		a.Epoch = have.Consents.Epoch(a.Person)
 		if open := have.Open[a.Asks()]; open != "" {
-			if sub.Again != nil {
-				err = sub.Again(tx, open)
-			}
-			return submitted{Earlier: open}, err
+			return submitted{Earlier: open}, nil
 		}
 		if sub.Allow != nil {
 			if have, a, err = sub.Allow(tx, have, a); err != nil {

@@ -241,7 +241,7 @@ func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	adult := s.visit(t, way{browser.Phone, false, false})
 	adult.logsIn("insured")
 	adult.opens("/services?person=" + child)
-	adult.Has("услуги он решил не показывать")
+	adult.Has("С 15 лет подросток сам решает")
 	adult.HasNot("дерматолога")
 	adult.Axe()
 	v.does("Показать родителям")

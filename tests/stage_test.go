@@ -429,6 +429,9 @@ type (
 			StandIn          bool `json:"stand_in"`
 		}
 		Clinic *struct{ Name string }
+		Coming struct {
+			MayCallOff bool `json:"may_call_off"`
+		}
 	}
 	documentView struct {
 		ID, Person, SHA256, Href, Link string

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"polis/shared/calendar"
-	"polis/shared/person"
 	"polis/tests/browser"
 )
 
@@ -150,42 +148,16 @@ func TestTheDatesThatMatterAreToldInTimeAndOnceEach(t *testing.T) {
 	mother.isTold("change.child.of_age")
 }
 
-// teenager puts a person of nearly 16 on record, whose parent is insured, and
-// answers with what the login vouches for.
-func (s *stage) teenager(t *testing.T) map[string]any {
-	t.Helper()
-	born := calendar.On(2010, time.May, 5)
-	enp, err := person.NewENP("26", born, person.Female, 77)
-	if err != nil {
-		t.Fatal(err)
-	}
-	operator := s.as(t, "operator")
-	passport := fields{"type": 14, "series": "0724", "number": "310577"}
-	operator.post("/insured-registry/imports", fields{"source_id": "teen", "records": []fields{{
-		"enp": enp, "snils": "16072239447", "name": fields{"family": "Ковалёва", "given": "Дарья", "patronymic": "Андреевна"}, "sex": "F", "birth_date": born,
-		"document": passport, "region": "26", "insurer": "26002", "since": "2020-05-14", "representatives": []string{human(t, "insured").SNILS},
-		"birth_record": fields{"number": "120109260000204108009", "date": "2010-05-12"},
-	}}}).is(http.StatusAccepted)
-	operator.post("/insured-registry/services", fields{"source_id": "teen", "records": []fields{{
-		"enp": enp, "birth_date": born, "date": "2026-02-11", "service": "Приём врача-дерматолога", "cost": 70100,
-		"clinic": fields{"code": "260002", "name": "Детская поликлиника № 2"},
-	}}}).is(http.StatusAccepted)
-	return map[string]any{
-		"sub": "1000541299", "lastName": "Ковалёва", "firstName": "Дарья", "middleName": "Андреевна", "snils": "160-722-394 47", "gender": "F", "birthDate": "05.05.2010",
-		"id_doc": map[string]string{"type": "RF_PASSPORT", "series": "0724", "number": "310577", "vrfStu": "VERIFIED"}, "email": "darya@example.org",
-	}
-}
-
 func TestATeenagerHidesServicesFromTheParents(t *testing.T) {
 	s := newStage(t)
-	teen, parent := s.like(t, "insured", s.teenager(t)), s.as(t, "insured")
-	child := parent.child()
-	parent.consent("ffoms", child)
-	if got := read[serviceList](parent.get("/policy-card/services?person=" + child).is(http.StatusOK)); len(got.Items) != 1 {
+	teen, guardian := s.as(t, "teenager"), s.as(t, "guardian")
+	child := guardian.child()
+	guardian.consent("ffoms", child)
+	if got := read[serviceList](guardian.get("/policy-card/services?person=" + child).is(http.StatusOK)); len(got.Items) != 1 {
 		t.Errorf("%+v", got)
 	}
 	teen.call(http.MethodPut, "/policy-card/services/privacy", fields{"hidden": true}).is(http.StatusOK)
-	refused := parent.get("/policy-card/services?person="+child).refused(http.StatusForbidden, "services_hidden")
+	refused := guardian.get("/policy-card/services?person="+child).refused(http.StatusForbidden, "services_hidden")
 	if refused.Detail == "" {
 		t.Errorf("%+v", refused)
 	}
@@ -193,7 +165,7 @@ func TestATeenagerHidesServicesFromTheParents(t *testing.T) {
 	if got := read[serviceList](teen.get("/policy-card/services").is(http.StatusOK)); len(got.Items) != 1 || !got.MayHide || !got.Hidden {
 		t.Errorf("%+v", got)
 	}
-	parent.call(http.MethodPut, "/policy-card/services/privacy", fields{"hidden": false}).refused(http.StatusConflict, "services_private_already")
+	guardian.call(http.MethodPut, "/policy-card/services/privacy", fields{"hidden": false}).refused(http.StatusConflict, "services_private_already")
 }
 
 func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
@@ -223,10 +195,9 @@ func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
 
 func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	s := newStage(t)
-	claims := s.teenager(t)
 	v := s.visit(t, way{browser.Phone, false, false})
-	teen := v.entersAs("insured", claims)
-	teen.consents()
+	v.logsIn("teenager")
+	s.as(t, "teenager").consents()
 	v.opens("/services")
 	v.Has("Родители видят ваши услуги")
 	v.Axe()
@@ -235,11 +206,11 @@ func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	v.Axe()
 	v.Screenshot("services hidden from the parents")
 
-	parent := s.as(t, "insured")
-	child := parent.child()
-	parent.consent("ffoms", child)
+	guardian := s.as(t, "guardian")
+	child := guardian.child()
+	guardian.consent("ffoms", child)
 	adult := s.visit(t, way{browser.Phone, false, false})
-	adult.logsIn("insured")
+	adult.logsIn("guardian")
 	adult.opens("/services?person=" + child)
 	adult.Has("С 15 лет подросток сам решает")
 	adult.HasNot("дерматолога")
@@ -248,7 +219,7 @@ func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	v.Has("Родители видят ваши услуги")
 	adult.opens("/services?person=" + child)
 	adult.Has("дерматолога")
-	if bytes.Contains(parent.get("/policy-card/services?person="+child).is(http.StatusOK).body, []byte(`"may_hide":true`)) {
-		t.Error("a parent may hide them")
+	if bytes.Contains(guardian.get("/policy-card/services?person="+child).is(http.StatusOK).body, []byte(`"may_hide":true`)) {
+		t.Error("a guardian may hide them")
 	}
 }

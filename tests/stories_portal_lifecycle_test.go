@@ -45,6 +45,34 @@ func TestInTheBrowserAPolicyIsSuspendedAndResumed(t *testing.T) {
 	}
 }
 
+func TestInTheBrowserASuspensionToComeIsCalledOff(t *testing.T) {
+	t.Parallel()
+	for _, w := range []way{ways[0], ways[3]} {
+		t.Run(w.String(), func(t *testing.T) {
+			s := newStage(t)
+			v := s.visit(t, w)
+			v.logsIn("insured")
+			v.agrees()
+			v.Has("Открыть полис")
+			insured := s.as(t, "insured")
+			insured.becomes(insured.lifecycle(fields{"action": "suspend", "ground": "conscription", "from": "2026-03-12", "until": "2026-03-13"}).ID, "granted")
+			eventually(t, "the card knows", func() bool { return insured.card("self").Coming.MayCallOff })
+			v.opens("/card")
+			v.looked("С 12 марта 2026 г. по 13 марта 2026 г. полис будет приостановлен.")
+			v.does("Отменить приостановление")
+			v.looked("Если служба не начнётся, отмените его")
+			v.does("Отменить приостановление")
+			v.looked("Одобрено. Приостановление отменено, полис действует")
+			s.later(t, 2*day)
+			v.opens("/card")
+			v.looked(activeText)
+			v.HasNot("будет приостановлен")
+			v.opens("/history")
+			v.looked("Отменено 10 марта 2026 г.")
+		})
+	}
+}
+
 func TestInTheBrowserTheFundDecidesOnARestoration(t *testing.T) {
 	t.Parallel()
 	for _, w := range []way{ways[0], ways[3]} {

@@ -65,7 +65,9 @@ func (r *register) change(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.OK(r.applied(record))
+	done := r.applied(record)
+	done.CalledOff = record.CalledOff(q.Cause)
+	return web.OK(done)
 }
 
 // try answers what a change would come to now, and changes nothing.

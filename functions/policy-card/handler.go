@@ -77,6 +77,7 @@ type view struct {
 	Birth      calendar.Date   `json:"birth_date"`
 	Status     policy.Shown    `json:"status"`
 	Text       string          `json:"text"`
+	Coming     *coming         `json:"coming,omitempty"`
 	ValidFrom  calendar.Date   `json:"valid_from"`
 	ValidUntil calendar.Date   `json:"valid_until,omitzero"`
 	Category   policy.Category `json:"category,omitempty"` // of a foreigner
@@ -90,6 +91,12 @@ type view struct {
 	ReportBy   calendar.Date   `json:"report_by,omitzero"` // the last day to report what differs
 	DaysLeft   *int            `json:"report_days_left,omitempty"`
 	AsOf       time.Time       `json:"as_of"`
+}
+
+// coming is the next turn of the state that is known, in words too.
+type coming struct {
+	policy.Coming
+	Text string `json:"text"`
 }
 
 // covering is the contact of who covers a newborn, to the end of the day.
@@ -154,6 +161,9 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 		v.RegionName = r.Name
 	}
 	v.Text = c.Text(card.ShownText(today))
+	if next, known := card.Coming(today); known {
+		v.Coming = &coming{next, c.Text(next.Text())}
+	}
 	if card.Right.Category != "" {
 		v.Category, v.Validity = card.Right.Category, c.Text(card.Right.Text())
 	}

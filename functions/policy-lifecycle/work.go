@@ -19,12 +19,15 @@ var (
 		application.Resume:  {RU: "Одобрено. Полис возобновлён", EN: "Granted. The policy is resumed"},
 		application.Restore: {RU: "Одобрено. Полис восстановлен", EN: "Granted. The policy is restored"},
 	}
+	textCalledOff = fault.Text{RU: "Одобрено. Приостановление отменено, полис действует", EN: "Granted. The suspension is called off, the policy stays in force"}
 )
 
 // granted says what was done; days to come need nobody any more.
-func granted(a application.Application) fault.Text {
+func granted(a application.Application, done policy.Applied) fault.Text {
 	s := a.Suspension
 	switch {
+	case done.CalledOff:
+		return textCalledOff
 	case a.Kind != application.Suspend:
 		return textGranted[a.Kind]
 	case s.Until.IsZero():
@@ -40,7 +43,7 @@ func granted(a application.Application) fault.Text {
 // outcome of asking the register once.
 type outcome struct {
 	asked  bool // false: it was not the time to
-	done   bool
+	done   *policy.Applied
 	refuse *application.Reason // never, and why; neither of the two: no answer
 }
 
@@ -83,7 +86,7 @@ func (l *lifecycle) ask(c *web.Call, a application.Application) outcome {
 	var done policy.Applied
 	err := l.register.Call(c, c.ID, "/insured-registry/changes", asked(a), &done)
 	if err == nil {
-		return outcome{asked: true, done: true}
+		return outcome{asked: true, done: &done}
 	}
 	code := fault.From(err).Code
 	if text, decided := policy.Refusal(code); decided {
@@ -104,10 +107,10 @@ func (l *lifecycle) decide(a application.Application, out outcome, now time.Time
 		a.NextTry = now
 		return a, nil
 	}
-	a = a.Tried(out.done || out.refuse != nil, l.retry, now)
+	a = a.Tried(out.done != nil || out.refuse != nil, l.retry, now)
 	switch {
-	case out.done:
-		return a.Move(application.Granted, now, granted(a))
+	case out.done != nil:
+		return a.Move(application.Granted, now, granted(a, *out.done))
 	case out.refuse != nil:
 		return a.Move(application.Refused, now, textRefused, *out.refuse)
 	}

@@ -87,14 +87,19 @@ type applicationList struct {
 }
 
 type cardAnswer struct {
-	Person     string
-	ENP        person.ENP
-	Grouped    string `json:"enp_grouped"`
-	Name       person.Name
-	Sex        person.Sex
-	Birth      calendar.Date `json:"birth_date"`
-	Status     policy.Shown
-	Text       string
+	Person  string
+	ENP     person.ENP
+	Grouped string `json:"enp_grouped"`
+	Name    person.Name
+	Sex     person.Sex
+	Birth   calendar.Date `json:"birth_date"`
+	Status  policy.Shown
+	Text    string
+	Coming  *struct {
+		Status     policy.Shown
+		Text       string
+		MayCallOff bool `json:"may_call_off"`
+	}
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until"`
 	Validity   string

@@ -21,8 +21,9 @@ type lifecyclePage struct {
 	Minor                   bool
 	Status                  policy.Shown // "": not known
 	Text                    string
-	Suspend, Resume, Revive bool // what is offered
-	Renew                   bool // a policy that has expired is applied for anew
+	Suspend, Resume, Revive bool   // what is offered
+	CallOff                 string // the suspension to come that may be called off, in words
+	Renew                   bool   // a policy that has expired is applied for anew
 	Today                   calendar.Date
 	Grounds                 []string
 	From, Until             calendar.Date // to confirm
@@ -35,6 +36,9 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	// may be done the register says.
 	if card, err := v.cardOf(consent.Self); err == nil {
 		page.Status, page.Text = card.Status, card.Text
+		if card.Coming != nil && card.Coming.MayCallOff {
+			page.CallOff = card.Coming.Text
+		}
 	}
 	switch page.Status {
 	case policy.ShownSuspended:
@@ -44,7 +48,7 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	case policy.ShownExpired:
 		page.Renew = true
 	case policy.ShownActive, policy.ShownNoInsurer:
-		page.Suspend = true
+		page.Suspend = page.CallOff == ""
 	default:
 		page.Suspend, page.Resume, page.Revive = true, true, true
 	}

@@ -20,6 +20,7 @@ type Persona struct {
 	Unit      Unit     // on whose behalf, where not a citizen
 
 	Policy   *Policy // nil: not in the register
+	Guardian string  // the persona who is recorded as their representative, of one under 18
 	Children []Child // recorded as their parent
 	Kids     []Child // confirmed in the account beside them, not in the register
 }
@@ -178,6 +179,28 @@ var all = []Persona{
 		},
 		Confirmed: true, Roles: citizen,
 		Policy: &Policy{ENP: "2695699734000800", Insurer: "26002", Since: "2021-04-20", SuspendedFrom: "2026-01-15", Clinic: thirdClinic},
+	},
+	{
+		Name: "teenager", Case: "confirmed, under 18, insured; may hide the medical services from the guardian",
+		About: "Подросток: может скрыть оказанные услуги от попечителя",
+		Human: Human{
+			Subject: "1000541208", Family: "Лебедева", Given: "Дарья", Patronymic: "Андреевна", Birth: "2010-05-05",
+			SNILS: "160-722-394 47", Citizenship: "RUS", Document: passport("0724", "310577"),
+			Email: "lebedeva@example.org", Mobile: "+7(900)5550108",
+		},
+		Confirmed: true, Roles: citizen, Guardian: "guardian",
+		Policy: &Policy{ENP: "2694989794000878", Insurer: "26002", Since: "2020-05-14", Clinic: childClinic},
+	},
+	{
+		Name: "guardian", Case: "confirmed, recorded as the representative of teenager",
+		About: "Попечитель подростка",
+		Human: Human{
+			Subject: "1000541209", Family: "Зимина", Given: "Наталья", Patronymic: "Викторовна", Birth: "1981-09-17",
+			SNILS: "138-504-627 63", Citizenship: "RUS", Document: passport("0704", "226190"),
+			Email: "zimina@example.org", Mobile: "+7(900)5550109",
+		},
+		Confirmed: true, Roles: citizen,
+		Policy: &Policy{ENP: "2650810882000632", Insurer: "26002", Since: "2017-02-06", Clinic: firstClinic},
 	},
 	{
 		Name: "staff", Case: "reviewer of the insurer of insured (26002)",

@@ -2,6 +2,7 @@ package personas_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"polis/local/personas"
@@ -80,7 +81,7 @@ func TestThePersonasThatOthersRelyOnAreThere(t *testing.T) {
 			t.Errorf("%s: nobody is told what it stands for", p.Name)
 		}
 	}
-	want := []string{"insured", "unconfirmed", "mother", "father", "newcomer", "migrant", "serviceman",
+	want := []string{"insured", "unconfirmed", "mother", "father", "newcomer", "migrant", "serviceman", "teenager", "guardian",
 		"staff", "rival", "fund", "clinic", "zags", "commissariat", "employer", "operator", "auditor"}
 	if !slices.Equal(names, want) {
 		t.Errorf("personas are %v", names)
@@ -92,7 +93,7 @@ func TestTheFirstImportHoldsWhoIsInsured(t *testing.T) {
 	for _, r := range personas.FirstImport().Records {
 		families[r.Name.Family+" "+r.Name.Given] = r
 	}
-	for name, persona := range map[string]bool{"insured": true, "unconfirmed": true, "mother": true, "father": true, "serviceman": true, "newcomer": false, "migrant": false} {
+	for name, persona := range map[string]bool{"insured": true, "unconfirmed": true, "mother": true, "father": true, "serviceman": true, "teenager": true, "guardian": true, "newcomer": false, "migrant": false} {
 		p, _ := personas.Find(name)
 		if _, there := families[p.Human.Family+" "+p.Human.Given]; there != persona {
 			t.Errorf("%s in the register: %v", name, there)
@@ -104,6 +105,10 @@ func TestTheFirstImportHoldsWhoIsInsured(t *testing.T) {
 	}
 	if soldier, _ := personas.Find("serviceman"); families[soldier.Human.Family+" "+soldier.Human.Given].SuspendedFrom == "" {
 		t.Error("the serviceman is not suspended")
+	}
+	guardian, _ := personas.Find("guardian")
+	if by := families["Лебедева Дарья"].Representatives; len(by) != 1 || by[0] != strings.NewReplacer("-", "", " ", "").Replace(guardian.Human.SNILS) {
+		t.Errorf("the teenager's representatives: %v", by)
 	}
 }
 

@@ -23,7 +23,7 @@ type Record struct {
 	Since           string       `json:"since"`
 	Clinic          Clinic       `json:"clinic"`
 	SuspendedFrom   string       `json:"suspended_from,omitempty"`
-	Representatives []string     `json:"representatives,omitempty"` // SNILS of the parents
+	Representatives []string     `json:"representatives,omitempty"` // their SNILS
 	BirthRecord     *BirthRecord `json:"birth_record,omitempty"`
 }
 
@@ -55,7 +55,11 @@ func FirstImport() Import {
 	var children []Child
 	for _, p := range all {
 		if p.Policy != nil {
-			batch.Records = append(batch.Records, record(p.Human, *p.Policy))
+			r := record(p.Human, *p.Policy)
+			if guardian, ok := Find(p.Guardian); ok {
+				r.Representatives = []string{digits(guardian.Human.SNILS)}
+			}
+			batch.Records = append(batch.Records, r)
 		}
 		for _, c := range p.Children {
 			if parents[c.Human.SNILS] == nil {

@@ -24,9 +24,10 @@ type ServiceClinic struct {
 	Name string `json:"name"`
 }
 
-// FirstServices are invented, for insured and for the child of both parents.
+// FirstServices are invented, for insured, for teenager, and for the child of both parents.
 func FirstServices() Services {
 	insured, _ := Find("insured")
+	teenager, _ := Find("teenager")
 	of := func(h Human, enp string, clinic ServiceClinic, date, name, code string, cost int64) Service {
 		return Service{ENP: enp, BirthDate: h.Birth, Date: date, Service: name, Code: code, Cost: cost, Clinic: clinic}
 	}
@@ -44,6 +45,7 @@ func FirstServices() Services {
 		own("2025-02-19", "Общий анализ крови развёрнутый", "B03.016.003", 41_200),
 		own("2025-11-13", "Электрокардиография", "A05.10.006", 38_500),
 		own("2026-02-03", "Приём врача-офтальмолога первичный", "B01.029.001", 71_900),
+		of(teenager.Human, teenager.Policy.ENP, children, "2026-02-11", "Приём врача-дерматолога", "B01.008.001", 70_100),
 		child("2025-09-04", "Профилактический приём врача-педиатра", "B04.031.002", 58_700),
 		child("2026-01-22", "Приём врача-педиатра первичный", "B01.031.001", 61_450),
 	}}

@@ -44,7 +44,7 @@ type Past struct {
 	Reason   Reason        `json:"reason,omitempty"`
 	Ground   string        `json:"ground,omitempty"`
 	Until    calendar.Date `json:"until,omitzero"`  // of a validity
-	Undone   time.Time     `json:"undone,omitzero"` // when it was found wrong
+	Undone   time.Time     `json:"undone,omitzero"` // when it was found wrong, or called off
 }
 
 // History of a record, the latest day first. For what service a policy was
@@ -84,6 +84,9 @@ func (i Insured) History(toThemself bool) []Past {
 		all = append(all, p)
 	}
 	for _, c := range i.Changes {
+		if c.Turn == Resume && !c.Cancelled.IsZero() {
+			continue // the end of what was called off
+		}
 		p := Past{Kind: turns[c.Turn], On: c.Since, Recorded: c.Recorded, Source: c.Source, Ground: c.Ground, Undone: c.Cancelled}
 		if c.Source == ByPerson {
 			p.Source = i.themself(c.Recorded)

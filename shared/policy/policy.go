@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -155,6 +156,47 @@ func (c Card) Shown(today calendar.Date) Shown {
 		return ShownNoInsurer
 	}
 	return ShownActive
+}
+
+// Coming is how the state turns next, as far as it is known today.
+type Coming struct {
+	Status     Shown         `json:"status"`
+	On         calendar.Date `json:"on"`           // the first day of it
+	Until      calendar.Date `json:"-"`            // the last one; zero where it is not known
+	MayCallOff bool          `json:"may_call_off"` // the person has asked for it
+}
+
+// Coming turn of the state; false where none is known.
+func (c Card) Coming(today calendar.Date) (Coming, bool) {
+	on := c.Changes.Next(today)
+	if on.IsZero() {
+		return Coming{}, false
+	}
+	next := Coming{Status: c.Shown(on), On: on}
+	if next.Status == c.Shown(today) || next.Status == ShownExpired {
+		return Coming{}, false
+	}
+	if over := c.Changes.Next(on); !over.IsZero() {
+		next.Until = over.AddDays(-1)
+	}
+	next.MayCallOff = slices.ContainsFunc(c.Changes, func(x Change) bool { return x.Since == on && x.comes(today) })
+	return next, true
+}
+
+// Text is the turn in words for the citizen.
+func (c Coming) Text() fault.Text {
+	from := fault.Text{RU: "С " + c.On.Russian(), EN: "From " + c.On.String()}
+	switch {
+	case c.Status == ShownSuspended && !c.Until.IsZero():
+		return fault.Text{
+			RU: from.RU + " по " + c.Until.Russian() + " полис будет приостановлен",
+			EN: from.EN + " to " + c.Until.String() + " the policy will be suspended"}
+	case c.Status == ShownSuspended:
+		return fault.Text{RU: from.RU + " полис будет приостановлен", EN: from.EN + " on the policy will be suspended"}
+	case c.Status == ShownInvalid:
+		return fault.Text{RU: from.RU + " полис прекратит действие", EN: from.EN + " on the policy will be invalid"}
+	}
+	return fault.Text{RU: from.RU + " полис снова будет действовать", EN: from.EN + " on the policy will be in force again"}
 }
 
 // ShownText is the state in words for the citizen.

@@ -28,6 +28,8 @@ type Applied struct {
 	ID     string `json:"id"`
 	Region string `json:"region"` // of insurance
 	SMO    string `json:"smo,omitempty"`
+
+	CalledOff bool `json:"called_off,omitempty"` // a suspension that had not begun
 }
 
 // May answers whether the insurer may be changed now: with the reason that fits,
@@ -159,7 +161,7 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 		}
 	}
 	for _, c := range i.Changes {
-		if c.CancelledBy == cause {
+		if c.CancelledBy == cause && c.Ground == Death {
 			told.Kind, told.At = DeathCancelled, c.Cancelled
 			return told, true
 		}

@@ -73,8 +73,8 @@ const (
 
 // Change of the state from a day on. Changes are kept in the order in which they
 // were recorded, which need not be that of their days; the state of a date is
-// computed from them and stored nowhere. One that was recorded by mistake is
-// noted as cancelled and counts no more.
+// computed from them and stored nowhere. One that was recorded by mistake, or
+// called off, is noted as cancelled and counts no more.
 type Change struct {
 	Turn      Turn          `json:"turn"`
 	Ground    string        `json:"ground,omitempty"`
@@ -240,7 +240,8 @@ func (i Insured) Suspend(s Suspension, d Deed) (Insured, error) {
 
 // Resume puts the policy in force again from a day on. A source's word that a
 // service ended is kept also where its beginning is not known yet; a person can
-// only resume what is suspended.
+// only resume what is suspended, or call off what they have asked for and has not
+// begun.
 func (i Insured) Resume(from calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
@@ -249,9 +250,41 @@ func (i Insured) Resume(from calendar.Date, d Deed) (Insured, error) {
 		return i, err
 	}
 	if d.Source == ByPerson && i.Changes.On(from).State != Suspended {
-		return i, errNotSuspended
+		return i.callOff(from, d)
 	}
 	return i.turned(Resume, "", from, d), nil
+}
+
+// comes reports whether the change is a suspension that the person has asked for
+// and that begins after the day.
+func (c Change) comes(day calendar.Date) bool {
+	return c.Turn == Suspend && c.Source == ByPerson && c.Cancelled.IsZero() && c.Since.After(day)
+}
+
+// callOff does away with the person's own suspensions that begin after the day,
+// each with its end. What a source has reported stays.
+func (i Insured) callOff(day calendar.Date, d Deed) (Insured, error) {
+	var causes []string
+	for _, c := range i.Changes {
+		if c.comes(day) {
+			causes = append(causes, c.Cause)
+		}
+	}
+	if causes == nil {
+		return i, errNotSuspended
+	}
+	i.Changes = slices.Clone(i.Changes)
+	for n := range i.Changes {
+		if c := &i.Changes[n]; c.Cancelled.IsZero() && slices.Contains(causes, c.Cause) {
+			c.Cancelled, c.CancelledBy = d.Recorded, d.Cause
+		}
+	}
+	return i, nil
+}
+
+// CalledOff reports whether the cause called a suspension off.
+func (i Insured) CalledOff(cause string) bool {
+	return slices.ContainsFunc(i.Changes, func(c Change) bool { return c.Turn == Suspend && c.CancelledBy == cause })
 }
 
 // EndOn ends the policy from a day on: what is known of its ground came in that

@@ -150,6 +150,9 @@ func TestEachActionInEachState(t *testing.T) {
 		"a child":     child,
 		"18 today":    eighteen,
 		"18 tomorrow": tomorrow,
+
+		"suspended tomorrow":               spoken(t, adult, suspend(on(3, 11), calendar.Date{}, ByPerson, "s")),
+		"suspended tomorrow by the source": spoken(t, adult, suspend(on(3, 11), calendar.Date{}, ByCommissiary, "s")),
 	}
 	const none, dead = "policy_not_suspended", "death_recorded"
 	diagram := "stateDiagram-v2\n  [*] --> active: put on record\n"
@@ -165,6 +168,8 @@ func TestEachActionInEachState(t *testing.T) {
 		{"a child", [7]string{"adults_only", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 		{"18 today", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 		{"18 tomorrow", [7]string{"adults_only", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"suspended tomorrow", [7]string{"", "", "", "", "", "death_not_recorded", "policy_not_ended"}},
+		{"suspended tomorrow by the source", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 	} {
 		before := states[row.state]
 		for n, verb := range verbs {
@@ -224,6 +229,69 @@ func TestTheSameCauseChangesARecordOnce(t *testing.T) {
 	}
 	if i.Changes.On(on(5, 31)).State != Suspended || i.Changes.On(on(6, 1)).State != Active || i.Changes.Next(on(3, 1)) != on(6, 1) {
 		t.Errorf("%+v", i.Changes)
+	}
+}
+
+func TestAPersonCallsOffTheirOwnSuspensionBeforeItBegins(t *testing.T) {
+	reported := spoken(t, recordOf(holder), suspend(on(5, 1), on(5, 10), ByCommissiary, "c"))
+	both := spoken(t, reported, suspend(on(4, 1), on(4, 10), ByPerson, "s"))
+	off := spoken(t, both, resume(on(3, 10), ByPerson, "off"))
+	for day, want := range map[calendar.Date]State{on(4, 1): Active, on(4, 11): Active, on(5, 1): Suspended, on(5, 11): Active} {
+		if got := off.Changes.On(day).State; got != want {
+			t.Errorf("on %s it is %s", day, got)
+		}
+	}
+	if !off.CalledOff("off") || both.CalledOff("off") || off.Changes.Next(on(3, 10)) != on(5, 1) {
+		t.Errorf("%+v", off.Changes)
+	}
+	if again := spoken(t, off, resume(on(3, 10), ByPerson, "off")); !slices.Equal(again.Changes, off.Changes) {
+		t.Errorf("once more: %+v", again.Changes)
+	}
+	if _, err := off.Resume(on(3, 10), deed(ByPerson, "another")); fault.From(err).Code != "policy_not_suspended" {
+		t.Errorf("called off twice: %v", err)
+	}
+	if begun := spoken(t, both, resume(on(4, 1), ByPerson, "late")); begun.CalledOff("late") || begun.Changes.On(on(4, 1)).State != Active {
+		t.Errorf("on its first day it is resumed: %+v", begun.Changes)
+	}
+	if _, tells := off.Tells("off", on(3, 10)); tells {
+		t.Error("somebody is told")
+	}
+	var undone []string
+	for _, p := range off.History(true) {
+		if !p.Undone.IsZero() {
+			undone = append(undone, string(p.Kind)+" "+p.On.String())
+		}
+	}
+	if !slices.Equal(undone, []string{"suspended 2026-04-01"}) {
+		t.Errorf("the history has undone: %v", undone)
+	}
+}
+
+func TestACardTellsHowItsStateTurnsNext(t *testing.T) {
+	record := recordOf(holder)
+	record.Insurances = []Insurance{{Cover: Cover{SMO: "26002", Region: "26", Since: on(1, 1)}}}
+	today := on(3, 10)
+	for rule, tc := range map[string]struct {
+		record Insured
+		text   string
+		own    bool
+	}{
+		"nothing to come":            {record, "", false},
+		"their own, without an end":  {spoken(t, record, suspend(on(3, 11), calendar.Date{}, ByPerson, "s")), "С 11.03.2026 полис будет приостановлен", true},
+		"their own, with an end":     {spoken(t, record, suspend(on(3, 11), on(3, 13), ByPerson, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", true},
+		"reported":                   {spoken(t, record, suspend(on(3, 11), on(3, 13), ByCommissiary, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", false},
+		"the end of one that lasts":  {spoken(t, record, suspend(on(3, 1), on(3, 13), ByPerson, "s")), "С 14.03.2026 полис снова будет действовать", false},
+		"a permit that is withdrawn": {spoken(t, record, end(on(4, 1), "permit_cancelled", "e")), "С 01.04.2026 полис прекратит действие", false},
+	} {
+		next, known := CardOf(tc.record, today, now).Coming(today)
+		if known != (tc.text != "") || known && next.Text().RU != tc.text || next.MayCallOff != tc.own {
+			t.Errorf("%s: %v, %+v", rule, known, next)
+		}
+	}
+	expiring := spoken(t, record, suspend(on(3, 11), calendar.Date{}, ByPerson, "s"))
+	expiring.ValidUntil = today
+	if next, known := CardOf(expiring, today, now).Coming(today); known {
+		t.Errorf("after its last day: %+v", next)
 	}
 }
 

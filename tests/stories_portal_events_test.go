@@ -1,0 +1,179 @@
+package tests
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// onBothPhones plays a story on a phone with JavaScript and on one without, each
+// on a stage of its own.
+func onBothPhones(t *testing.T, story func(s *stage, v visit)) {
+	t.Parallel()
+	for _, w := range ways[:2] {
+		t.Run(w.String(), func(t *testing.T) {
+			s := newStage(t)
+			story(s, s.visit(t, w))
+		})
+	}
+}
+
+// reads opens a page again and again until it has a text: what a source reports
+// comes into the cabinet by itself.
+func (v visit) reads(path, text string) {
+	v.t.Helper()
+	eventually(v.t, path+" says "+text, func() bool {
+		v.opens(path)
+		return strings.Contains(strings.ReplaceAll(v.Text(), "\u00a0", " "), text)
+	})
+	v.looked(text)
+}
+
+func TestInTheBrowserANewbornIsToldOfAndAnInsurerChosenInOneStep(t *testing.T) {
+	onBothPhones(t, func(s *stage, v visit) {
+		v.logsIn("mother")
+		s.as(v.t, "father").consent("ffoms", "self") // so that he is known
+		s.as(v.t, "zags").post("/insured-registry/events", birth(v.t, "120269260000204100007", "Майя")).is(http.StatusAccepted)
+		v.reads("/notices", "Полис ребёнка оформлен. Ребёнок внесён в регистр.")
+		v.opens("/")
+		v.looked("Полис ребёнка: Майя")
+		v.does("Выбрать страховую (Майя)")
+		v.looked("Первый выбор: пока страхует территориальный фонд")
+		v.does("Выбрать (АльфаСтрахование-ОМС)")
+		v.looked("Первый выбор не ограничен 1 ноября")
+		v.does("Подать заявление")
+		v.looked("Страховая выбрана, регистр записал её")
+		father := s.visit(v.t, v.way)
+		father.logsIn("father")
+		father.reads("/notices", "Ребёнку выбрана страховая компания")
+		father.opens("/")
+		father.looked("Полис ребёнка: Майя")
+		father.HasNot("Выбрать страховую (Майя)")
+	})
+}
+
+func TestInTheBrowserANameThatZAGSChangedIsOnThePolicyByItself(t *testing.T) {
+	onBothPhones(t, func(s *stage, v visit) {
+		v.logsIn("insured")
+		v.agrees()
+		v.Has("Открыть полис")
+		s.as(v.t, "zags").reports("name_changed", "zags-1", "insured", fields{
+			"name":     fields{"family": "Орлов", "given": "Андрей", "patronymic": "Сергеевич"},
+			"document": fields{"type": 14, "series": "45 20", "number": "654321"},
+		}).is(http.StatusAccepted)
+		v.reads("/card", "Орлов Андрей Сергеевич")
+		v.Has("2656 4108 3700 0318")
+		v.reads("/notices", "Имя в вашем полисе ОМС изменено. Так сообщил ЗАГС.")
+		v.opens("/history")
+		v.looked("Имя или документ изменены 10 марта 2026 г.")
+		v.Has("по данным ЗАГС")
+
+		// The login knows the old name still: the person is told that they differ.
+		v.opens("/card")
+		v.does("Обновить сведения")
+		v.reads("/card", "Имя в регистре отличается от имени в учётной записи.")
+	})
+}
+
+func TestInTheBrowserADeathOnRecordByMistakeIsSeenAndCancelled(t *testing.T) {
+	onBothPhones(t, func(s *stage, v visit) {
+		v.logsIn("insured")
+		v.agrees()
+		v.Has("Открыть полис")
+		s.as(v.t, "zags").reports("death", "zags-1", "insured", fields{"on": "2026-03-09"}).is(http.StatusAccepted)
+		v.reads("/card", "Аннулирован с 9 марта 2026 г. Причина: в регистре записана смерть")
+		v.does("Восстановить полис")
+		v.looked("Восстановить аннулированный полис")
+		v.does("Подать заявление на восстановление")
+		v.looked("территориальный фонд")
+		s.as(v.t, "fund").reports("death_cancelled", "decision-1", "insured", nil).is(http.StatusAccepted)
+		v.reads("/card", activeText)
+		v.reads("/notices", "Ошибочная запись о смерти исправлена.")
+		v.opens("/history")
+		v.looked("Признано ошибкой 10 марта 2026 г.")
+	})
+}
+
+func TestInTheBrowserWhatTheCommissariatReportsIsSeenOnItsDays(t *testing.T) {
+	onBothPhones(t, func(s *stage, v visit) {
+		commissariat := s.as(v.t, "commissariat")
+		v.logsIn("insured")
+		v.agrees()
+		v.Has("Открыть полис")
+		commissariat.reports("service_started", "vk-1", "insured", fields{"ground": "mobilisation", "from": "2026-03-11"}).is(http.StatusAccepted)
+		v.reads("/notices", "Ваш полис ОМС приостанавливается.")
+		v.opens("/card")
+		v.looked(activeText)
+		v.opens("/history")
+		v.looked("ещё впереди")
+		v.Has("по данным военного комиссариата")
+		s.later(v.t, day)
+		v.reads("/card", "Приостановлен с 11 марта 2026 г.")
+		commissariat.reports("service_ended", "vk-2", "insured", fields{"until": "2026-03-11"}).is(http.StatusAccepted)
+		v.reads("/notices", "Ваш полис ОМС возобновлён.")
+		s.later(v.t, day)
+		v.reads("/card", activeText)
+	})
+}
+
+func TestInTheBrowserCitizenshipIsLostAndGained(t *testing.T) {
+	onBothPhones(t, func(s *stage, v visit) {
+		interior := s.from(v.t, "interior")
+		v.logsIn("insured")
+		v.agrees()
+		v.Has("Открыть полис")
+		interior.reports("citizenship_lost", "mvd-1", "insured", nil).is(http.StatusAccepted)
+		v.reads("/card", "Аннулирован с 10 марта 2026 г. Причина: утрата гражданства")
+		v.reads("/notices", "Ваш полис ОМС прекращает действие.")
+		s.later(v.t, day)
+		interior.reports("citizenship_gained", "mvd-2", "insured", nil).is(http.StatusAccepted)
+		v.reads("/card", activeText)
+		v.reads("/notices", "Ваш полис ОМС снова действует.")
+		v.opens("/history")
+		v.looked("Причина: приобретено гражданство")
+		v.Has("по данным МВД")
+	})
+}
+
+func TestInTheBrowserWhoseInsurerHasNoContractAnyMoreChoosesAnother(t *testing.T) {
+	onBothPhones(t, func(s *stage, v visit) {
+		operator := s.as(v.t, "operator")
+		operator.imports(classifier(v.t), nil)
+		v.logsIn("insured")
+		v.agrees()
+		v.Has("Открыть полис")
+		operator.imports(classifier(v.t, "<smocod>26002</smocod>", "<smocod>26009</smocod>"), nil)
+		v.reads("/notices", "У вашей страховой закончился договор с фондом. Полис действует.")
+		v.opens("/card")
+		v.does("Сменить страховую")
+		v.looked("Договор прежней страховой прекращён")
+		v.does("Выбрать (Страховая 26005)")
+		v.looked("Этот выбор не считается заменой, которая положена раз в год.")
+		v.does("Подать заявление")
+		v.looked("Страховая выбрана, регистр записал её")
+		v.reads("/card", "Страховая 26005")
+		s.as(v.t, "insured").insuredBy("self", "26005")
+	})
+}
+
+func TestInTheBrowserAtEighteenTheGuardianSeesThePolicyNoMore(t *testing.T) {
+	onBothPhones(t, func(s *stage, v visit) {
+		guardian := s.as(v.t, "guardian")
+		child := guardian.child()
+		v.logsIn("guardian")
+		v.ticks("Согласие на обработку данных ребёнка (Дарья) — " + ffoms)
+		v.does(agree + " (Дарья)")
+		v.reads("/card?person="+child, "Лебедева Дарья Андреевна")
+		teen := s.visit(v.t, v.way)
+		teen.logsIn("teenager")
+		teen.looked("Мой полис")
+		s.later(v.t, time.Date(2028, time.May, 5, 12, 0, 0, 0, stavropol).Sub(s.Now()))
+		v.reads("/notices", "Ребёнку исполнилось восемнадцать лет. Ваш доступ к его полису закончился")
+		v.opens("/")
+		v.HasNot("Дарья")
+		v.opens("/card?person=" + child)
+		v.HasNot("Лебедева")
+		teen.reads("/notices", "Вам восемнадцать лет: полис теперь видите только вы.")
+	})
+}

@@ -250,6 +250,9 @@ func (i Insured) Resume(from calendar.Date, d Deed) (Insured, error) {
 		return i, err
 	}
 	if d.Source == ByPerson && i.Changes.On(from).State != Suspended {
+		if from.Before(i.Today(d.At)) {
+			return i, errNotSuspended // what has begun is not called off
+		}
 		return i.callOff(from, d)
 	}
 	return i.turned(Resume, "", from, d), nil

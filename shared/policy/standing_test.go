@@ -253,6 +253,9 @@ func TestAPersonCallsOffTheirOwnSuspensionBeforeItBegins(t *testing.T) {
 	if begun := spoken(t, both, resume(on(4, 1), ByPerson, "late")); begun.CalledOff("late") || begun.Changes.On(on(4, 1)).State != Active {
 		t.Errorf("on its first day it is resumed: %+v", begun.Changes)
 	}
+	if _, err := spoken(t, recordOf(holder), suspend(on(3, 9), calendar.Date{}, ByPerson, "s")).Resume(on(3, 8), deed(ByPerson, "past")); fault.From(err).Code != "policy_not_suspended" {
+		t.Errorf("from a day before one that has begun: %v", err)
+	}
 	if _, tells := off.Tells("off", on(3, 10)); tells {
 		t.Error("somebody is told")
 	}

@@ -69,7 +69,7 @@ func TestInTheBrowserANameThatZAGSChangedIsOnThePolicyByItself(t *testing.T) {
 		v.reads("/notices", "Имя в вашем полисе ОМС изменено. Так сообщил ЗАГС.")
 		v.opens("/history")
 		v.looked("Имя или документ изменены 10 марта 2026 г.")
-		v.Has("по данным ЗАГС")
+		v.Has("По данным ЗАГС")
 
 		// The login knows the old name still: the person is told that they differ.
 		v.opens("/card")
@@ -88,7 +88,8 @@ func TestInTheBrowserADeathOnRecordByMistakeIsSeenAndCancelled(t *testing.T) {
 		v.does("Восстановить полис")
 		v.looked("Восстановить аннулированный полис")
 		v.does("Подать заявление на восстановление")
-		v.looked("территориальный фонд")
+		v.looked("Если это ошибка, обратитесь в территориальный фонд")
+		v.Has("8 (8652) 94-11-25")
 		s.as(v.t, "fund").reports("death_cancelled", "decision-1", "insured", nil).is(http.StatusAccepted)
 		v.reads("/card", activeText)
 		v.reads("/notices", "Ошибочная запись о смерти исправлена.")
@@ -109,7 +110,7 @@ func TestInTheBrowserWhatTheCommissariatReportsIsSeenOnItsDays(t *testing.T) {
 		v.looked(activeText)
 		v.opens("/history")
 		v.looked("ещё впереди")
-		v.Has("по данным военного комиссариата")
+		v.Has("По данным военного комиссариата")
 		s.later(v.t, day)
 		v.reads("/card", "Приостановлен с 11 марта 2026 г.")
 		commissariat.reports("service_ended", "vk-2", "insured", fields{"until": "2026-03-11"}).is(http.StatusAccepted)
@@ -134,7 +135,7 @@ func TestInTheBrowserCitizenshipIsLostAndGained(t *testing.T) {
 		v.reads("/notices", "Ваш полис ОМС снова действует.")
 		v.opens("/history")
 		v.looked("Причина: приобретено гражданство")
-		v.Has("по данным МВД")
+		v.Has("По данным МВД")
 	})
 }
 

@@ -11,6 +11,7 @@ func (v visit) looked(text string) {
 	v.Has(text)
 	v.Axe()
 	v.NoHorizontalScroll(320)
+	v.Screenshot(v.way.String() + " " + text)
 }
 
 func TestInTheBrowserAPolicyIsSuspendedAndResumed(t *testing.T) {

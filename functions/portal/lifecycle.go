@@ -8,6 +8,7 @@ import (
 	"polis/shared/application"
 	"polis/shared/calendar"
 	"polis/shared/consent"
+	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/policy"
 	"polis/shared/web"
@@ -21,9 +22,10 @@ type lifecyclePage struct {
 	Minor                   bool
 	Status                  policy.Shown // "": not known
 	Text                    string
-	Suspend, Resume, Revive bool   // what is offered
-	CallOff                 string // the suspension to come that may be called off, in words
-	Renew                   bool   // a policy that has expired is applied for anew
+	Suspend, Resume, Revive bool            // what is offered
+	CallOff                 string          // the suspension to come that may be called off, in words
+	Renew                   bool            // a policy that has expired is applied for anew
+	Fund                    *directory.Fund // whom to turn to about a policy that has ended
 	Today                   calendar.Date
 	Grounds                 []string
 	From, Until             calendar.Date // to confirm
@@ -45,6 +47,9 @@ func (v *visit) lifecyclePage() lifecyclePage {
 		page.Resume = true
 	case policy.ShownInvalid:
 		page.Revive = true
+		if fund, ok := directory.FundOf(v.region); ok {
+			page.Fund = &fund
+		}
 	case policy.ShownExpired:
 		page.Renew = true
 	case policy.ShownActive, policy.ShownNoInsurer:

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"polis/shared/application"
 	"polis/shared/calendar"
@@ -52,6 +54,12 @@ func (p *page) Said(text string) string {
 		}
 		return found
 	})
+}
+
+// Sentence begins a text with a capital letter.
+func (p *page) Sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 // Moment is a day and the time of it, if it has one.

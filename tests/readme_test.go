@@ -39,7 +39,7 @@ var followed = []struct {
 		"Одобрено. Полис возобновлён", `"from":"2026-11-09","until":"2026-11-13","status":"granted"`, "Приостановлен с 09.11.2026",
 		`"kind":"birth.recorded"`, "Аннулирован с 09.11.2026. Причина: в регистре записана смерть", `"code":"death_recorded"`,
 		"Полис продлён, его номер прежний", `"code":"services_hidden"`, "Приём врача-дерматолога", "Полис стал бессрочным",
-		`"allowed":true,"reason":"contract_ended"`, `"may_call_off":true`, "Одобрено. Приостановление отменено", `"taken":"you"`, "Одобрено. Полис восстановлен", `"phase":"done"`,
+		`"allowed":true,"reason":"contract_ended"`, `"may_call_off":true`, `"kind":"change.policy_suspended"`, "Одобрено. Приостановление отменено", `"taken":"you"`, "Одобрено. Полис восстановлен", `"phase":"done"`,
 	}},
 }
 

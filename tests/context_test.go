@@ -57,6 +57,7 @@ func readStack(t *testing.T) stackFile {
 // or names every setting and secret it misses; stack.yml has all of them, and
 // given just these it serves.
 func TestEachFunctionBuildsAndStartsFromWhatFaasCLIPacks(t *testing.T) {
+	t.Parallel()
 	stack := readStack(t)
 	for name, f := range stack.Functions {
 		t.Run(name, func(t *testing.T) {

@@ -120,7 +120,7 @@ func TestInTheBrowserWhatTheCommissariatReportsIsSeenOnItsDays(t *testing.T) {
 	})
 }
 
-func TestInTheBrowserCitizenshipIsLostAndGained(t *testing.T) {
+func TestInTheBrowserCitizenshipIsLostRestoredAndGained(t *testing.T) {
 	onBothPhones(t, func(s *stage, v visit) {
 		interior := s.from(v.t, "interior")
 		v.logsIn("insured")
@@ -129,8 +129,24 @@ func TestInTheBrowserCitizenshipIsLostAndGained(t *testing.T) {
 		interior.reports("citizenship_lost", "mvd-1", "insured", nil).is(http.StatusAccepted)
 		v.reads("/card", "Аннулирован с 10 марта 2026 г. Причина: утрата гражданства")
 		v.reads("/notices", "Ваш полис ОМС прекращает действие.")
+
+		// It was a mistake: the fund restores the policy. Then it is lost again.
+		v.opens("/card")
+		v.does("Восстановить полис")
+		v.does("Подать заявление на восстановление")
+		v.Has("На рассмотрении в территориальном фонде")
+		asked := s.as(v.t, "insured").applications()[0].ID
+		fund := s.as(v.t, "fund")
+		fund.inbox(asked)
+		fund.post("/review-desk/"+asked, fields{"action": "take"}).is(http.StatusOK)
+		fund.post("/review-desk/"+asked, fields{"action": "approve"}).is(http.StatusOK)
+		v.reads("/requests/"+asked, "Одобрено. Полис восстановлен")
+		v.reads("/card", activeText)
+		interior.reports("citizenship_lost", "mvd-2", "insured", nil).is(http.StatusAccepted)
+		v.reads("/card", "Аннулирован с 10 марта 2026 г. Причина: утрата гражданства")
+
 		s.later(v.t, day)
-		interior.reports("citizenship_gained", "mvd-2", "insured", nil).is(http.StatusAccepted)
+		interior.reports("citizenship_gained", "mvd-3", "insured", nil).is(http.StatusAccepted)
 		v.reads("/card", activeText)
 		v.reads("/notices", "Ваш полис ОМС снова действует.")
 		v.opens("/history")

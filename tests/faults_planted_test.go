@@ -176,7 +176,7 @@ func (v vandal) copiesLate(c *citizen) {
 // TestTheCheckerFindsEachPlantedBug tampers with a service that is in order:
 // the checker has to name each bug, and nothing else.
 func TestTheCheckerFindsEachPlantedBug(t *testing.T) {
-	s := newStageAlone(t)
+	s := newStage(t)
 	citizens := []*citizen{s.onRecord(t, 0), s.onRecord(t, 1), s.unknown(t, 2), s.first(t, 3), s.invent(t, 4), s.invent(t, 5), s.invent(t, 6)}
 	s.enrol(t, citizens[:2])
 	s.allConsent(t, citizens)

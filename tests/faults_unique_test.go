@@ -189,6 +189,7 @@ func (mortality) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 // TestOneOfTwoAtOncePutsASNILSOnRecord has two instances begin at once, for two
 // causes, of which one dies somewhere between its claim and its commit.
 func TestOneOfTwoAtOncePutsASNILSOnRecord(t *testing.T) {
+	t.Parallel()
 	const times, stuck = 1000, 10 * time.Second
 	keys := store.Keys{Index: [32]byte{1}, Master: [32]byte{2}}
 	opt := servers.Redis(t)

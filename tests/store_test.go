@@ -17,10 +17,12 @@ import (
 )
 
 func TestStoreKeepsItsContractOverRedis(t *testing.T) {
+	t.Parallel()
 	keepsItsContract(t, servers.Redis(t))
 }
 
 func TestStoreKeepsItsContractOverACluster(t *testing.T) {
+	t.Parallel()
 	keepsItsContract(t, servers.Cluster(t))
 }
 

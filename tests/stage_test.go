@@ -407,6 +407,7 @@ type (
 	}
 	applicationView struct {
 		ID, Kind, Person, Status, Text, ENP string
+		What                                []string
 		Due                                 time.Time
 		NextTry                             time.Time `json:"next_try"`
 		Overdue                             bool

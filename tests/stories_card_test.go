@@ -193,6 +193,35 @@ func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
 	v.Screenshot("history")
 }
 
+func TestInTheBrowserPartsOfTheDataAreAskedForApart(t *testing.T) {
+	onBothPhones(t, func(s *stage, v visit) {
+		insured := s.as(v.t, "insured")
+		insured.consents()
+		insured.loads(fields{"what": []string{"policy"}})
+		v.logsIn("insured")
+		v.opens("/card")
+		v.HasNot("Поликлиника")
+		v.does("Запросить сведения по частям")
+		v.looked("Какие сведения запросить")
+		for _, part := range []string{"Полис и страховая компания", "Поликлиника, к которой я прикреплён", "Оказанные медицинские услуги"} {
+			v.ticks(part)
+		}
+		v.does("Запросить")
+		v.looked("Отметьте, что запросить.")
+		v.ticks("Поликлиника, к которой я прикреплён")
+		v.ticks("Оказанные медицинские услуги")
+		v.does("Запросить")
+		v.looked("Оказанные услуги")
+		if got := insured.applications()[0]; !slices.Equal(got.What, []string{"attachment", "services"}) {
+			v.t.Errorf("asked for %v", got.What)
+		}
+		v.does("Оказанные услуги")
+		v.looked("Всего по годам")
+		v.opens("/card")
+		v.looked("Поликлиника")
+	})
+}
+
 func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	s := newStage(t)
 	v := s.visit(t, way{browser.Phone, false, false})

@@ -152,14 +152,32 @@ func (p *portal) request(v *visit) (web.Answer, error) {
 // newRequestPage is a form of one of the kinds that need more than a click.
 type newRequestPage struct {
 	Kind     application.Kind
+	Person   string // whose data
 	Region   string
 	Regions  []directory.Region
 	Insurers []directory.Insurer // of the region
 }
 
 var newRequestTitles = map[application.Kind]fault.Text{
-	application.Link: {RU: "Найти полис по номеру", EN: "Find the policy by its number"},
+	application.Link:   {RU: "Найти полис по номеру", EN: "Find the policy by its number"},
+	application.Lookup: {RU: "Какие сведения запросить", EN: "Which data to ask for"},
 }
+
+// Parts of the register's data that can be asked for apart.
+func (newRequestPage) Parts() []string { return []string{"policy", "attachment", "services"} }
+
+// PartOf names one of them.
+func (p *page) PartOf(what string) string {
+	switch what {
+	case "policy":
+		return p.T("Полис и страховая компания", "The policy and the insurer")
+	case "attachment":
+		return p.T("Поликлиника, к которой я прикреплён", "The clinic of the attachment")
+	}
+	return p.T("Оказанные медицинские услуги", "Medical services rendered")
+}
+
+var errNoPart = fault.WrongField("what", "required", "Отметьте, что запросить.", "Tick what to ask for.")
 
 // RegionName is what the region is called, "" for none.
 func (n newRequestPage) RegionName() string {
@@ -194,6 +212,7 @@ func (p *portal) newRequest(v *visit) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	page.Person = cmp.Or(v.Query.Get("person"), consent.Self)
 	return v.show("new-request", title, page)
 }
 
@@ -203,13 +222,18 @@ type submission struct {
 	ENP    string           `json:"enp,omitempty"`
 	Region string           `json:"region,omitempty"`
 	SMO    string           `json:"smo,omitempty"`
+	What   []string         `json:"what,omitempty"`
 }
 
 // submit makes an application and leads to its progress.
 func (p *portal) submit(v *visit) (web.Answer, error) {
 	kind := application.Kind(v.Form.Get("kind"))
 	if kind == application.Lookup {
-		return v.lookup(cmp.Or(v.Form.Get("person"), consent.Self))
+		who := cmp.Or(v.Form.Get("person"), consent.Self)
+		if v.Form.Get("apart") != "" && v.Form["what"] == nil {
+			return v.again(errNoPart, "new-request", newRequestTitles[kind], newRequestPage{Kind: kind, Person: who})
+		}
+		return v.lookup(who, v.Form["what"]...)
 	}
 	if kind == application.Register {
 		return v.submitFirst()
@@ -230,10 +254,11 @@ func (p *portal) submit(v *visit) (web.Answer, error) {
 	return v.to("/requests/" + made.ID)
 }
 
-// lookup asks for a person's policy and leads to the progress of it.
-func (v *visit) lookup(who string) (web.Answer, error) {
+// lookup asks for a person's policy, or for parts of its data, and leads to the
+// progress of it.
+func (v *visit) lookup(who string, what ...string) (web.Answer, error) {
 	var made applicationAnswer
-	err := v.askOnce("lookup", "/policy-request", submission{Kind: application.Lookup, Person: who}, &made)
+	err := v.askOnce("lookup", "/policy-request", submission{Kind: application.Lookup, Person: who, What: what}, &made)
 	if err != nil {
 		o, overviewErr := v.family()
 		if overviewErr != nil {

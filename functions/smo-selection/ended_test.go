@@ -74,16 +74,18 @@ func due(b *functiontest.Bench) (ids []string) {
 	return ids
 }
 
-// tell has the agenda call the register about what is due, and answers with
-// what is told, each as the record and the cause.
-func tell(b *functiontest.Bench) (told []string) {
-	ids := due(b)
-	for _, id := range ids {
-		for range 2 {
-			b.CallAs("deadline-watch", insuredregistry.Name, "/dates", store.Event{Topic: "insured-registry/dates", Home: id, Subject: "dates"}).Expect(200, "")
-		}
+// wake has the agenda call the register about what is due, each twice.
+func wake(b *functiontest.Bench) (ids []string) {
+	ids = due(b)
+	for _, id := range slices.Repeat(ids, 2) {
+		b.CallAs("deadline-watch", insuredregistry.Name, "/dates", store.Event{Topic: "insured-registry/dates", Home: id, Subject: "dates"}).Expect(200, "")
 	}
-	for _, q := range b.Take(len(ids)) {
+	return ids
+}
+
+// tell does so, and answers with what is told, each as the record and the cause.
+func tell(b *functiontest.Bench) (told []string) {
+	for _, q := range b.Take(len(wake(b))) {
 		var e store.Event
 		if err := json.Unmarshal(q.Body, &e); err != nil {
 			panic(err)
@@ -152,6 +154,42 @@ func TestWhoseInsurerIsListedNoMoreIsToldOnTheSameDay(t *testing.T) {
 	}
 	if again := due(b); len(again) != 0 {
 		t.Errorf("woken again: %v", again)
+	}
+}
+
+func TestWhereTheNextContractIsPublishedAheadNothingEnds(t *testing.T) {
+	b := register(t)
+	o := newOperator(t, b)
+	b.Import(functiontest.Row(maria.Person))
+	ends := line("26002", "Первая-М", "8 800 000-00-01", "31.12.2026")
+	o.imports("csv", header+ends, 1000)
+	renew(b)
+	b.Advance(2 * time.Minute)
+	p := o.imports("csv", header+ends+strings.Replace(line("26002", "Первая-М", "8 800 000-00-01", ""), "01.01.2011", "01.01.2027", 1), 1000)
+	if p.Phase != "done" || p.Rows.Read != 2 || p.Report.Changed != 1 || len(p.Notes) != 0 {
+		t.Errorf("%+v", p)
+	}
+	if all := renewals(b); len(all) != 0 {
+		t.Errorf("%d events", len(all))
+	}
+	if got := list(t, b, "/?region=26").Items; len(got) != 1 || got[0].Since != "2011-01-01" || got[0].Until != "" {
+		t.Errorf("listed: %+v", got)
+	}
+	b.SetClock(time.Date(2026, time.December, 31, 12, 0, 0, 0, functiontest.Begin.Location()))
+	if woken := wake(b); len(woken) != 1 {
+		t.Errorf("woken: %v", woken)
+	}
+	b.Take(0) // and nobody is told
+
+	// A gap of two months, and the first contract by its own dates.
+	o.imports("csv", header+ends+strings.Replace(line("26002", "Первая-М", "8 800 000-00-01", ""), "01.01.2011", "01.03.2027", 1), 1000)
+	b.SetClock(time.Date(2026, time.December, 30, 12, 0, 0, 0, functiontest.Begin.Location()))
+	if got := list(t, b, "/?region=26").Items; len(got) != 1 || got[0].Since != "2011-01-01" || got[0].Until != "2026-12-31" {
+		t.Errorf("listed before a gap: %+v", got)
+	}
+	b.SetClock(time.Date(2027, time.March, 1, 12, 0, 0, 0, functiontest.Begin.Location()))
+	if got := list(t, b, "/?region=26").Items; len(got) != 1 || got[0].Since != "2027-03-01" || got[0].Until != "" {
+		t.Errorf("listed after it: %+v", got)
 	}
 }
 

@@ -67,9 +67,8 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 // insurer is one that a resident of its region may choose today.
 type insurer struct {
 	directory.Insurer
-	FullName string        `json:"full_name,omitempty"`
-	Since    calendar.Date `json:"since"`
-	Until    calendar.Date `json:"until,omitzero"`
+	FullName string `json:"full_name,omitempty"`
+	directory.Contract
 
 	Same bool `json:"same_company,omitempty"` // as the insurer that one comes from
 }
@@ -149,7 +148,8 @@ func (s *selection) insurers(c *web.Call) (web.Answer, error) {
 	items := []insurer{}
 	for _, i := range known.InsurersOf(q.region, q.today) {
 		if i.Matches(q.words) && (ogrn == "" || i.OGRN == ogrn) {
-			items = append(items, insurer{i, i.FullName, i.Since, i.Until, i.OGRN != "" && i.OGRN == from.OGRN})
+			contract, _ := i.ContractOn(q.today)
+			items = append(items, insurer{i, i.FullName, contract, i.OGRN != "" && i.OGRN == from.OGRN})
 		}
 	}
 	slices.SortStableFunc(items, func(a, b insurer) int {

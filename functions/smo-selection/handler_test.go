@@ -37,8 +37,8 @@ func TestImportsAreTheOperators(t *testing.T) {
 
 type listed struct {
 	Items []struct {
-		ID, SMO, Region, Name, Phone, OGRN, Insurer, Since string
-		AsOf                                               string `json:"as_of"`
+		ID, SMO, Region, Name, Phone, OGRN, Insurer, Since, Until string
+		AsOf                                                      string `json:"as_of"`
 	}
 	Next string
 }
@@ -258,7 +258,7 @@ func TestAnImportedDirectoryTakesThePlaceOfTheDemonstration(t *testing.T) {
 	for _, c := range changed.Report.Changes {
 		what[c.SMO] = c.What + " " + strings.Join(c.Fields, ",")
 	}
-	if what["26101"] != "changed phone" || what["26102"] != "ended until" || what["26103"] != "added " || len(what) != 3 {
+	if what["26101"] != "changed phone" || what["26102"] != "ended contracts" || what["26103"] != "added " || len(what) != 3 {
 		t.Errorf("what changed: %v", what)
 	}
 	if got := list(t, b, "/?region=26").codes(); !slices.Equal(got, []string{"26101", "26103"}) {

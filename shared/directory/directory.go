@@ -37,9 +37,9 @@ func Demo() Directory { return demo }
 // stored is an insurer with what its public form leaves out.
 type stored struct {
 	Insurer
-	FullName string        `json:"full_name,omitempty"`
-	Since    calendar.Date `json:"since,omitzero"`
-	Until    calendar.Date `json:"until,omitzero"`
+	FullName  string     `json:"full_name,omitempty"`
+	Contracts []Contract `json:"contracts,omitempty"`
+	Contract             // of a directory that was stored when an insurer had but one
 }
 
 type document struct {
@@ -51,7 +51,7 @@ type document struct {
 func (d Directory) MarshalJSON() ([]byte, error) {
 	doc := document{Insurers: make([]stored, len(d.insurers)), Offices: d.offices}
 	for n, i := range d.insurers {
-		doc.Insurers[n] = stored{i, i.FullName, i.Since, i.Until}
+		doc.Insurers[n] = stored{Insurer: i, FullName: i.FullName, Contracts: i.Contracts}
 	}
 	return json.Marshal(doc)
 }
@@ -64,7 +64,10 @@ func (d *Directory) UnmarshalJSON(text []byte) error {
 	rows := make([]Insurer, len(doc.Insurers))
 	for n, s := range doc.Insurers {
 		rows[n] = s.Insurer
-		rows[n].FullName, rows[n].Since, rows[n].Until = s.FullName, s.Since, s.Until
+		rows[n].FullName, rows[n].Contracts = s.FullName, s.Contracts
+		if s.Contract != (Contract{}) {
+			rows[n].Contracts = []Contract{s.Contract}
+		}
 	}
 	*d = New(rows, doc.Offices)
 	return nil
@@ -83,14 +86,8 @@ type Insurer struct {
 	OGRN    string        `json:"ogrn"`  // the same for one company in every region
 	AsOf    calendar.Date `json:"as_of"` // the contacts were true on this date
 	// The name in full, where Name is a shorter one.
-	FullName string        `json:"-"`
-	Since    calendar.Date `json:"-"` // first day of the contract with the fund
-	Until    calendar.Date `json:"-"` // first day without it; zero while it lasts
-}
-
-// InForce reports whether the insurer has a contract in its region on the date.
-func (i Insurer) InForce(on calendar.Date) bool {
-	return !on.Before(i.Since) && (i.Until.IsZero() || on.Before(i.Until))
+	FullName  string     `json:"-"`
+	Contracts []Contract `json:"-"` // with the fund, in their order
 }
 
 // Fund is the territorial fund (TFOMS) of a region. It stands in as the insurer

@@ -3,6 +3,7 @@ package directory
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -99,13 +100,13 @@ func TestInsurerBelongsToTheRegionOfItsCode(t *testing.T) {
 		if !smoForm.MatchString(i.SMO) || i.SMO[:2] != i.Region {
 			t.Errorf("code %q does not fit region %q", i.SMO, i.Region)
 		}
-		if i.Name == "" || i.AsOf.IsZero() || i.Since.IsZero() || !ogrnChecks(i.OGRN) || !phone.MatchString(i.Phone) {
+		if i.Name == "" || i.AsOf.IsZero() || len(i.Contracts) == 0 || i.Contracts[0].Since.IsZero() || !ogrnChecks(i.OGRN) || !phone.MatchString(i.Phone) {
 			t.Errorf("%s is incomplete: %+v", i.SMO, i)
 		}
 		if i.Site != "" && !site.MatchString(i.Site) {
 			t.Errorf("%s: site %q is malformed", i.SMO, i.Site)
 		}
-		if found, ok := Demo().FindInsurer(i.SMO); !ok || found != i {
+		if found, ok := Demo().FindInsurer(i.SMO); !ok || !reflect.DeepEqual(found, i) {
 			t.Errorf("%s is not found by its code", i.SMO)
 		}
 	}

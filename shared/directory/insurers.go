@@ -47,7 +47,7 @@ var (
 
 // in is the company in the region of the code, since the date of its contract.
 func (i Insurer) in(smo string, since calendar.Date) Insurer {
-	i.SMO, i.Region, i.Since = smo, smo[:2], since
+	i.SMO, i.Region, i.Contracts = smo, smo[:2], []Contract{{Since: since}}
 	return i
 }
 
@@ -59,14 +59,14 @@ var insurers = []Insurer{
 	{
 		SMO: "16051", Region: "16", Name: "АК БАРС-Мед", OGRN: "1041625409033",
 		Phone: "8 (843) 524-96-00", Site: "http://www.akbarsmed.ru",
-		AsOf:  calendar.On(2012, time.August, 6),
-		Since: calendar.On(2011, time.January, 1),
+		AsOf:      calendar.On(2012, time.August, 6),
+		Contracts: []Contract{{Since: calendar.On(2011, time.January, 1)}},
 	},
 	{
 		SMO: "16053", Region: "16", Name: "Чулпан-Мед", OGRN: "1041608018726",
 		Phone: "8 (8553) 45-35-99", Site: "http://www.чулпан-мед.рф",
-		AsOf:  calendar.On(2012, time.June, 22),
-		Since: calendar.On(2011, time.January, 1),
+		AsOf:      calendar.On(2012, time.June, 22),
+		Contracts: []Contract{{Since: calendar.On(2011, time.January, 1)}},
 	},
 
 	alfa.in("23207", calendar.On(2013, time.July, 30)),
@@ -77,20 +77,20 @@ var insurers = []Insurer{
 	{
 		SMO: "26002", Region: "26", Name: "Солидарность для жизни", OGRN: "1027739815245",
 		Phone: "8 (8793) 32-56-88", Site: "http://www.sovita.ru",
-		AsOf:  calendar.On(2013, time.July, 18),
-		Since: calendar.On(2011, time.April, 1),
+		AsOf:      calendar.On(2013, time.July, 18),
+		Contracts: []Contract{{Since: calendar.On(2011, time.April, 1)}},
 	},
 	{
 		SMO: "26003", Region: "26", Name: "ВСК-Милосердие", OGRN: "1057746135325",
 		Phone: "8 (8652) 26-07-31", Site: "http://www.vsk-miloserdie.ru",
-		AsOf:  calendar.On(2011, time.December, 30),
-		Since: calendar.On(2011, time.April, 1), Until: calendar.On(2012, time.January, 1),
+		AsOf:      calendar.On(2011, time.December, 30),
+		Contracts: []Contract{{Since: calendar.On(2011, time.April, 1), Until: calendar.On(2012, time.January, 1)}},
 	},
 	{
 		SMO: "26004", Region: "26", Name: "РОСНО-МС", OGRN: "1027739051460",
 		Phone: "8 (8793) 33-26-36", Site: "http://www.rosno-ms.ru",
-		AsOf:  calendar.On(2011, time.November, 1),
-		Since: calendar.On(2011, time.April, 1), Until: calendar.On(2011, time.November, 1),
+		AsOf:      calendar.On(2011, time.November, 1),
+		Contracts: []Contract{{Since: calendar.On(2011, time.April, 1), Until: calendar.On(2011, time.November, 1)}},
 	},
 	ingosstrakh.in("26005", calendar.On(2011, time.August, 29)),
 	sogaz.in("26006", calendar.On(2019, time.January, 1)),
@@ -103,16 +103,16 @@ var insurers = []Insurer{
 	{
 		SMO: "39006", Region: "39", Name: "Областная медицинская страховая компания", OGRN: "1023900584542",
 		Phone: "8 (4012) 93-44-05", Site: "http://www.oblmsk.ru",
-		AsOf:  calendar.On(2012, time.August, 16),
-		Since: calendar.On(2011, time.January, 1),
+		AsOf:      calendar.On(2012, time.August, 16),
+		Contracts: []Contract{{Since: calendar.On(2011, time.January, 1)}},
 	},
 
 	sogaz.in("41001", calendar.On(2011, time.January, 1)),
 	{
 		SMO: "41002", Region: "41", Name: "Даль-Росмед", OGRN: "1022701131760",
-		Phone: "8 (4152) 23-14-97",
-		AsOf:  calendar.On(2013, time.August, 27),
-		Since: calendar.On(2011, time.January, 1),
+		Phone:     "8 (4152) 23-14-97",
+		AsOf:      calendar.On(2013, time.August, 27),
+		Contracts: []Contract{{Since: calendar.On(2011, time.January, 1)}},
 	},
 
 	reso.in("50005", calendar.On(2011, time.May, 25)),
@@ -123,8 +123,8 @@ var insurers = []Insurer{
 	{
 		SMO: "54001", Region: "54", Name: "СИМАЗ-МЕД", OGRN: "1025403200151",
 		Phone: "8 (383) 218-29-24", Site: "http://www.simaz-med.ru",
-		AsOf:  calendar.On(2012, time.July, 20),
-		Since: calendar.On(2011, time.January, 1),
+		AsOf:      calendar.On(2012, time.July, 20),
+		Contracts: []Contract{{Since: calendar.On(2011, time.January, 1)}},
 	},
 	ingosstrakh.in("54004", calendar.On(2011, time.January, 1)),
 
@@ -136,14 +136,14 @@ var insurers = []Insurer{
 	{
 		SMO: "66004", Region: "66", Name: "Астрамед-МС", OGRN: "1126679000150",
 		Phone: "8 800 250-01-60", Site: "http://www.astramed-ms.ru",
-		AsOf:  calendar.On(2025, time.September, 1),
-		Since: calendar.On(2011, time.January, 1),
+		AsOf:      calendar.On(2025, time.September, 1),
+		Contracts: []Contract{{Since: calendar.On(2011, time.January, 1)}},
 	},
 	{
 		SMO: "66062", Region: "66", Name: "УГМК-Медицина", OGRN: "1026605252871",
 		Phone: "8 (343) 283-05-00", Site: "http://www.ugmk-medicina.ru",
-		AsOf:  calendar.On(2012, time.August, 9),
-		Since: calendar.On(2011, time.January, 1),
+		AsOf:      calendar.On(2012, time.August, 9),
+		Contracts: []Contract{{Since: calendar.On(2011, time.January, 1)}},
 	},
 	sogaz.in("66063", calendar.On(2011, time.January, 1)),
 
@@ -152,8 +152,8 @@ var insurers = []Insurer{
 	{
 		SMO: "77011", Region: "77", Name: "Согласие-М", OGRN: "1026300524931",
 		Phone: "8 (495) 730-20-90", Site: "http://www.soglasie-oms.ru",
-		AsOf:  calendar.On(2012, time.November, 30),
-		Since: calendar.On(2012, time.January, 1),
+		AsOf:      calendar.On(2012, time.November, 30),
+		Contracts: []Contract{{Since: calendar.On(2012, time.January, 1)}},
 	},
 	sogaz.in("77012", calendar.On(2012, time.January, 1)),
 	ingosstrakh.in("77013", calendar.On(2012, time.January, 1)),

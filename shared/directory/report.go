@@ -11,7 +11,7 @@ import (
 const (
 	Added   = "added"
 	Changed = "changed"
-	Ended   = "ended" // its contract ends, by its row or because it has none any more
+	Ended   = "ended" // its contract ends, by its rows or because it has none any more
 )
 
 // Change of one insurer.
@@ -36,22 +36,20 @@ func (r Report) NothingChanged() bool { return r.Added+r.Changed+r.Ended == 0 }
 
 // Replaced is the directory with the insurers of a newer classifier in the
 // place of its own. One that the classifier has no more stays, since old records
-// name it; a contract of it that is in force ends today.
+// name it, and has no contract from today on.
 func (d Directory) Replaced(insurers []Insurer, now time.Time) (Directory, Report) {
-	next := New(insurers, d.offices)
+	listed := New(insurers, nil)
 	for _, old := range d.insurers {
-		if _, ok := next.FindInsurer(old.SMO); ok {
-			continue
+		if _, ok := listed.FindInsurer(old.SMO); !ok {
+			old.Contracts = brokenOff(old.Contracts, calendar.Today(now, old.Region))
+			insurers = append(insurers[:len(insurers):len(insurers)], old)
 		}
-		if today := calendar.Today(now, old.Region); old.InForce(today) && old.Until.IsZero() {
-			old.Until = today
-		}
-		insurers = append(insurers[:len(insurers):len(insurers)], old)
 	}
-	next = New(insurers, d.offices)
+	next := New(insurers, d.offices)
 	report := Report{Changes: []Change{}}
 	for _, i := range next.insurers {
 		before, known := d.FindInsurer(i.SMO)
+		_, still := listed.FindInsurer(i.SMO)
 		change := Change{SMO: i.SMO, Name: i.Name, Fields: differing(before, i)}
 		switch {
 		case !known:
@@ -60,7 +58,7 @@ func (d Directory) Replaced(insurers []Insurer, now time.Time) (Directory, Repor
 		case len(change.Fields) == 0:
 			report.Unchanged++
 			continue
-		case before.Until.IsZero() && !i.Until.IsZero():
+		case !still || before.lasts() && !i.lasts():
 			change.What = Ended
 			report.Ended++
 		default:
@@ -72,12 +70,18 @@ func (d Directory) Replaced(insurers []Insurer, now time.Time) (Directory, Repor
 	return next, report
 }
 
-// EndsSooner reports whether in the next directory a contract ends which goes on
-// in this one, or ends later.
-func (d Directory) EndsSooner(next Directory) bool {
+// EndsSooner reports whether in the next directory a contract ends on a day that
+// this one does not know of. Where it knows of another end before, which is still
+// to come, the records are looked at on that day, and nothing is missed.
+func (d Directory) EndsSooner(next Directory, now time.Time) bool {
 	return slices.ContainsFunc(next.insurers, func(i Insurer) bool {
-		before, known := d.FindInsurer(i.SMO)
-		return !i.Until.IsZero() && (!known || before.Until.IsZero() || i.Until.Before(before.Until))
+		before, _ := d.FindInsurer(i.SMO)
+		today := calendar.Today(now, i.Region)
+		return slices.ContainsFunc(i.Ends(), func(end calendar.Date) bool {
+			return !slices.ContainsFunc(before.Ends(), func(known calendar.Date) bool {
+				return known == end || known.After(today) && known.Before(end)
+			})
+		})
 	})
 }
 
@@ -89,7 +93,7 @@ func differing(a, b Insurer) []string {
 	}{
 		{"region", a.Region == b.Region}, {"name", a.Name == b.Name}, {"full_name", a.FullName == b.FullName},
 		{"phone", a.Phone == b.Phone}, {"email", a.Email == b.Email}, {"site", a.Site == b.Site}, {"address", a.Address == b.Address},
-		{"ogrn", a.OGRN == b.OGRN}, {"as_of", a.AsOf == b.AsOf}, {"since", a.Since == b.Since}, {"until", a.Until == b.Until},
+		{"ogrn", a.OGRN == b.OGRN}, {"as_of", a.AsOf == b.AsOf}, {"contracts", slices.Equal(a.Contracts, b.Contracts)},
 	} {
 		if !f.same {
 			fields = append(fields, f.name)

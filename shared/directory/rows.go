@@ -2,8 +2,10 @@ package directory
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -59,40 +61,65 @@ var (
 // Insurers makes insurers of rows. wrong names each fault by line and field;
 // while there is one, the rest is of no use. noted is what was taken
 // nevertheless. A row without a date of its own was true on asOf. A row that
-// stands twice, letter for letter, counts once.
+// stands twice, letter for letter, counts once. Rows that differ in nothing but
+// the dates are the contracts of one insurer.
 func Insurers(rows []Row, asOf calendar.Date) (made []Insurer, wrong, noted []Remark) {
-	seen := map[string]Row{}
+	type first struct {
+		at, line int
+		written  string
+	}
+	firsts, seen := map[string]first{}, repeats{}
 	for _, row := range rows {
+		if again, twice := seen.note(row); twice {
+			noted = append(noted, again)
+			continue
+		}
 		r := reader{Row: row}
-		i := r.insurer(asOf)
-		if earlier, twice := seen[i.SMO]; twice && i.SMO != "" {
-			if sameFields(earlier, row) {
-				noted = append(noted, Remark{row.Line, "", RowRepeated, fault.Text{
-					RU: fmt.Sprintf("Строка повторяет строку %d слово в слово и учтена один раз.", earlier.Line),
-					EN: fmt.Sprintf("The row repeats row %d word for word and counts once.", earlier.Line)}})
-				continue
+		code, written := row.Fields["SMOCOD"], row.written("D_BEGIN", "D_END", "D_EDIT")
+		earlier, known := firsts[code]
+		switch {
+		case !known:
+			firsts[code] = first{len(made), row.Line, written}
+			made = append(made, r.insurer(asOf))
+		case earlier.written == written:
+			i := &made[earlier.at]
+			i.Contracts = append(i.Contracts, r.contract())
+			if edited := r.edited(asOf); edited.After(i.AsOf) {
+				i.AsOf = edited
 			}
-			r.fault("SMOCOD", CodeRepeated, fmt.Sprintf("Этот код уже стоит в строке %d с другими данными.", earlier.Line),
-				fmt.Sprintf("This code stands in line %d already, with other data.", earlier.Line))
-		} else {
-			seen[i.SMO] = row
+		case r.insurer(asOf).SMO != "":
+			r.fault("SMOCOD", CodeRepeated, fmt.Sprintf("Этот код уже стоит в строке %d с другими данными.", earlier.line),
+				fmt.Sprintf("This code stands in line %d already, with other data.", earlier.line))
 		}
 		wrong, noted = append(wrong, r.wrong...), append(noted, r.noted...)
-		made = append(made, i)
+	}
+	for n := range made {
+		made[n].Contracts = joined(made[n].Contracts)
 	}
 	return made, wrong, noted
 }
 
-func sameFields(a, b Row) bool {
-	if len(a.Fields) != len(b.Fields) {
-		return false
+// written is all that stands in a row but for some fields.
+func (r Row) written(but ...string) string {
+	fields := maps.Clone(r.Fields)
+	maps.DeleteFunc(fields, func(name, _ string) bool { return slices.Contains(but, name) })
+	return fmt.Sprintf("%q", fields) // by their names
+}
+
+// repeats knows the lines of the rows before.
+type repeats map[string]int
+
+// note notes a row that stands in another line too, letter for letter.
+func (lines repeats) note(row Row) (Remark, bool) {
+	written := row.written()
+	line, known := lines[written]
+	if !known || line == row.Line {
+		lines[written] = row.Line
+		return Remark{}, false
 	}
-	for name, value := range a.Fields {
-		if b.Fields[name] != value {
-			return false
-		}
-	}
-	return true
+	return Remark{row.Line, "", RowRepeated, fault.Text{
+		RU: fmt.Sprintf("Строка повторяет строку %d слово в слово и учтена один раз.", line),
+		EN: fmt.Sprintf("The row repeats row %d word for word and counts once.", line)}}, true
 }
 
 // reader reads one row.
@@ -187,14 +214,7 @@ func (r *reader) insurer(asOf calendar.Date) Insurer {
 	if inn := r.text("INN"); inn != "" && !innHolds(inn) {
 		r.fault("INN", INNWrong, "Проверьте ИНН: контрольная цифра не сходится.", "Check the INN: its check digit does not fit.")
 	}
-	// D_END is the first day without the contract.
-	i.Since, i.Until = r.date("D_BEGIN", r.required("D_BEGIN")), r.date("D_END", r.text("D_END"))
-	if !i.Since.IsZero() && !i.Until.IsZero() && i.Until.Before(i.Since) {
-		r.fault("D_END", DatesReversed, "Договор кончается раньше, чем начинается.", "The contract ends before it begins.")
-	}
-	if i.AsOf = r.date("D_EDIT", r.text("D_EDIT")); i.AsOf.IsZero() {
-		i.AsOf = asOf
-	}
+	i.Contracts, i.AsOf = []Contract{r.contract()}, r.edited(asOf)
 	if i.Email = strings.ToLower(r.text("E_MAIL")); i.Email != "" && !addressForm.MatchString(i.Email) {
 		r.note("E_MAIL", MailUnreadable, "Адрес почты не читается и пропущен.", "The e-mail address is not readable and was left out.")
 		i.Email = ""
@@ -215,6 +235,23 @@ func (r *reader) insurer(asOf calendar.Date) Insurer {
 		}
 	}
 	return i
+}
+
+// contract of the row. D_END is the first day without it.
+func (r *reader) contract() Contract {
+	c := Contract{r.date("D_BEGIN", r.required("D_BEGIN")), r.date("D_END", r.text("D_END"))}
+	if !c.Since.IsZero() && !c.Until.IsZero() && c.Until.Before(c.Since) {
+		r.fault("D_END", DatesReversed, "Договор кончается раньше, чем начинается.", "The contract ends before it begins.")
+	}
+	return c
+}
+
+// edited is when the row was true.
+func (r *reader) edited(asOf calendar.Date) calendar.Date {
+	if edited := r.date("D_EDIT", r.text("D_EDIT")); !edited.IsZero() {
+		return edited
+	}
+	return asOf
 }
 
 // siteOf a text the first address in it, "" where there is none.

@@ -113,6 +113,44 @@ func TestARowMayBeRepeatedButNotContradicted(t *testing.T) {
 	}
 }
 
+func TestRowsOfOneInsurerAreItsContracts(t *testing.T) {
+	former, present := row(2, "D_END", "31.12.2012", "D_EDIT", "15.01.2013"), row(4, "D_BEGIN", "01.06.2015", "D_END", "31.12.2026")
+	next := row(5, "D_BEGIN", "01.01.2027", "D_EDIT", "01.03.2026")
+	for rule, tc := range map[string]struct {
+		rows  []Row
+		want  string
+		notes int
+	}{
+		"one":                                    {[]Row{former}, "2011-01-01/2012-12-31", 0},
+		"two, with others between":               {[]Row{present, row(3, "SMOCOD", "26102"), former}, "2011-01-01/2012-12-31 2015-06-01/2026-12-31", 0},
+		"the next on the day after":              {[]Row{former, present, next}, "2011-01-01/2012-12-31 2015-06-01/", 0},
+		"a second one twice":                     {[]Row{former, present, row(6, "D_BEGIN", "01.06.2015", "D_END", "31.12.2026")}, "2011-01-01/2012-12-31 2015-06-01/2026-12-31", 1},
+		"in the same line twice, as in a packet": {[]Row{former, former}, "2011-01-01/2012-12-31", 0},
+	} {
+		made, wrong, noted := Insurers(tc.rows, today)
+		if wrong != nil || len(noted) != tc.notes || !reflect.DeepEqual(made[0].Contracts, contracts(t, tc.want)) {
+			t.Errorf("%s: %v, wrong %+v, noted %+v", rule, made, wrong, noted)
+		}
+	}
+	if made, _, _ := Insurers([]Row{former, next}, today); made[0].AsOf != calendar.On(2026, time.March, 1) {
+		t.Errorf("of an older row: %s", made[0].AsOf)
+	}
+	for code, another := range map[string]Row{
+		CodeRepeated:  row(4, "D_BEGIN", "01.06.2015", "NAM_SMOP", "Другая"),
+		DatesReversed: row(4, "D_BEGIN", "01.06.2015", "D_END", "01.06.2014"),
+		DateWrong:     row(4, "D_BEGIN", "сегодня"),
+		Required:      row(4, "D_BEGIN", ""),
+	} {
+		if _, wrong, _ := Insurers([]Row{former, another}, today); len(wrong) != 1 || wrong[0].Line != 4 || wrong[0].Code != code {
+			t.Errorf("%s: %+v", code, wrong)
+		}
+	}
+	// A packet's row with a fault has it once, however many contracts.
+	if _, wrong, _ := Insurers([]Row{row(2, "OGRN", "1"), row(2, "OGRN", "1", "D_BEGIN", "01.06.2015")}, today); len(wrong) != 1 {
+		t.Errorf("one fault: %+v", wrong)
+	}
+}
+
 func TestASiteBecomesAnAddressThatALinkCanHave(t *testing.T) {
 	for text, want := range map[string]string{
 		"HTTP://WWW.EXAMPLE.ORG":           "http://www.example.org",
@@ -138,19 +176,19 @@ var march = time.Date(2026, time.March, 10, 12, 0, 0, 0, time.UTC)
 func TestAnImportTellsWhatItChanged(t *testing.T) {
 	begin := calendar.On(2011, time.January, 1)
 	insurer := func(smo string) Insurer {
-		return Insurer{SMO: smo, Region: "26", Name: "М" + smo, Phone: "1", Since: begin, AsOf: begin}
+		return Insurer{SMO: smo, Region: "26", Name: "М" + smo, Phone: "1", Contracts: []Contract{{Since: begin}}, AsOf: begin}
 	}
 	same, changes, ends, gone, longGone := insurer("26101"), insurer("26102"), insurer("26103"), insurer("26104"), insurer("26105")
-	longGone.Until = calendar.On(2012, time.January, 1)
+	longGone.Contracts = contracts(t, "2011-01-01/2012-01-01")
 	before := New([]Insurer{same, changes, ends, gone, longGone}, nil)
 	changes.Phone, changes.AsOf = "2", today
-	ends.Until = calendar.On(2026, time.December, 31)
+	ends.Contracts = contracts(t, "2011-01-01/2026-12-31")
 	added := insurer("26106")
 
 	after, report := before.Replaced([]Insurer{added, changes, ends, same}, march)
 	want := Report{Added: 1, Changed: 1, Ended: 2, Unchanged: 2, Changes: []Change{
-		{"26102", "М26102", Changed, []string{"phone", "as_of"}}, {"26103", "М26103", Ended, []string{"until"}},
-		{"26104", "М26104", Ended, []string{"until"}}, {"26106", "М26106", Added, []string{}},
+		{"26102", "М26102", Changed, []string{"phone", "as_of"}}, {"26103", "М26103", Ended, []string{"contracts"}},
+		{"26104", "М26104", Ended, []string{"contracts"}}, {"26106", "М26106", Added, []string{}},
 	}}
 	if !reflect.DeepEqual(report, want) || report.NothingChanged() {
 		t.Errorf("got  %+v\nwant %+v", report, want)
@@ -158,36 +196,15 @@ func TestAnImportTellsWhatItChanged(t *testing.T) {
 	if i, ok := after.FindInsurer("26104"); !ok || i.InForce(today) || !i.InForce(today.AddDays(-1)) {
 		t.Errorf("one that is listed no more: %+v", i)
 	}
-	if i, _ := after.FindInsurer("26105"); i != longGone {
+	if i, _ := after.FindInsurer("26105"); !reflect.DeepEqual(i, longGone) {
 		t.Errorf("one that ended long ago: %+v", i)
 	}
-	if i, _ := after.FindInsurer("26102"); i != changes {
+	if i, _ := after.FindInsurer("26102"); !reflect.DeepEqual(i, changes) {
 		t.Errorf("one that changed: %+v", i)
 	}
 	again, report := after.Replaced([]Insurer{added, changes, ends, same}, march.AddDate(0, 0, 1))
 	if !report.NothingChanged() || report.Unchanged != 6 || !reflect.DeepEqual(again, after) {
 		t.Errorf("imported twice: %+v", report)
-	}
-}
-
-func TestWhetherAContractEndsSooner(t *testing.T) {
-	june, july := calendar.On(2026, time.June, 1), calendar.On(2026, time.July, 1)
-	of := func(until calendar.Date) Directory { return New([]Insurer{{SMO: "26101", Until: until}}, nil) }
-	for rule, tc := range map[string]struct {
-		before, after Directory
-		want          bool
-	}{
-		"it has an end now":         {of(calendar.Date{}), of(june), true},
-		"its end is sooner":         {of(july), of(june), true},
-		"an unknown one has an end": {New(nil, nil), of(june), true},
-		"its end is the same":       {of(june), of(june), false},
-		"its end is later":          {of(june), of(july), false},
-		"it has an end no more":     {of(june), of(calendar.Date{}), false},
-		"an unknown one has none":   {New(nil, nil), of(calendar.Date{}), false},
-	} {
-		if got := tc.before.EndsSooner(tc.after); got != tc.want {
-			t.Errorf("%s: %v", rule, got)
-		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -79,14 +80,16 @@ func decoder(name string, in io.Reader) (io.Reader, error) {
 
 // readXML reads <packet><zglv>...</zglv><insCompany>...</insCompany>...</packet>.
 // The editions differ in capitals and in what they group, so that a field is
-// whatever element of its name holds text, however deep.
+// whatever element of its name holds text, however deep. A company with several
+// contracts is as many rows of one line, that differ in nothing but their dates.
 func readXML(file []byte) (f File, wrong []directory.Remark) {
 	dec := xml.NewDecoder(bytes.NewReader(file))
 	dec.CharsetReader = decoder
 	var open []string // names of the open elements
 	var row *directory.Row
 	var text strings.Builder
-	var begin, end string // of the contract that is being read
+	type contract struct{ begin, end string }
+	var contracts []contract // of the row
 	for {
 		token, err := dec.Token()
 		line, _ := dec.InputPos()
@@ -106,11 +109,7 @@ func readXML(file []byte) (f File, wrong []directory.Remark) {
 			case len(open) == 1 && open[0] != "PACKET":
 				return f, []directory.Remark{remark(line, "", NotF002, "Это не F002: корень файла — packet.", "This is not F002: its root is packet.")}
 			case len(open) == 2 && open[1] == "INSCOMPANY":
-				if len(f.Rows) == directory.MaxRows {
-					return f, []directory.Remark{tooMany(line)}
-				}
-				row = &directory.Row{Line: line, Fields: map[string]string{}}
-				begin, end = "", ""
+				row, contracts = &directory.Row{Line: line, Fields: map[string]string{}}, nil
 			}
 		case xml.CharData:
 			text.Write(token)
@@ -120,13 +119,22 @@ func readXML(file []byte) (f File, wrong []directory.Remark) {
 			text.Reset()
 			switch {
 			case row != nil && len(open) == 1:
-				f.Rows, f.Read, row = append(f.Rows, *row), f.Read+1, nil
+				if contracts = slices.DeleteFunc(contracts, func(c contract) bool { return c == contract{} }); len(contracts) == 0 {
+					contracts = append(contracts, contract{})
+				}
+				if len(f.Rows)+len(contracts) > directory.MaxRows {
+					return f, []directory.Remark{tooMany(row.Line)}
+				}
+				for _, c := range contracts {
+					fields := maps.Clone(row.Fields)
+					fields["D_BEGIN"], fields["D_END"] = c.begin, c.end
+					f.Rows = append(f.Rows, directory.Row{Line: row.Line, Fields: fields})
+				}
+				f.Read, row = f.Read+1, nil
 			case row != nil && name == "D_BEGIN":
-				begin, end = value, ""
-				later(row, begin, end)
-			case row != nil && name == "D_END":
-				end = value
-				later(row, begin, end)
+				contracts = append(contracts, contract{begin: value})
+			case row != nil && name == "D_END" && len(contracts) > 0:
+				contracts[len(contracts)-1].end = value
 			case row != nil && value != "":
 				row.Fields[name] = value
 			case name == "DATE" && slices.Equal(open, []string{"PACKET", "ZGLV"}):
@@ -134,14 +142,6 @@ func readXML(file []byte) (f File, wrong []directory.Remark) {
 			}
 		}
 	}
-}
-
-// later keeps, of a company's contracts, the one that began last.
-func later(row *directory.Row, begin, end string) {
-	if ordered(begin) < ordered(row.Fields["D_BEGIN"]) {
-		return
-	}
-	row.Fields["D_BEGIN"], row.Fields["D_END"] = begin, end
 }
 
 // ordered is a date as a text that sorts by time.

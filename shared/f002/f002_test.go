@@ -2,7 +2,7 @@ package f002
 
 import (
 	"fmt"
-	"slices"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -61,11 +61,13 @@ func TestAPacketIsReadInEitherEncoding(t *testing.T) {
 		{
 			SMO: "26101", Region: "26", Name: "Семёновская-М", FullName: "Общество «Семёновская страховая»", OGRN: "1127000000005",
 			Phone: "8 800 000-00-01", Email: "info@example.org", Site: "http://www.example.org", Address: "355001, г. Ставрополь, ул. Почтовая, д. 2",
-			AsOf: calendar.On(2026, time.January, 15), Since: calendar.On(2015, time.June, 1),
+			AsOf: calendar.On(2026, time.January, 15), Contracts: []directory.Contract{
+				{Since: calendar.On(2011, time.January, 1), Until: calendar.On(2012, time.December, 31)}, {Since: calendar.On(2015, time.June, 1)},
+			},
 		},
 		{
 			SMO: "77101", Region: "77", Name: "Вторая & Ко", OGRN: "1127000000005", AsOf: calendar.On(2026, time.February, 28),
-			Since: calendar.On(2012, time.March, 1), Until: calendar.On(2026, time.December, 31),
+			Contracts: []directory.Contract{{Since: calendar.On(2012, time.March, 1), Until: calendar.On(2026, time.December, 31)}},
 		},
 	}
 	for name, file := range map[string][]byte{
@@ -75,7 +77,7 @@ func TestAPacketIsReadInEitherEncoding(t *testing.T) {
 		"UTF-8 with BOM": []byte("\ufeff" + fmt.Sprintf(packet, "utf-8")),
 	} {
 		i, got, wrong := judge(directory.XML, file)
-		if wrong != nil || i.Read != 2 || !slices.Equal(got, want) {
+		if wrong != nil || i.Read != 2 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %d rows, faults %+v\ngot  %+v\nwant %+v", name, i.Read, wrong, got, want)
 		}
 	}
@@ -85,11 +87,12 @@ func TestATableIsReadInEitherEncodingAndWithEitherComma(t *testing.T) {
 	want := []directory.Insurer{
 		{
 			SMO: "26101", Region: "26", Name: "СЕМЁНОВСКАЯ-М", FullName: `ОБЩЕСТВО "СЕМЁНОВСКАЯ СТРАХОВАЯ"`, OGRN: "1127000000005",
-			Phone: "(8652)00-00-01", Site: "http://www.example.org", AsOf: calendar.On(2026, time.January, 15), Since: calendar.On(2011, time.January, 1),
+			Phone: "(8652)00-00-01", Site: "http://www.example.org", AsOf: calendar.On(2026, time.January, 15),
+			Contracts: []directory.Contract{{Since: calendar.On(2011, time.January, 1)}},
 		},
 		{
 			SMO: "77101", Region: "77", Name: "ВТОРАЯ", FullName: "ВТОРАЯ, И ПОСЛЕДНЯЯ", OGRN: "1127000000005", AsOf: today,
-			Since: calendar.On(2012, time.March, 1), Until: calendar.On(2026, time.December, 31),
+			Contracts: []directory.Contract{{Since: calendar.On(2012, time.March, 1), Until: calendar.On(2026, time.December, 31)}},
 		},
 	}
 	semicolons := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(table, ", И", "¦ И"), ",", ";"), "¦", ",")
@@ -98,7 +101,7 @@ func TestATableIsReadInEitherEncodingAndWithEitherComma(t *testing.T) {
 		"lines of Windows": []byte(strings.ReplaceAll(table, "\n", "\r\n")), "semicolons": []byte(semicolons),
 	} {
 		i, got, wrong := judge(directory.CSV, file)
-		if wrong != nil || i.Read != 2 || !slices.Equal(got, want) {
+		if wrong != nil || i.Read != 2 || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %d rows, faults %+v\ngot  %+v\nwant %+v", name, i.Read, wrong, got, want)
 		}
 	}
@@ -146,6 +149,29 @@ func TestAFileMayNotHaveEndlessRows(t *testing.T) {
 		if f.Read != directory.MaxRows || len(wrong) != 1 || wrong[0].Code != TooManyRows {
 			t.Errorf("%s: %d rows, %+v", format, f.Read, wrong)
 		}
+	}
+}
+
+func TestAllContractsOfACompanyAreRead(t *testing.T) {
+	const one, other = "<d_begin>01.01.2011</d_begin><d_end>31.12.2026</d_end>", "<d_begin>01.03.2027</d_begin>"
+	want := []directory.Contract{
+		{Since: calendar.On(2011, time.January, 1), Until: calendar.On(2026, time.December, 31)}, {Since: calendar.On(2027, time.March, 1)},
+	}
+	for rule, groups := range map[string]string{
+		"each in a group":   "<insInclude>" + one + "</insInclude><insInclude>" + other + "</insInclude>",
+		"the later first":   "<insInclude>" + other + "</insInclude><insInclude>" + one + "</insInclude>",
+		"without groups":    one + other,
+		"one of them twice": "<insInclude>" + one + "</insInclude><insInclude>" + other + "</insInclude><insInclude>" + one + "</insInclude>",
+		"an empty group":    "<insInclude>" + one + "</insInclude><insInclude>" + other + "</insInclude><insInclude><d_begin/><d_end/></insInclude>",
+	} {
+		file := "<packet><insCompany><smocod>26101</smocod><tf_okato>07000</tf_okato><nam_smok>А</nam_smok><ogrn>1127000000005</ogrn>" + groups + "</insCompany></packet>"
+		i, got, wrong := judge(directory.XML, []byte(file))
+		if wrong != nil || i.Read != 1 || i.Notes != nil || len(got) != 1 || !reflect.DeepEqual(got[0].Contracts, want) {
+			t.Errorf("%s: %+v, noted %+v, faults %+v", rule, got, i.Notes, wrong)
+		}
+	}
+	if f, wrong := Read(directory.XML, []byte("<packet><insCompany>"+strings.Repeat(other, directory.MaxRows+1)+"</insCompany></packet>")); len(wrong) != 1 || wrong[0].Code != TooManyRows {
+		t.Errorf("endless contracts: %d rows, %+v", len(f.Rows), wrong)
 	}
 }
 

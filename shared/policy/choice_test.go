@@ -9,18 +9,22 @@ import (
 	"polis/shared/fault"
 )
 
+var lasting = []directory.Contract{{}}
+
 // The insurers of the table: A and B in Stavropol, C in Moscow of the same
-// company as A, D whose contract in Stavropol ended on 1 July 2026.
+// company as A; in Stavropol D, whose contract ended on 1 July 2026, and E, whose
+// contract ended then and whose next begins on 1 September.
 func market(smo string) (directory.Insurer, bool) {
 	i, ok := map[string]directory.Insurer{
-		"26001": {SMO: "26001", Region: "26", OGRN: "1"},
-		"26002": {SMO: "26002", Region: "26", OGRN: "2"},
-		"26004": {SMO: "26004", Region: "26", OGRN: "4", Until: calendar.On(2026, time.July, 1)},
-		"77001": {SMO: "77001", Region: "77", OGRN: "1"},
-		"39001": {SMO: "39001", Region: "39", OGRN: "39"},
-		"39002": {SMO: "39002", Region: "39", OGRN: "40"},
-		"41001": {SMO: "41001", Region: "41", OGRN: "41"},
-		"41002": {SMO: "41002", Region: "41", OGRN: "42"},
+		"26001": {SMO: "26001", Region: "26", OGRN: "1", Contracts: lasting},
+		"26002": {SMO: "26002", Region: "26", OGRN: "2", Contracts: lasting},
+		"26004": {SMO: "26004", Region: "26", OGRN: "4", Contracts: []directory.Contract{{Until: on(7, 1)}}},
+		"26005": {SMO: "26005", Region: "26", OGRN: "5", Contracts: []directory.Contract{{Until: on(7, 1)}, {Since: on(9, 1)}}},
+		"77001": {SMO: "77001", Region: "77", OGRN: "1", Contracts: lasting},
+		"39001": {SMO: "39001", Region: "39", OGRN: "39", Contracts: lasting},
+		"39002": {SMO: "39002", Region: "39", OGRN: "40", Contracts: lasting},
+		"41001": {SMO: "41001", Region: "41", OGRN: "41", Contracts: lasting},
+		"41002": {SMO: "41002", Region: "41", OGRN: "42", Contracts: lasting},
 	}[smo]
 	return i, ok
 }
@@ -116,6 +120,9 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 		{"the contract ended, after 1 November", insuredIn("26", "26004"), contract, "26001", "", "2026-11-02 12:00:00", "", "", ""},
 		{"on the last day of the contract", insuredIn("26", "26004"), contract, "26001", "", "2026-06-30 23:59:59", "insurer_contract_in_force", "", "by_right"},
 		{"on the first day without it", insuredIn("26", "26004"), contract, "26001", "", "2026-07-01 00:00:00", "", "", ""},
+		{"on the last day of a contract whose next is known", insuredIn("26", "26005"), contract, "26001", "", "2026-06-30 23:59:59", "insurer_contract_in_force", "", "by_right"},
+		{"between two contracts", insuredIn("26", "26005"), contract, "26001", "", "2026-08-31 23:59:59", "", "", ""},
+		{"once the next has begun", insuredIn("26", "26005"), contract, "26001", "", "2026-09-01 00:00:00", "insurer_contract_in_force", "", "by_right"},
 		{"the contract of nobody ended", fund, contract, "26001", "", "2026-11-02 12:00:00", "no_insurer_to_replace", "", "first"},
 		{"the contract of an insurer that the directory lacks", insuredIn("26", "26009"), contract, "26001", "", "2026-11-02 12:00:00", "insurer_contract_in_force", "", "by_right"},
 		{"for a day on which another was chosen later", changed(real, ByRight, on(6, 2)), byRight, "26001", "", "2026-06-01 12:00:00", "insurance_in_force", "", "by_right"},
@@ -125,6 +132,8 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 		{"an insurer of another region", real, byRight, "77001", "", "2026-06-01 12:00:00", "insurer_of_other_region", "", "move"},
 		{"an insurer of another region, named", real, byRight, "77001", "77", "2026-06-01 12:00:00", "insurer_of_other_region", "", "move"},
 		{"an insurer whose licence ended", real, byRight, "26004", "", "2026-07-01 00:00:00", "insurer_not_in_force", "", ""},
+		{"an insurer between two contracts", real, byRight, "26005", "", "2026-08-31 12:00:00", "insurer_not_in_force", "", ""},
+		{"an insurer whose next contract has begun", real, byRight, "26005", "", "2026-09-01 00:00:00", "", "", ""},
 		{"an insurer on its last day", real, byRight, "26004", "", "2026-06-30 12:00:00", "", "", ""},
 		{"an insurer there is not", real, byRight, "26999", "", "2026-06-01 12:00:00", "invalid_fields", "", ""},
 
@@ -175,6 +184,9 @@ func TestMayIChangeTheInsurer(t *testing.T) {
 		{"not by right in November", insuredIn("26", "26002"), "2026-11-02 00:00:00", ByRight, "insurer_change_after_1_november", "2027-01-01"},
 		{"first where the fund stands in, in November too", insuredIn("26", ""), "2026-11-02 00:00:00", First, "", ""},
 		{"when the contract ended, in November too", insuredIn("26", "26004"), "2026-11-02 00:00:00", ContractEnded, "", ""},
+		{"by right while the contract lasts whose next is known", insuredIn("26", "26005"), "2026-06-30 12:00:00", ByRight, "", ""},
+		{"between two contracts", insuredIn("26", "26005"), "2026-07-01 12:00:00", ContractEnded, "", ""},
+		{"by right once the next has begun", insuredIn("26", "26005"), "2026-09-01 12:00:00", ByRight, "", ""},
 		{"not on a day before another choice", insuredIn("26", "26002").insuredBy(Insurance{Cover: Cover{SMO: "26001", Region: "26", Since: on(7, 2)}, Reason: ByRight, Cause: "x"}), "2026-07-01 12:00:00", "", "insurance_in_force", ""},
 		{"not a dead person's", spoken(t, insuredIn("26", "26002"), end(on(5, 1), Death, "d")), "2026-07-01 12:00:00", "", "death_recorded", ""},
 	} {

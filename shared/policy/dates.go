@@ -71,8 +71,11 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 		}
 	}
 	for _, in := range i.Insurances {
-		if insurer, known := find(in.SMO); known && !insurer.Until.IsZero() && i.Insurance(insurer.Until) == in {
-			note(ContractOver, insurer.Until, none)
+		insurer, _ := find(in.SMO)
+		for _, end := range insurer.Ends() {
+			if i.Insurance(end) == in {
+				note(ContractOver, end, none)
+			}
 		}
 	}
 	for year := after.Year; year <= max(after.Year, today.Year)+1; year++ {
@@ -180,7 +183,8 @@ func (i Insured) Wake(find FindInsurer) time.Time {
 
 // TellDates is the record with the dates noted that have come by the moment, and
 // those of which people are told: each once, also where several have passed. The
-// end of a contract is told to whom the insurer still insures.
+// end of a contract is told to whom the insurer still insures, while it has no
+// other.
 func (i Insured) TellDates(now time.Time, find FindInsurer) (Insured, []Dated) {
 	today := i.Today(now)
 	var due []Dated
@@ -189,7 +193,9 @@ func (i Insured) TellDates(now time.Time, find FindInsurer) (Insured, []Dated) {
 			continue
 		}
 		if d.Kind == ContractOver {
-			if i.EndTold = d.On; i.Insurance(today) != i.Insurance(d.On) {
+			have := i.Insurance(today)
+			insurer, _ := find(have.SMO)
+			if i.EndTold = d.On; have != i.Insurance(d.On) || insurer.InForce(today) {
 				continue
 			}
 		}

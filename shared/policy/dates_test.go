@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,11 +12,15 @@ import (
 	"polis/shared/person"
 )
 
-// contract finds insurers of which only 26009's contract ends, on 1 June 2026.
+// contract finds insurers of which only two have contracts that end: 26009 on 1
+// June 2026, and 26010 then and on 1 June 2027, with two months between.
 func contract(smo string) (directory.Insurer, bool) {
-	i := directory.Insurer{SMO: smo, Region: smo[:min(2, len(smo))]}
-	if smo == "26009" {
-		i.Until = dated("2026-06-01")
+	i := directory.Insurer{SMO: smo, Region: smo[:min(2, len(smo))], Contracts: []directory.Contract{{}}}
+	if smo == "26009" || smo == "26010" {
+		i.Contracts[0].Until = dated("2026-06-01")
+	}
+	if smo == "26010" {
+		i.Contracts = append(i.Contracts, directory.Contract{Since: dated("2026-08-01"), Until: dated("2027-06-01")})
 	}
 	return i, smo != ""
 }
@@ -65,6 +70,7 @@ func TestWhichDatesMatter(t *testing.T) {
 		"the end of a term":                       {"1985-03-12", both(passport, fund, func(i *Insured) { i.ValidUntil = dated("2026-12-31") }), "2026-03-10", []string{"2026-12-01 validity_ending", "2027-01-01 validity_ended"}},
 		"a term that is over replaces no insurer": {"1985-03-12", both(passport, func(i *Insured) { i.ValidUntil = dated("2026-08-31") }), "2026-03-10", []string{"2026-08-01 validity_ending", "2026-09-01 validity_ended"}},
 		"an insurer whose contract ends":          {"1985-03-12", both(passport, func(i *Insured) { i.Insurances[0].SMO = "26009" }), "2026-03-10", []string{"2026-06-01 insurer_contract_ended", "2026-10-01 insurer_replaceable", "2027-10-01 insurer_replaceable"}},
+		"an insurer whose contracts end":          {"1985-03-12", both(passport, func(i *Insured) { i.Insurances[0].SMO = "26010" }), "2026-03-10", []string{"2026-06-01 insurer_contract_ended", "2026-10-01 insurer_replaceable", "2027-06-01 insurer_contract_ended", "2027-10-01 insurer_replaceable"}},
 		"a former insurer's contract": {"1985-03-12", both(passport, func(i *Insured) {
 			i.Insurances = []Insurance{{Cover: Cover{SMO: "26009", Region: "26", Since: dated("2020-05-14")}}, {Cover: Cover{Region: "26", Since: dated("2026-02-01")}}}
 		}), "2026-03-10", nil},
@@ -89,7 +95,9 @@ func TestWhichDatesMatter(t *testing.T) {
 }
 
 func TestAnEndOfAContractThatIsKnownLateIsStillToldOnce(t *testing.T) {
-	open := func(smo string) (directory.Insurer, bool) { return directory.Insurer{SMO: smo, Region: "26"}, true }
+	open := func(smo string) (directory.Insurer, bool) {
+		return directory.Insurer{SMO: smo, Region: "26", Contracts: []directory.Contract{{}}}, true
+	}
 	for rule, tc := range map[string]struct {
 		record, known string // days
 		chosen        string // another insurer, from this day on
@@ -124,6 +132,33 @@ func TestAnEndOfAContractThatIsKnownLateIsStillToldOnce(t *testing.T) {
 		}
 		if told > 1 || (told == 1) != tc.want {
 			t.Errorf("%s: told %d times", rule, told)
+		}
+	}
+}
+
+func TestAnEndIsNotToldOnceTheNextContractHasBegun(t *testing.T) {
+	for rule, tc := range map[string]struct {
+		at   []string
+		want string
+	}{
+		"known between the two":     {[]string{"2026-07-20", "2026-07-31"}, "2026-06-01"},
+		"known after the next":      {[]string{"2026-08-01", "2026-09-01"}, ""},
+		"told of each on its day":   {[]string{"2026-06-01", "2026-08-01", "2027-06-01"}, "2026-06-01 2027-06-01"},
+		"known late, told of later": {[]string{"2026-08-01", "2027-06-01"}, "2027-06-01"},
+	} {
+		record := datedRecord("1985-03-12", func(i *Insured) { i.Person.Document.Type, i.Insurances[0].SMO = person.Passport, "26010" })
+		var told []string
+		for _, at := range tc.at {
+			var due []Dated
+			record, due = record.TellDates(noonOf(at), contract)
+			for _, d := range due {
+				if d.Kind == ContractOver {
+					told = append(told, d.On.String())
+				}
+			}
+		}
+		if got := strings.Join(told, " "); got != tc.want {
+			t.Errorf("%s: told %q instead of %q", rule, got, tc.want)
 		}
 	}
 }

@@ -237,7 +237,7 @@ func (s *Store) FinishImport(ctx context.Context, g access.Grant, id string, dec
 				return have, err
 			}
 			commands = append(commands, command{"SET", directoryRows, []any{rows}}, command{"SET", directoryVersion, []any{id}})
-			if stands.EndsSooner(after) {
+			if stands.EndsSooner(after, ended.Finished) {
 				commands = append(commands, s.renewal()...)
 			}
 		}

@@ -55,10 +55,11 @@ func codes(i directory.Import, file []byte, before directory.Directory) (directo
 	for _, field := range strings.Fields(string(file)) {
 		code, end, _ := strings.Cut(field, ":")
 		until, _ := calendar.ParseDate(end)
-		rows = append(rows, directory.Insurer{SMO: code, Region: code[:2], Name: "М", Since: recorded, Until: until})
+		rows = append(rows, directory.Insurer{SMO: code, Region: code[:2], Name: "М", Contracts: []directory.Contract{{Since: recorded, Until: until}}})
 	}
-	after, report := before.Replaced(rows, time.Now())
-	return i.Complete(report, time.Now()), after
+	now := recorded.Start(time.UTC)
+	after, report := before.Replaced(rows, now)
+	return i.Complete(report, now), after
 }
 
 // imports a file of codes as a whole.

@@ -40,6 +40,7 @@ var followed = []struct {
 		`"kind":"birth.recorded"`, "Аннулирован с 09.11.2026. Причина: в регистре записана смерть", `"code":"death_recorded"`,
 		"Полис продлён, его номер прежний", `"code":"services_hidden"`, "Приём врача-дерматолога", "Полис стал бессрочным",
 		`"allowed":true,"reason":"contract_ended"`, `"may_call_off":true`, `"kind":"change.policy_suspended"`, "Одобрено. Приостановление отменено", `"taken":"you"`, "Одобрено. Полис восстановлен", `"phase":"done"`,
+		`"insurer":"Пример-Мед"`,
 	}},
 }
 

@@ -24,7 +24,7 @@ var (
 		"gateway":  {},
 		"mail":     {"github.com/emersion/"},
 		"sms":      {},
-		"f002":     {"golang.org/x/text/"}, // the classifier comes in windows-1251
+		"tables":   {"golang.org/x/text/"}, // the classifier comes in windows-1251
 		"extract":  {"github.com/go-pdf/fpdf", "rsc.io/qr", "github.com/boombuler/barcode"},
 	}
 	edge = map[string][]string{

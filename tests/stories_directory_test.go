@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,11 +66,11 @@ type directoryImport struct {
 
 const chunkSize = 64 << 10
 
-func (v visitor) opensImport(file []byte) directoryImport {
+func (v visitor) opensImport(kind, format string, file []byte) directoryImport {
 	v.t.Helper()
 	sum := sha256.Sum256(file)
 	return read[directoryImport](v.post("/smo-selection/imports", fields{
-		"kind": "f002", "format": "xml", "sha256": hex.EncodeToString(sum[:]), "bytes": len(file),
+		"kind": kind, "format": format, "sha256": hex.EncodeToString(sum[:]), "bytes": len(file),
 	}).is(http.StatusCreated))
 }
 
@@ -91,11 +92,16 @@ func (v visitor) progress(id string) directoryImport {
 	return read[directoryImport](a)
 }
 
-// imports sends a file to its end, and goes on where it has arrived whenever a
-// call fails. between runs before each chunk.
+// imports a classifier. between runs before each chunk.
 func (v visitor) imports(file []byte, between func(at directoryImport)) directoryImport {
 	v.t.Helper()
-	i := v.opensImport(file)
+	return v.completes(v.opensImport("f002", "xml", file), file, between)
+}
+
+// completes sends a file to its end, and goes on where it has arrived whenever a
+// call fails.
+func (v visitor) completes(i directoryImport, file []byte, between func(at directoryImport)) directoryImport {
+	v.t.Helper()
 	eventually(v.t, "the import ends", func() bool {
 		if between != nil {
 			between(i)
@@ -189,7 +195,7 @@ func TestAnImportOutlivesAProcessKilledAtItsEnd(t *testing.T) {
 	s := newStage(t)
 	operator := s.as(t, "operator")
 	file := classifier(t)
-	i := operator.opensImport(file)
+	i := operator.opensImport("f002", "xml", file)
 	for i.Offset+chunkSize < len(file) {
 		a, err := operator.sendsChunk(i, file)
 		if err != nil {
@@ -220,5 +226,37 @@ func TestAnImportOutlivesAProcessKilledAtItsEnd(t *testing.T) {
 	})
 	if i.Report.Added != 448 || len(s.insurers(t, "region=26&q=101")) != 1 {
 		t.Errorf("%+v", i)
+	}
+}
+
+func TestTheOfficesOfImportedInsurersAreImportedAndStayWithThem(t *testing.T) {
+	s := newStage(t)
+	operator := s.as(t, "operator")
+	type office struct{ ID, SMO, Insurer, Name, Phone string }
+	offices := func() []office {
+		return read[list[office]](s.anyone(t).get("/smo-selection/offices?region=26").is(http.StatusOK)).Items
+	}
+	imports := func(rows ...string) directoryImport {
+		file := []byte("SMOCOD,NAME,ADDRESS,PHONE\n" + strings.Join(rows, "\n"))
+		return operator.completes(operator.opensImport("offices", "csv", file), file, nil)
+	}
+	first, second := "26101,Центральный,ул. Выдуманная,8 800 555-61-01", "26002,Вокзал,ул. Придуманная,"
+	if refused := imports(first, second); refused.Phase != "refused" || len(offices()) < 10 {
+		t.Errorf("over the demonstration: %+v", refused)
+	}
+	operator.imports(classifier(t), nil)
+	if left := offices(); len(left) != 0 {
+		t.Errorf("of the demonstration: %+v", left)
+	}
+	if done := imports(first, second); done.Phase != "done" || done.Report.Added != 2 {
+		t.Errorf("%+v", done)
+	}
+	operator.imports(classifier(t, "8 800 555-61-01", "8 800 555-61-99"), nil)
+	if done := imports(second+"8 800 555-60-02", first); done.Report.Changed != 1 || done.Report.Unchanged != 1 {
+		t.Errorf("again: %+v", done)
+	}
+	want := []office{{"26002-1", "26002", "Страховая 26002", "Вокзал", "8 800 555-60-02"}, {"26101-1", "26101", "Страховая 26101", "Центральный", "8 800 555-61-01"}}
+	if got := offices(); !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
 	}
 }

@@ -1,6 +1,5 @@
 // Package function is smo-selection: the insurers of a region and their offices,
-// the import of the classifier that they come from, and the choice of one of
-// them.
+// the import of both, and the choice of an insurer.
 package function
 
 import (

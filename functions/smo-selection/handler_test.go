@@ -163,10 +163,10 @@ func line(smo, name, phone, end string) string {
 var table = header + line("26101", "Первая-М", "8 800 000-00-01", "") + line("26102", "Вторая-М", "8 800 000-00-02", "")
 
 type progress struct {
-	ID, Phase, Text string
-	Offset          int
-	Rows            struct{ Read, Valid, Wrong int }
-	Errors, Notes   []struct {
+	ID, Kind, Phase, Text string
+	Offset                int
+	Rows                  struct{ Read, Valid, Wrong int }
+	Errors, Notes         []struct {
 		Line                int
 		Field, Code, Detail string
 	}
@@ -174,8 +174,8 @@ type progress struct {
 	Report  *struct {
 		Added, Changed, Ended, Unchanged int
 		Changes                          []struct {
-			SMO, Name, What string
-			Fields          []string
+			SMO, Office, Name, What string
+			Fields                  []string
 		}
 	}
 }
@@ -191,9 +191,14 @@ func newOperator(t *testing.T, b *functiontest.Bench) operator {
 	return operator{b, t, b.Token(functiontest.Operator)}
 }
 
+// announced is a file of insurers, or of offices where the format is so called.
 func announced(format, file string) map[string]any {
+	kind := "f002"
+	if format == "offices" {
+		kind, format = "offices", "csv"
+	}
 	sum := sha256.Sum256([]byte(file))
-	return map[string]any{"kind": "f002", "format": format, "sha256": hex.EncodeToString(sum[:]), "bytes": len(file)}
+	return map[string]any{"kind": kind, "format": format, "sha256": hex.EncodeToString(sum[:]), "bytes": len(file)}
 }
 
 func (o operator) opens(format, file string) progress {
@@ -300,6 +305,73 @@ func TestAPacketIsImportedToo(t *testing.T) {
 	}
 }
 
+const offices = "SMOCOD;NAME;ADDRESS;PHONE;HOURS;AS_OF\n" +
+	"26101;Центральный;г. Ставрополь, ул. Ленина, д. 1;8 800 000-00-01;пн–пт 9:00–18:00;15.01.2026\n" +
+	"26101;Вокзал;г. Ессентуки, ул. Вокзальная, д. 3;;;15.01.2026\n" +
+	"26102;Центральный;г. Ставрополь, ул. Ленина, д. 1;;;\n"
+
+func TestImportedOfficesTakeThePlaceOfAllThatWereThere(t *testing.T) {
+	b := newBench(t)
+	o := newOperator(t, b)
+	shown := func() (all []string) {
+		for _, item := range list(t, b, "/offices?region=26").Items {
+			all = append(all, item.ID+" "+item.Name)
+		}
+		return all
+	}
+	o.imports("csv", table, 1000)
+	first := o.imports("offices", offices, 100)
+	if first.Phase != "done" || first.Kind != "offices" || first.Rows.Read != 3 || first.Report.Added != 3 || first.Report.Changes[1].Office != "26101-2" {
+		t.Errorf("the first time: %+v", first)
+	}
+	if got, want := shown(), []string{"26102-1 Центральный", "26101-1 Центральный", "26101-2 Вокзал"}; !slices.Equal(got, want) {
+		t.Errorf("shown: %q", got)
+	}
+	if got := list(t, b, "/offices?region=26&smo=26102").Items; len(got) != 1 || got[0].Insurer != "Вторая-М" || got[0].AsOf != "2026-03-10" {
+		t.Errorf("true on the day of the import: %+v", got)
+	}
+	if again := o.imports("offices", offices, 1000); again.Phase != "done" || !again.Nothing || again.Report.Unchanged != 3 {
+		t.Errorf("the second time: %+v", again)
+	}
+	o.imports("csv", table+line("26103", "Третья-М", "", ""), 1000)
+	if got := shown(); len(got) != 3 {
+		t.Errorf("after another import of insurers: %q", got)
+	}
+
+	_, rest, _ := strings.Cut(strings.Replace(offices, "д. 3;;", "д. 3;8 800 000-00-03;", 1), "\n")
+	next := o.imports("offices", "SMOCOD;NAME;ADDRESS;PHONE;HOURS;AS_OF\n26103;Новый;г. Пятигорск, ул. Мира, д. 5;;;\n"+strings.SplitAfterN(rest, "\n", 2)[1], 1000)
+	if r := next.Report; r == nil || r.Added != 1 || r.Changed != 1 || r.Ended != 1 || r.Unchanged != 1 || r.Changes[1].Office != "26101-2" || !slices.Equal(r.Changes[1].Fields, []string{"phone"}) {
+		t.Errorf("what changed: %+v", r)
+	}
+	if got, want := shown(), []string{"26102-1 Центральный", "26101-2 Вокзал", "26103-1 Новый"}; !slices.Equal(got, want) {
+		t.Errorf("shown at last: %q", got)
+	}
+}
+
+func TestOneWrongRowKeepsAllOfficesOut(t *testing.T) {
+	b := newBench(t)
+	o := newOperator(t, b)
+	// The insurers of the demonstration are nobody's to have offices.
+	if p := o.imports("offices", strings.ReplaceAll(offices, "26101", "26001"), 1000); p.Phase != "refused" || p.Rows.Wrong != 3 || p.Errors[0].Code != "smo_unknown" {
+		t.Errorf("before insurers were imported: %+v", p)
+	}
+	if got := list(t, b, "/offices?region=26&smo=26001").Items; len(got) != 3 {
+		t.Errorf("the demonstration's: %+v", got)
+	}
+	o.imports("csv", table, 1000)
+	o.imports("offices", offices, 1000)
+	p := o.imports("offices", strings.Replace(offices, "26102;", "26104;", 1), 1000)
+	if p.Phase != "refused" || p.Rows.Read != 3 || p.Rows.Valid != 2 || p.Rows.Wrong != 1 || p.Report != nil || len(p.Errors) != 1 {
+		t.Errorf("%+v", p)
+	}
+	if e := p.Errors[0]; e.Line != 4 || e.Field != "SMOCOD" || e.Code != "smo_unknown" || e.Detail == "" {
+		t.Errorf("named: %+v", e)
+	}
+	if got := list(t, b, "/offices?region=26").Items; len(got) != 3 {
+		t.Errorf("half of it was imported: %+v", got)
+	}
+}
+
 func TestAChunkSentAgainChangesNothing(t *testing.T) {
 	b := newBench(t)
 	o := newOperator(t, b)
@@ -358,7 +430,12 @@ func TestEachWrongFieldOfAnImportIsNamed(t *testing.T) {
 			t.Errorf("%s: %v", field, got)
 		}
 	}
-	body := announced("csv", "")
+	body := announced("offices", "SMOCOD")
+	body["format"] = "xml"
+	if got := o.Call("POST", Name, "/imports", o.token, body).Expect(422, "invalid_fields").Fields(); len(got) != 1 || got["format"] != "format_unknown" {
+		t.Errorf("offices as XML: %v", got)
+	}
+	body = announced("csv", "")
 	if got := o.Call("POST", Name, "/imports", o.token, body).Expect(422, "invalid_fields").Fields(); got["bytes"] != "out_of_range" {
 		t.Errorf("an empty file: %v", got)
 	}

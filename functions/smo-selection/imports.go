@@ -1,6 +1,7 @@
 package function
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"mime"
@@ -11,31 +12,31 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/directory"
-	"polis/shared/f002"
 	"polis/shared/fault"
 	"polis/shared/ident"
+	"polis/shared/tables"
 	"polis/shared/web"
 )
 
 // opening is what an operator announces of a file.
 type opening struct {
-	Kind   string           `json:"kind"`
+	Kind   directory.Kind   `json:"kind"`
 	Format directory.Format `json:"format"`
 	SHA256 string           `json:"sha256"`
 	Bytes  int              `json:"bytes"`
 }
 
-// kind of what can be imported: the classifier of insurers.
-const kind = "f002"
-
 func (o *opening) check() error {
 	var wrong []fault.Field
 	note := func(name, code, ru, en string) { wrong = append(wrong, field(name, code, ru, en)) }
-	if o.Kind != kind {
-		note("kind", "kind_unknown", "Загружается справочник f002.", "What is imported is the classifier f002.")
+	if o.Kind != directory.KindF002 && o.Kind != directory.KindOffices {
+		note("kind", "kind_unknown", "Загружаются страховые (f002) или офисы (offices).", "What is imported is insurers (f002) or offices.")
 	}
-	if o.Format != directory.XML && o.Format != directory.CSV {
+	switch {
+	case o.Format != directory.XML && o.Format != directory.CSV:
 		note("format", "format_unknown", "Формат файла: xml или csv.", "The file's format is xml or csv.")
+	case o.Format == directory.XML && o.Kind == directory.KindOffices:
+		note("format", "format_unknown", "Офисы загружаются в формате csv.", "Offices are imported as csv.")
 	}
 	o.SHA256 = strings.ToLower(o.SHA256)
 	if sum, err := hex.DecodeString(o.SHA256); err != nil || len(sum) != sha256.Size {
@@ -60,7 +61,7 @@ func (s *selection) open(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	i := directory.Import{
-		ID: ident.New(clock.System()), Format: o.Format, SHA256: o.SHA256, Bytes: o.Bytes, Phase: directory.Receiving, Opened: s.law(),
+		ID: ident.New(clock.System()), Kind: o.Kind, Format: o.Format, SHA256: o.SHA256, Bytes: o.Bytes, Phase: directory.Receiving, Opened: s.law(),
 	}
 	if err := s.store.OpenImport(c, c.Grant, i); err != nil {
 		return web.Answer{}, err
@@ -101,7 +102,8 @@ func (s *selection) take(c *web.Call) (web.Answer, error) {
 	return web.OK(s.show(c, i))
 }
 
-// judge reads a whole file: all of it is imported, or nothing.
+// judge reads a whole file: all of it is imported, or nothing. Offices are those
+// of insurers that were imported: until then the directory before is empty.
 func (s *selection) judge(i directory.Import, file []byte, before directory.Directory) (directory.Import, directory.Directory) {
 	now := s.law()
 	if sum := sha256.Sum256(file); hex.EncodeToString(sum[:]) != i.SHA256 {
@@ -109,18 +111,29 @@ func (s *selection) judge(i directory.Import, file []byte, before directory.Dire
 			RU: "Файл дошёл не таким, каким был объявлен. Начните загрузку заново.",
 			EN: "The file that arrived is not the one that was announced. Begin a new import."}}}, now), before
 	}
-	i, insurers, wrong := f002.Judge(i, file, calendar.Today(now, s.home))
+	today := calendar.Today(now, s.home)
+	var after directory.Directory
+	var report directory.Report
+	var wrong []directory.Remark
+	if i.Kind == directory.KindOffices {
+		var offices []directory.Office
+		i, offices, wrong = tables.Offices(i, file, before, today)
+		after, report = before.WithOffices(offices)
+	} else {
+		var insurers []directory.Insurer
+		i, insurers, wrong = tables.Insurers(i, file, today)
+		after, report = before.Replaced(insurers, now)
+	}
 	if wrong != nil {
 		return i.Refuse(wrong, now), before
 	}
-	after, report := before.Replaced(insurers, now)
 	return i.Complete(report, now), after
 }
 
 // imported is an import as the operator sees it.
 type imported struct {
 	ID       string            `json:"id"`
-	Kind     string            `json:"kind"`
+	Kind     directory.Kind    `json:"kind"`
 	Format   directory.Format  `json:"format"`
 	SHA256   string            `json:"sha256"`
 	Bytes    int               `json:"bytes"`
@@ -161,7 +174,7 @@ var textNothing = fault.Text{RU: "Справочник уже был таким.
 func (s *selection) show(c *web.Call, i directory.Import) imported {
 	zone, _ := calendar.Zone(s.home)
 	shown := imported{
-		ID: i.ID, Kind: kind, Format: i.Format, SHA256: i.SHA256, Bytes: i.Bytes, Offset: i.Offset, Phase: i.Phase, Text: c.Text(phases[i.Phase]),
+		ID: i.ID, Kind: cmp.Or(i.Kind, directory.KindF002), Format: i.Format, SHA256: i.SHA256, Bytes: i.Bytes, Offset: i.Offset, Phase: i.Phase, Text: c.Text(phases[i.Phase]),
 		Opened: i.Opened.In(zone), Rows: rows{i.Read, i.Valid, i.Wrong}, Errors: remarks(c, i.Errors), Notes: remarks(c, i.Notes), Report: i.Report,
 	}
 	if !i.Finished.IsZero() {

@@ -1,8 +1,8 @@
 // Package directory answers who serves a region: its insurers and their
 // offices, its fund, and what the region is called. The tables are demonstration
 // data compiled from public classifiers, each row marked with the date on which
-// it was known to be true; a real installation imports the current F002, which
-// takes the place of the insurers here.
+// it was known to be true; a real installation imports the current F002, and the
+// offices of the insurers in it, which take the place of those here.
 package directory
 
 import (

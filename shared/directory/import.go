@@ -6,12 +6,20 @@ import (
 	"polis/shared/fault"
 )
 
+// Kind of what a file holds.
+type Kind string
+
+const (
+	KindF002    Kind = "f002"    // the classifier of insurers
+	KindOffices Kind = "offices" // the insurers' offices
+)
+
 // Format of an imported file.
 type Format string
 
 const (
 	XML Format = "xml" // F002's packet, in the encoding that it declares
-	CSV Format = "csv" // with F002's columns, in UTF-8 or windows-1251
+	CSV Format = "csv" // with the columns named in the first line, in UTF-8 or windows-1251
 )
 
 // Phase of an import says who moves next.
@@ -27,6 +35,7 @@ const (
 // Import is a file on its way into the directory, and what became of it.
 type Import struct {
 	ID       string    `json:"id"`
+	Kind     Kind      `json:"kind"`
 	Format   Format    `json:"format"`
 	SHA256   string    `json:"sha256"` // of the whole file, in hexadecimal
 	Bytes    int       `json:"bytes"`  // of the whole file

@@ -8,7 +8,7 @@ import (
 )
 
 // offices are demonstration data: the streets exist, that the offices do is our
-// own invention. An imported directory leaves them behind.
+// own invention. They go with the insurers of the demonstration.
 var offices = []Office{
 	office("26001", 1, "Ставрополь, центральный", "355003, г. Ставрополь, ул. Ленина, д. 299", "8 (8652) 55-01-01", "пн–пт 9:00–18:00"),
 	office("26001", 2, "Невинномысск", "357100, г. Невинномысск, ул. Гагарина, д. 55", "8 (86554) 5-01-02", "пн–пт 9:00–17:00, сб 10:00–14:00"),

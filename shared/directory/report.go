@@ -7,19 +7,20 @@ import (
 	"polis/shared/calendar"
 )
 
-// What happened to an insurer in an import.
+// What happened to an insurer or an office in an import.
 const (
 	Added   = "added"
 	Changed = "changed"
-	Ended   = "ended" // its contract ends, by its rows or because it has none any more
+	Ended   = "ended" // its contract ends, by its rows or because it has none any more; the office is listed no more
 )
 
-// Change of one insurer.
+// Change of one insurer or office.
 type Change struct {
 	SMO    string   `json:"smo"`
+	Office string   `json:"office,omitempty"` // its id
 	Name   string   `json:"name"`
 	What   string   `json:"what"`
-	Fields []string `json:"fields"` // as the public form calls them; none of one that is added
+	Fields []string `json:"fields"` // as the public form calls them; none of what is added, or an office that is gone
 }
 
 // Report is what an import changed.
@@ -50,24 +51,32 @@ func (d Directory) Replaced(insurers []Insurer, now time.Time) (Directory, Repor
 	for _, i := range next.insurers {
 		before, known := d.FindInsurer(i.SMO)
 		_, still := listed.FindInsurer(i.SMO)
-		change := Change{SMO: i.SMO, Name: i.Name, Fields: differing(before, i)}
+		change := Change{SMO: i.SMO, Name: i.Name, What: Changed, Fields: differing(before, i)}
 		switch {
 		case !known:
 			change.What, change.Fields = Added, []string{}
-			report.Added++
-		case len(change.Fields) == 0:
-			report.Unchanged++
-			continue
-		case !still || before.lasts() && !i.lasts():
+		case len(change.Fields) > 0 && (!still || before.lasts() && !i.lasts()):
 			change.What = Ended
-			report.Ended++
-		default:
-			change.What = Changed
-			report.Changed++
 		}
-		report.Changes = append(report.Changes, change)
+		report.note(change)
 	}
 	return next, report
+}
+
+// note counts what happened to one, and nothing where a change has no fields.
+func (r *Report) note(c Change) {
+	switch {
+	case c.What == Added:
+		r.Added++
+	case c.What == Ended:
+		r.Ended++
+	case len(c.Fields) > 0:
+		r.Changed++
+	default:
+		r.Unchanged++
+		return
+	}
+	r.Changes = append(r.Changes, c)
 }
 
 // EndsSooner reports whether in the next directory a contract ends on a day that
@@ -85,19 +94,27 @@ func (d Directory) EndsSooner(next Directory, now time.Time) bool {
 	})
 }
 
+// compared is a field before and after.
+type compared struct {
+	name string
+	same bool
+}
+
+// unlike are the names of those that are not the same.
+func unlike(all []compared) []string {
+	names := []string{}
+	for _, f := range all {
+		if !f.same {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
 func differing(a, b Insurer) []string {
-	var fields []string
-	for _, f := range []struct {
-		name string
-		same bool
-	}{
+	return unlike([]compared{
 		{"region", a.Region == b.Region}, {"name", a.Name == b.Name}, {"full_name", a.FullName == b.FullName},
 		{"phone", a.Phone == b.Phone}, {"email", a.Email == b.Email}, {"site", a.Site == b.Site}, {"address", a.Address == b.Address},
 		{"ogrn", a.OGRN == b.OGRN}, {"as_of", a.AsOf == b.AsOf}, {"contracts", slices.Equal(a.Contracts, b.Contracts)},
-	} {
-		if !f.same {
-			fields = append(fields, f.name)
-		}
-	}
-	return fields
+	})
 }

@@ -15,8 +15,9 @@ import (
 	"polis/shared/text"
 )
 
-// Row of the classifier F002 as it was written. Fields are by the classifier's
-// own names in capitals (SMOCOD, TF_OKATO, ...); what it lacks is "".
+// Row of the classifier F002, or of a list of offices, as it was written. Fields
+// are by the file's own names in capitals (SMOCOD, TF_OKATO, ...); what it lacks
+// is "".
 type Row struct {
 	Line   int // of the file, from 1
 	Fields map[string]string
@@ -25,7 +26,7 @@ type Row struct {
 // Remark is what is to be said of a row, or of the whole file where Line is 0.
 type Remark struct {
 	Line   int
-	Field  string // by the classifier's name, "" for the whole row
+	Field  string // by the file's name, "" for the whole row
 	Code   string // stable
 	Detail fault.Text
 }
@@ -42,6 +43,8 @@ const (
 	TextUnreadable = "text_unreadable"
 	CodeMalformed  = "smo_malformed"
 	CodeRepeated   = "smo_repeated"
+	CodeUnknown    = "smo_unknown"
+	OfficeRepeated = "office_repeated"
 	OKATOUnknown   = "okato_unknown"
 	OGRNWrong      = "ogrn_wrong"
 	INNWrong       = "inn_wrong"
@@ -84,8 +87,8 @@ func Insurers(rows []Row, asOf calendar.Date) (made []Insurer, wrong, noted []Re
 		case earlier.written == written:
 			i := &made[earlier.at]
 			i.Contracts = append(i.Contracts, r.contract())
-			if edited := r.edited(asOf); edited.After(i.AsOf) {
-				i.AsOf = edited
+			if day := r.trueOn("D_EDIT", asOf); day.After(i.AsOf) {
+				i.AsOf = day
 			}
 		case r.insurer(asOf).SMO != "":
 			r.fault("SMOCOD", CodeRepeated, fmt.Sprintf("Этот код уже стоит в строке %d с другими данными.", earlier.line),
@@ -159,6 +162,16 @@ func (r *reader) required(field string) string {
 	return value
 }
 
+// code of an insurer; "" where it is none.
+func (r *reader) code() string {
+	code := r.required("SMOCOD")
+	if code != "" && !fiveDigits.MatchString(code) {
+		r.fault("SMOCOD", CodeMalformed, "Код страховой — пять цифр.", "An insurer's code is five digits.")
+		return ""
+	}
+	return code
+}
+
 func (r *reader) first(fields ...string) string {
 	for _, field := range fields {
 		if value := r.text(field); value != "" {
@@ -183,11 +196,7 @@ func (r *reader) date(field, value string) calendar.Date {
 }
 
 func (r *reader) insurer(asOf calendar.Date) Insurer {
-	i := Insurer{SMO: r.required("SMOCOD"), Phone: r.first("HOT_LINE", "PHONE"), OGRN: r.required("OGRN")}
-	if i.SMO != "" && !fiveDigits.MatchString(i.SMO) {
-		r.fault("SMOCOD", CodeMalformed, "Код страховой — пять цифр.", "An insurer's code is five digits.")
-		i.SMO = ""
-	}
+	i := Insurer{SMO: r.code(), Phone: r.first("HOT_LINE", "PHONE"), OGRN: r.required("OGRN")}
 	if okato := r.required("TF_OKATO"); okato != "" {
 		region, ok := OfOKATO(okato)
 		if !ok {
@@ -214,7 +223,7 @@ func (r *reader) insurer(asOf calendar.Date) Insurer {
 	if inn := r.text("INN"); inn != "" && !innHolds(inn) {
 		r.fault("INN", INNWrong, "Проверьте ИНН: контрольная цифра не сходится.", "Check the INN: its check digit does not fit.")
 	}
-	i.Contracts, i.AsOf = []Contract{r.contract()}, r.edited(asOf)
+	i.Contracts, i.AsOf = []Contract{r.contract()}, r.trueOn("D_EDIT", asOf)
 	if i.Email = strings.ToLower(r.text("E_MAIL")); i.Email != "" && !addressForm.MatchString(i.Email) {
 		r.note("E_MAIL", MailUnreadable, "Адрес почты не читается и пропущен.", "The e-mail address is not readable and was left out.")
 		i.Email = ""
@@ -246,10 +255,10 @@ func (r *reader) contract() Contract {
 	return c
 }
 
-// edited is when the row was true.
-func (r *reader) edited(asOf calendar.Date) calendar.Date {
-	if edited := r.date("D_EDIT", r.text("D_EDIT")); !edited.IsZero() {
-		return edited
+// trueOn is the day on which the row was true, by its field if that is filled in.
+func (r *reader) trueOn(field string, asOf calendar.Date) calendar.Date {
+	if day := r.date(field, r.text(field)); !day.IsZero() {
+		return day
 	}
 	return asOf
 }

@@ -187,8 +187,8 @@ func TestAnImportTellsWhatItChanged(t *testing.T) {
 
 	after, report := before.Replaced([]Insurer{added, changes, ends, same}, march)
 	want := Report{Added: 1, Changed: 1, Ended: 2, Unchanged: 2, Changes: []Change{
-		{"26102", "М26102", Changed, []string{"phone", "as_of"}}, {"26103", "М26103", Ended, []string{"contracts"}},
-		{"26104", "М26104", Ended, []string{"contracts"}}, {"26106", "М26106", Added, []string{}},
+		{"26102", "", "М26102", Changed, []string{"phone", "as_of"}}, {"26103", "", "М26103", Ended, []string{"contracts"}},
+		{"26104", "", "М26104", Ended, []string{"contracts"}}, {"26106", "", "М26106", Added, []string{}},
 	}}
 	if !reflect.DeepEqual(report, want) || report.NothingChanged() {
 		t.Errorf("got  %+v\nwant %+v", report, want)

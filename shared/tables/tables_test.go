@@ -1,8 +1,9 @@
-package f002
+package tables
 
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,7 @@ func in1251(t *testing.T, text string) []byte {
 }
 
 func judge(format directory.Format, file []byte) (directory.Import, []directory.Insurer, []directory.Remark) {
-	return Judge(directory.Import{Format: format}, file, today)
+	return Insurers(directory.Import{Format: format}, file, today)
 }
 
 func TestAPacketIsReadInEitherEncoding(t *testing.T) {
@@ -145,7 +146,7 @@ func TestAFileMayNotHaveEndlessRows(t *testing.T) {
 	csv := header + "\n" + strings.Repeat("26101,07000,А,А,,1127000000005,,,,01.01.2011,,\n", directory.MaxRows+1)
 	xml := "<packet>" + strings.Repeat("<insCompany></insCompany>\n", directory.MaxRows+1) + "</packet>"
 	for format, file := range map[directory.Format]string{directory.CSV: csv, directory.XML: xml} {
-		f, wrong := Read(format, []byte(file))
+		f, wrong := Read(directory.KindF002, format, []byte(file))
 		if f.Read != directory.MaxRows || len(wrong) != 1 || wrong[0].Code != TooManyRows {
 			t.Errorf("%s: %d rows, %+v", format, f.Read, wrong)
 		}
@@ -170,7 +171,7 @@ func TestAllContractsOfACompanyAreRead(t *testing.T) {
 			t.Errorf("%s: %+v, noted %+v, faults %+v", rule, got, i.Notes, wrong)
 		}
 	}
-	if f, wrong := Read(directory.XML, []byte("<packet><insCompany>"+strings.Repeat(other, directory.MaxRows+1)+"</insCompany></packet>")); len(wrong) != 1 || wrong[0].Code != TooManyRows {
+	if f, wrong := Read(directory.KindF002, directory.XML, []byte("<packet><insCompany>"+strings.Repeat(other, directory.MaxRows+1)+"</insCompany></packet>")); len(wrong) != 1 || wrong[0].Code != TooManyRows {
 		t.Errorf("endless contracts: %d rows, %+v", len(f.Rows), wrong)
 	}
 }
@@ -185,5 +186,49 @@ func TestAWrongRowIsNamedByTheLineOfItsBeginning(t *testing.T) {
 	i, _, wrong = judge(directory.CSV, []byte(csv))
 	if i.Read != 4 || len(wrong) != 1 || wrong[0].Line != 7 || wrong[0].Field != "OGRN" || wrong[0].Code != directory.OGRNWrong {
 		t.Errorf("%+v of %d rows", wrong, i.Read)
+	}
+}
+
+const listOfOffices = `SMOCOD,NAME,ADDRESS,PHONE,HOURS,AS_OF
+26101,Центральный,"355003, г. Ставрополь, ул. Ленина, д. 1",8 800 000-00-01,пн–пт 9:00–18:00,15.01.2026
+26101,"Ессентуки, вокзал","357600, г. Ессентуки, ул. Вокзальная, д. 3",,,
+`
+
+func TestAListOfOfficesIsReadInEitherEncodingAndWithEitherComma(t *testing.T) {
+	known := directory.New([]directory.Insurer{{SMO: "26101"}}, nil)
+	want := []directory.Office{
+		{SMO: "26101", Name: "Центральный", Address: "355003, г. Ставрополь, ул. Ленина, д. 1", Phone: "8 800 000-00-01", Hours: "пн–пт 9:00–18:00", AsOf: calendar.On(2026, time.January, 15)},
+		{SMO: "26101", Name: "Ессентуки, вокзал", Address: "357600, г. Ессентуки, ул. Вокзальная, д. 3", AsOf: today},
+	}
+	commas := strings.NewReplacer(", ", ", ", ",", ";")
+	for name, file := range map[string][]byte{
+		"UTF-8": []byte(listOfOffices), "UTF-8 with BOM": []byte("\ufeff" + listOfOffices), "windows-1251": in1251(t, listOfOffices), "semicolons": []byte(commas.Replace(listOfOffices)),
+		"without what may be missing": []byte("smocod,name,address\n26101,Центральный,\"355003, г. Ставрополь, ул. Ленина, д. 1\"\n"),
+	} {
+		i, got, wrong := Offices(directory.Import{Format: directory.CSV}, file, known, today)
+		want := slices.Clone(want)
+		if len(got) == 1 {
+			want = want[:1]
+			want[0].Phone, want[0].Hours, want[0].AsOf = "", "", today
+		}
+		if wrong != nil || i.Read != len(want) || !slices.Equal(got, want) {
+			t.Errorf("%s: %d rows, faults %+v\ngot  %+v\nwant %+v", name, i.Read, wrong, got, want)
+		}
+	}
+	for rule, tc := range map[string]struct {
+		file  string
+		line  int
+		field string
+		code  string
+	}{
+		"insurers":           {table, 1, "NAME", ColumnsMissing},
+		"nothing but names":  {"SMOCOD,NAME,ADDRESS\n", 0, "", NoRows},
+		"another insurer":    {strings.ReplaceAll(listOfOffices, "26101,Ц", "26102,Ц"), 2, "SMOCOD", directory.CodeUnknown},
+		"a row of five":      {listOfOffices + "26101,А,Б,,\n", 4, "", ColumnsDiffer},
+		"a row without name": {listOfOffices + "26101,,Б,,,\n", 4, "NAME", directory.Required},
+	} {
+		if _, _, wrong := Offices(directory.Import{}, []byte(tc.file), known, today); len(wrong) == 0 || wrong[0].Line != tc.line || wrong[0].Field != tc.field || wrong[0].Code != tc.code {
+			t.Errorf("%s: %+v", rule, wrong)
+		}
 	}
 }

@@ -157,6 +157,9 @@ func (r *register) report(c *web.Call, kind reportKind) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	if q.Kind == "death" && q.On.After(record.Today(now)) {
+		return web.Answer{}, errNotYet
+	}
 	// The source's own id may be anything, and events carry no more than ids.
 	cause := r.store.Digest("report", by, q.SourceID, q.Kind, q.On.String(), q.From.String(), q.Until.String())
 	follows := []store.Event{{Topic: kind.topic, Home: record.ID, Subject: cause}, {Topic: refreshTopic, Home: record.ID, Subject: cause}}
@@ -249,14 +252,11 @@ func (q report) check(kind reportKind, today calendar.Date) (snils person.SNILS,
 				RU: "Дата раньше рождения.", EN: "The date is before the birth."}})
 		}
 	}
-	if q.Kind == "death" && q.On.After(today) {
-		wrong = append(wrong, fault.Field{Field: "on", Code: "date_wrong", Detail: fault.Text{
-			RU: "Дата ещё не наступила.", EN: "The date is in the future."}})
-	}
 	return snils, enp, wrong
 }
 
 var (
+	errNotYet = fault.WrongField("on", "date_wrong", "Дата ещё не наступила.", "The date is in the future.")
 	errNobody = fault.New(fault.NotFound, "person_not_found",
 		"Человека с такими данными в регистре нет.", "The register has nobody with these data.")
 	errSeveral = fault.New(fault.Conflict, "person_ambiguous",

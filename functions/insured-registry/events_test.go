@@ -40,7 +40,7 @@ func shown(b *functiontest.Bench) string {
 	if f.Card == nil {
 		return "nothing"
 	}
-	return f.Card.ShownText(calendar.Today(b.Now(), "26")).RU
+	return f.Card.ShownText(calendar.Today(b.Now(), f.Card.Insurance.Region)).RU
 }
 
 const active = "Активен. Бумажный полис менять не нужно"

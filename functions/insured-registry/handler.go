@@ -96,7 +96,7 @@ func (r *register) find(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.OK(policy.Answer(q, records, r.today(r.home), r.law()))
+	return web.OK(policy.Answer(q, records, r.law()))
 }
 
 var errNoChild = fault.New(fault.NotFound, "person_not_found",
@@ -142,7 +142,7 @@ func (r *register) children(c *web.Call) (web.Answer, error) {
 	}
 	children := []policy.Child{}
 	for _, record := range records {
-		if record.RepresentedBy(q.Applicant.SNILS, r.today(r.home)) {
+		if record.RepresentedBy(q.Applicant.SNILS, record.Today(r.law())) {
 			children = append(children, policy.Child{ID: record.ID, Name: record.Person.Name, Birth: record.Person.Birth})
 		}
 	}
@@ -371,7 +371,7 @@ func codeOf(f *fault.Error) string {
 
 func (r *register) record(line row, insurers directory.Directory, source string) (policy.Insured, error) {
 	p := person.Person{SNILS: person.SNILS(line.SNILS), Name: line.Name, Sex: line.Sex, Birth: line.Birth, Document: line.Document}.Normalised()
-	if line.Since.IsZero() || line.Since.After(r.today(r.home)) {
+	if line.Since.IsZero() || line.Since.After(r.today(line.Region)) {
 		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
 	}
 	// A document may have run out since it was recorded.

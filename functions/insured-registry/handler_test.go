@@ -377,6 +377,33 @@ func TestAChildIsRepresentedUntilItIs18(t *testing.T) {
 	}
 }
 
+func TestDaysCountByTheClockOfTheRegionOfInsurance(t *testing.T) {
+	b := bench(t)
+	at := func(year int, month time.Month, day int) { // in Moscow; in Kamchatka it is tomorrow
+		b.SetClock(time.Date(year, month, day, 18, 0, 0, 0, time.UTC))
+	}
+	at(2026, time.March, 10)
+	kid := functiontest.Child(ilya, functiontest.Maria)
+	kid["region"], kid["insurer"] = "41", ""
+	b.Import(functiontest.Row(maria, "region", "41", "insurer", "41002"), kid, functiontest.Row(pavel, "region", "41", "insurer", "41002", "since", "2026-03-11"))
+	if got := serve(b, clinic, "1", rendered("date", "2026-03-11"), rendered("date", "2026-03-12")); got.Imported != 1 || got.Refused[0].Code != "date_wrong" {
+		t.Errorf("services of today and tomorrow: %+v", got)
+	}
+	send(b, "zags", reportOf("death", "on", "2026-03-12")).Expect(422, "invalid_fields")
+	send(b, "zags", reportOf("death", "on", "2026-03-11")).Expect(202, "")
+	if got := shown(b); got != "Аннулирован с 11.03.2026. Причина: в регистре записана смерть" {
+		t.Errorf("of a death of today: %s", got)
+	}
+	at(2037, time.August, 31)
+	if ids := children(b, maria); len(ids) != 1 {
+		t.Errorf("on the day before 18: %v", ids)
+	}
+	at(2037, time.September, 1)
+	if ids := children(b, maria); len(ids) != 0 {
+		t.Errorf("at 18: %v", ids)
+	}
+}
+
 func TestASilentStoreIsNeverNotFound(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Child(ilya, functiontest.Maria))

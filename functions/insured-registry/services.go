@@ -81,10 +81,6 @@ func (r *register) served(c *web.Call, row served, source string, line int) (boo
 	if row.Cost == nil {
 		return false, errNoCost
 	}
-	s := policy.Rendered{Date: row.Date, Service: row.Service, Code: row.Code, Cost: *row.Cost, Clinic: row.Clinic.Name, ClinicID: row.Clinic.Code}
-	if wrong := s.Check(row.Birth, r.today(r.home)); wrong != nil {
-		return false, fault.Wrong(wrong...)
-	}
 	enp, err := person.ParseENP(row.ENP)
 	if err != nil {
 		return false, err
@@ -95,6 +91,10 @@ func (r *register) served(c *web.Call, row served, source string, line int) (boo
 	}
 	if len(records) == 0 || records[0].Person.Birth != row.Birth {
 		return false, errNotInsured
+	}
+	s := policy.Rendered{Date: row.Date, Service: row.Service, Code: row.Code, Cost: *row.Cost, Clinic: row.Clinic.Name, ClinicID: row.Clinic.Code}
+	if wrong := s.Check(row.Birth, records[0].Today(r.law())); wrong != nil {
+		return false, fault.Wrong(wrong...)
 	}
 	return r.store.AddService(c, c.Grant, records[0].ID, s, string(c.Caller.Role), c.Caller.Unit, source, strconv.Itoa(line))
 }

@@ -179,3 +179,27 @@ func TestAFirstCopyMissesNoChangeMadeWhileItWasAskedFor(t *testing.T) {
 		t.Errorf("shows %q", got)
 	}
 }
+
+func TestACopyIsCutByTheClockOfTheRegionOfInsurance(t *testing.T) {
+	b := bench(t)
+	b.SetClock(time.Date(2026, time.March, 10, 18, 0, 0, 0, time.UTC)) // 11 March, 06:00 in Kamchatka
+	b.Import(functiontest.Row(maria.Person, "region", "41", "insurer", "41002"))
+	token := consenting(b, maria)
+	submit(b, token, `{"kind":"lookup"}`)
+	b.Deliver(1)
+	b.CallAs("smo-selection", insuredregistry.Name, "/changes", policy.Request{
+		Cause: "application-1", Submitted: b.Now(), Applicant: maria.Person, Choice: &policy.Choice{SMO: "41001", Reason: policy.ByRight, Region: "41"},
+	}).Expect(200, "")
+	b.Deliver(1)
+	if got := shown(b, token, "self"); got != "41001" {
+		t.Errorf("whoever has just chosen sees %s", got)
+	}
+	token = consenting(b, anna)
+	for _, body := range []string{`{"kind":"register","region":"41","smo":"41001"}`, `{"kind":"lookup"}`} {
+		submit(b, token, body)
+		b.Deliver(1)
+	}
+	if got := shown(b, token, "self"); got != "41001" {
+		t.Errorf("whoever has a first policy sees %s", got)
+	}
+}

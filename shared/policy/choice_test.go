@@ -233,6 +233,14 @@ func TestAMoveIsInForceAtOnceWhicheverClockIsRead(t *testing.T) {
 	}
 }
 
+func TestAFirstPolicyIsInForceAtOnceWhereTheDayIsALaterOne(t *testing.T) {
+	at := moment(t, "41", "2026-06-02 00:30:00") // 1 June in Moscow
+	i := Enrolment{Submitted: at, Person: holder, Region: "41", SMO: "41001"}.Record("i1", "26", at)
+	if f := Answer(Question{Applicant: holder}, []Insured{i}, at); i.Today(at) != on(6, 2) || f.Card.Insurance.SMO != "41001" {
+		t.Errorf("on %s: %+v", i.Today(at), f.Card.Insurance)
+	}
+}
+
 func TestTheSameApplicationChoosesOnce(t *testing.T) {
 	at := moment(t, "26", "2026-06-01 12:00:00")
 	choose := func(i Insured) Insured {

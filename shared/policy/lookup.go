@@ -75,7 +75,7 @@ type Child struct {
 // record that differs in what identifies a person is never shown: it may be
 // somebody else's. For a typed number it is not even told what differs, so that
 // nobody can try out numbers.
-func Answer(q Question, candidates []Insured, today calendar.Date, now time.Time) Finding {
+func Answer(q Question, candidates []Insured, now time.Time) Finding {
 	var differ []string
 	var fits []Card
 	for _, record := range candidates {
@@ -84,7 +84,7 @@ func Answer(q Question, candidates []Insured, today calendar.Date, now time.Time
 			differ = append(differ, blocking...)
 			continue
 		}
-		card := CardOf(record, today, now)
+		card := CardOf(record, record.Today(now), now)
 		card.Warnings = told
 		fits = append(fits, card)
 	}

@@ -66,11 +66,11 @@ func TestTheAnswerNamesWhyNothingIsShown(t *testing.T) {
 		{"a typed number nobody has", Question{Applicant: holder, ENP: "2656410887000127"}, nil, []string{ENPDiffers}},
 		{"a typed number of somebody else sounds the same", Question{Applicant: holder, ENP: "2656410887000127"}, []Insured{other}, []string{ENPDiffers}},
 	} {
-		if f := Answer(tc.question, tc.candidates, today, now); f.Card != nil || !slices.Equal(f.Reasons, tc.want) {
+		if f := Answer(tc.question, tc.candidates, now); f.Card != nil || !slices.Equal(f.Reasons, tc.want) {
 			t.Errorf("%s: %+v", tc.name, f)
 		}
 	}
-	if f := Answer(Question{Applicant: holder}, []Insured{recordOf(holder)}, today, now); f.Card == nil || f.Card.ENP != "2656410887000127" || !f.Card.AsOf.Equal(now) {
+	if f := Answer(Question{Applicant: holder}, []Insured{recordOf(holder)}, now); f.Card == nil || f.Card.ENP != "2656410887000127" || !f.Card.AsOf.Equal(now) {
 		t.Errorf("the holder: %+v", f)
 	}
 }

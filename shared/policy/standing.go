@@ -377,8 +377,12 @@ func (i Insured) Naturalise(d Deed) (Insured, error) {
 // Today is the date of the law at a moment, by the clock of the region in which
 // the person is insured.
 func (i Insured) Today(at time.Time) calendar.Date {
+	in := i.Insurance(calendar.Today(at, ""))
+	if in.Since.IsZero() && len(i.Insurances) > 0 {
+		in = i.Insurances[0] // its first day has come there, and in Moscow it has not
+	}
 	// The region itself may change with the day: then it is the day of the change.
-	day := calendar.Today(at, i.Insurance(calendar.Today(at, "")).Region)
+	day := calendar.Today(at, in.Region)
 	if there := calendar.Today(at, i.Insurance(day).Region); there.After(day) {
 		return there
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"polis/shared/application"
+	"polis/shared/cabinet"
 	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/store"
@@ -24,10 +25,8 @@ func (r *requests) refresh(c *web.Call) (web.Answer, error) {
 	}
 	var failed error
 	for _, account := range accounts {
-		for _, who := range []string{consent.Self, e.Home} {
-			if err := r.renewCopy(c, account, who, e.Home); err != nil {
-				failed = err
-			}
+		if err := r.follow(c, account, e); err != nil {
+			failed = err
 		}
 	}
 	if failed != nil {
@@ -43,27 +42,78 @@ func (r *requests) refresh(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]string{"subject": e.Subject})
 }
 
-var errSilent = errors.New("no answer about a copy")
+// follow brings the copy up to date that an account has of a record. Where it has
+// none, what it asks for may just have been answered without the change: that is
+// noted, and it is asked for again.
+func (r *requests) follow(c *web.Call, home string, e store.Event) error {
+	account := store.Account(home)
+	reads := []store.Ref{account.Ref}
+	for _, who := range []string{consent.Self, e.Home} {
+		reads = append(reads, store.Card(home, who).Ref)
+	}
+	copied := func(v *store.View) (string, error) {
+		for _, who := range []string{consent.Self, e.Home} {
+			if card, shown, err := store.Get(v, store.Card(home, who)); err != nil || shown && card.Insured == e.Home {
+				return who, err
+			}
+		}
+		return "", nil
+	}
+	for {
+		v, err := r.store.View(c, c.Grant.About(home), home, reads...)
+		if err != nil {
+			return err
+		}
+		have, _, err := store.Get(v, account)
+		if err != nil {
+			return err
+		}
+		who, err := copied(v)
+		switch {
+		case err != nil:
+			return err
+		case who != "":
+			return r.renewCopy(c, home, who, have)
+		case len(have.Open) == 0: // what is asked for later is answered with the change
+			return nil
+		}
+		_, err = store.Change(c, r.store, c.Grant.About(home), home, store.Once{}, reads, func(tx *store.Tx) (struct{}, error) {
+			none := struct{}{}
+			who, err := copied(tx.View)
+			if err == nil && who != "" {
+				err = errCopied
+			}
+			if err != nil {
+				return none, err
+			}
+			have, _, err := store.Get(tx.View, account)
+			if err != nil {
+				return none, err
+			}
+			have.Missed = e.ID
+			return none, store.Put(tx, account, have)
+		})
+		if !errors.Is(err, errCopied) {
+			return err
+		}
+	}
+}
+
+var (
+	errSilent = errors.New("no answer about a copy")
+	errCopied = errors.New("a copy was made meanwhile")
+)
 
 // renewCopy asks the register again what an account has a copy of, just as the
 // application asked that the copy came of. What the register would not show
 // today is erased. A consent revoked meanwhile has erased the copy already, and
 // nothing is put in its place.
-func (r *requests) renewCopy(c *web.Call, home, who, record string) error {
+func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account) error {
+	if have.Consents.Covers(who) != nil {
+		return nil
+	}
 	grant := c.Grant.About(home)
 	account, copied := store.Account(home), store.Card(home, who)
-	v, err := r.store.View(c, grant, home, account.Ref, copied.Ref)
-	if err != nil {
-		return err
-	}
-	card, shown, err := store.Get(v, copied)
-	if err != nil || !shown || card.Insured != record {
-		return err
-	}
-	have, _, err := store.Get(v, account)
-	if err != nil || have.Consents.Covers(who) != nil {
-		return err
-	}
 	epoch := have.Consents.Epoch(who)
 	asked, err := r.shownBy(c, home, who)
 	if err != nil {

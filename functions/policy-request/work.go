@@ -36,6 +36,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 	}
+	missed := have.Missed
 	var out outcome
 	asked := false
 	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) && !awaitsFund(a) {
@@ -98,13 +99,23 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if before.AsOf.After(out.card.AsOf) {
 				return a, have, nil // brought up to date meanwhile
 			}
+			if have.Missed != missed {
+				return a, have, errMissed
+			}
 			return a, have, putCard(tx, e.Home, a.Person, *out.card, before, now)
 		})
+	if errors.Is(err, errMissed) {
+		return r.work(c) // from the beginning
+	}
 	if err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"id": e.Subject})
 }
+
+// errMissed is a change of the record that came after the register's answer and
+// found no copy to bring up to date.
+var errMissed = errors.New("the record has changed meanwhile")
 
 // awaitsFund reports whether the fund's staff have to decide before the register
 // is asked.

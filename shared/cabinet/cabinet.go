@@ -22,6 +22,7 @@ type Account struct {
 	Dead     bool              `json:"dead,omitempty"`     // the register has a death of its person: it is told nothing any more
 	Extracts []Extract         `json:"extracts,omitempty"` // newest last
 	Open     map[string]string `json:"open,omitempty"`     // applications under way, by what they ask for
+	Missed   string            `json:"missed,omitempty"`   // the last event of a changed record that found no copy, while something was asked for
 }
 
 // Contacts are where the service reaches the person, and in which language: as

@@ -728,6 +728,37 @@ func TestAChildsPolicyIsShownToItsRepresentativeWhileItIsAChild(t *testing.T) {
 	}
 }
 
+func TestASearchForAChildWaitsForARegisterThatIsSilent(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Child(functiontest.Ilya, maria))
+	mother := b.Token(maria.Claims())
+	var family struct{ Items []struct{ Person string } }
+	b.Call("GET", policycard.Name, "/family", mother, nil).Expect(200, "").JSON(&family)
+	child := family.Items[1].Person
+	body := `{"kind":"lookup","person":"` + child + `"}`
+	b.Put(insuredregistry.Name, nil)
+	b.Call("POST", name, "/", mother, body).Expect(503, "insured_registry_unavailable") // whose child it is, nobody has said
+	b.Run(insuredregistry.Name, insuredregistry.New)
+	b.Consent(mother, child)
+	b.Put(insuredregistry.Name, nil)
+
+	a := submit(b, mother, body)
+	work := b.Take(1)[0]
+	b.Send(work).Expect(200, "")
+	if a = read(b, mother, a.ID); a.Status != "working" || a.Text != "Регистр временно не отвечает. Запрос сохранён, повторим сами" {
+		t.Errorf("%+v", a)
+	}
+	if all := list(b, mother, ""); len(all.Items) != 1 {
+		t.Errorf("%d applications", len(all.Items))
+	}
+	b.Run(insuredregistry.Name, insuredregistry.New)
+	b.SetClock(a.NextTry)
+	later(b, event(t, work))
+	if a = read(b, mother, a.ID); a.Status != "granted" {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestTheTimelineIsToldInTheReadersLanguage(t *testing.T) {
 	b := bench(t)
 	token := consenting(b, anna)

@@ -207,9 +207,14 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	var silent error
 	if q.Kind == application.Lookup && q.Person != consent.Self {
 		var finding policy.Finding
-		if err := r.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: applicant, Child: q.Person}, &finding); err != nil {
+		err := r.register.Call(c, c.ID, "/insured-registry/find", policy.Question{Applicant: applicant, Child: q.Person}, &finding)
+		switch {
+		case fault.HasKind(err, fault.Unavailable):
+			silent = err // whose child it was when consent was given is known
+		case err != nil:
 			return web.Answer{}, err
 		}
 	}
@@ -240,7 +245,11 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 				// has changed since.
 				return have, a, refusal
 			}
-			return have, a, have.Consents.Covers(a.Person)
+			err := have.Consents.Covers(a.Person)
+			if err != nil && silent != nil {
+				err = silent
+			}
+			return have, a, err
 		},
 	})
 	if err != nil {

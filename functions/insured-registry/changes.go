@@ -116,7 +116,7 @@ func (r *register) told(c *web.Call) (web.Answer, error) {
 		if err != nil {
 			return web.Answer{}, err
 		}
-		children, err := r.store.Children(c, c.Grant, q.Person)
+		children, err := r.store.Children(c, c.Grant, q.Person, r.represented(q.Person))
 		if err != nil {
 			return web.Answer{}, err
 		}

@@ -136,17 +136,21 @@ func (r *register) children(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}
-	records, err := r.store.Children(c, c.Grant, q.Applicant.SNILS)
+	records, err := r.store.Children(c, c.Grant, q.Applicant.SNILS, r.represented(q.Applicant.SNILS))
 	if err != nil {
 		return web.Answer{}, err
 	}
 	children := []policy.Child{}
 	for _, record := range records {
-		if record.RepresentedBy(q.Applicant.SNILS, record.Today(r.law())) {
-			children = append(children, policy.Child{ID: record.ID, Name: record.Person.Name, Birth: record.Person.Birth})
-		}
+		children = append(children, policy.Child{ID: record.ID, Name: record.Person.Name, Birth: record.Person.Birth})
 	}
 	return web.OK(map[string]any{"items": children})
+}
+
+// represented are the records that a person represents now.
+func (r *register) represented(by person.SNILS) func(policy.Insured) bool {
+	now := r.law()
+	return func(i policy.Insured) bool { return i.RepresentedBy(by, i.Today(now)) }
 }
 
 // born tells whom to tell of a birth: of the child that the question names, or
@@ -159,7 +163,7 @@ func (r *register) born(c *web.Call) (web.Answer, error) {
 	var records []policy.Insured
 	var err error
 	if q.Child == "" {
-		records, err = r.store.Children(c, c.Grant, q.Applicant.SNILS)
+		records, err = r.store.Children(c, c.Grant, q.Applicant.SNILS, r.represented(q.Applicant.SNILS))
 	} else {
 		records = make([]policy.Insured, 1)
 		records[0], _, err = r.store.Record(c, c.Grant, q.Child)

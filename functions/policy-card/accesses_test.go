@@ -143,6 +143,48 @@ func TestOfAChildTheRecordIsToldToWhomHasTheCopy(t *testing.T) {
 	b.Call("GET", name, "/access?person=x", father, nil).Expect(404, "policy_not_loaded")
 }
 
+func TestWhoIsShownNothingOfAPersonLeavesNoEntry(t *testing.T) {
+	looks := func(b *functiontest.Bench, id string) (n int) { // by the families of Maria and Pavel, in the log of a child of theirs
+		for _, parent := range []functiontest.Citizen{maria, pavel} {
+			b.Call("GET", name, "/family", b.Token(parent.Claims()), nil, "X-Call-Id", "family").Expect(200, "")
+		}
+		b.Run(audittrail.Name, audittrail.New)
+		var list struct {
+			Items []struct{ Action, Call string }
+		}
+		auditor := b.Token(functiontest.Claims{"sub": "2003", "roles": []access.Role{access.Auditor}})
+		b.Call("GET", audittrail.Name, "/?limit=100&subject="+id, auditor, nil).Expect(200, "").JSON(&list)
+		for _, entry := range list.Items {
+			if entry.Call == "family" && entry.Action == string(access.LookUpInsured) {
+				n++
+			}
+		}
+		return n
+	}
+	for rule, tc := range map[string]struct {
+		before func(*functiontest.Bench)
+		looks  int
+	}{
+		"a child": {func(*functiontest.Bench) {}, 2},
+		"of age": {func(b *functiontest.Bench) {
+			b.SetClock(time.Date(2039, time.March, 10, 9, 0, 0, 0, time.UTC))
+		}, 0},
+		"a removed father": {func(b *functiontest.Bench) {
+			b.Call("POST", insuredregistry.Name, "/events", b.Token(functiontest.Claims{"sub": "2004", "roles": []access.Role{access.Fund}}), map[string]any{
+				"kind": "representative_removed", "source_id": "court-1", "representative": pavel.Person.SNILS,
+				"person": map[string]any{"snils": functiontest.Ilya.SNILS, "birth_date": functiontest.Ilya.Birth},
+			}).Expect(202, "")
+		}, 1},
+	} {
+		b := bench(t, functiontest.Child(functiontest.Ilya, maria, pavel))
+		id := child(b, b.Token(maria.Claims()))
+		tc.before(b)
+		if n := looks(b, id); n != tc.looks {
+			t.Errorf("%s: %d entries instead of %d", rule, n, tc.looks)
+		}
+	}
+}
+
 func TestAnAuditorsLookIsToldToo(t *testing.T) {
 	b := bench(t)
 	b.Run(audittrail.Name, audittrail.New)

@@ -208,9 +208,10 @@ func (s *Store) childrenKey(representative person.SNILS) string {
 	return "children:{" + p + "}:" + name
 }
 
-// Children are the records that name the person as a representative, the eldest
-// first.
-func (s *Store) Children(ctx context.Context, g access.Grant, representative person.SNILS) ([]policy.Insured, error) {
+// Children are the records that name the person as a representative and are shown
+// by what stands in them, the eldest first. Of another nothing is told, and so it
+// has no audit entry.
+func (s *Store) Children(ctx context.Context, g access.Grant, representative person.SNILS, shown func(policy.Insured) bool) ([]policy.Insured, error) {
 	if err := checkGrant(g); err != nil {
 		return nil, err
 	}
@@ -220,13 +221,22 @@ func (s *Store) Children(ctx context.Context, g access.Grant, representative per
 	}
 	var children []policy.Insured
 	for _, id := range ids {
-		record, found, err := s.Record(ctx, g, id)
+		doc := Insured(id)
+		view, err := s.read(ctx, []Ref{doc.Ref})
 		if err != nil {
 			return nil, err
 		}
-		if found && slices.Contains(record.Representatives, representative) {
-			children = append(children, record)
+		record, found, err := Get(view, doc)
+		if err != nil {
+			return nil, err
 		}
+		if !found || !slices.Contains(record.Representatives, representative) || !shown(record) {
+			continue
+		}
+		if _, err := s.View(ctx, g.About(id), id); err != nil {
+			return nil, err
+		}
+		children = append(children, record)
 	}
 	slices.SortFunc(children, func(a, b policy.Insured) int {
 		return cmp.Or(cmp.Compare(a.Person.Birth.String(), b.Person.Birth.String()), cmp.Compare(a.ID, b.ID))

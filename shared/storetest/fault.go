@@ -133,7 +133,7 @@ func enrolment(t *testing.T, ctx context.Context, k *kit, n int) request {
 		effect: func(ctx context.Context) []int {
 			found, err := k.Find(ctx, look, store.Query{SNILS: snils(n), Document: passport(n)})
 			must(t, err)
-			children, err := k.Children(ctx, look, snils(10_000+n))
+			children, err := k.Children(ctx, look, snils(10_000+n), all)
 			must(t, err)
 			return []int{len(found), len(children)}
 		},

@@ -446,7 +446,7 @@ func brokenOff(t *testing.T, ctx context.Context, k *kit) {
 		_, made, err := k.PutOnRecord(disturbed(ctx, c.disturb), g, one)
 		found, findErr := k.Find(ctx, look, store.Query{SNILS: snils(1), ENP: one.ENP})
 		must(t, findErr)
-		children, childErr := k.Children(ctx, look, snils(7))
+		children, childErr := k.Children(ctx, look, snils(7), all)
 		must(t, childErr)
 		if made {
 			if len(found) != 1 || len(children) != 1 {
@@ -501,7 +501,7 @@ func byRepresentative(t *testing.T, ctx context.Context, k *kit) {
 		t.Fatalf("%v %+v, %v", made, have, err)
 	}
 	for parent, ids := range want {
-		children, err := k.Children(ctx, look, parent)
+		children, err := k.Children(ctx, look, parent, all)
 		must(t, err)
 		var got []string
 		for _, c := range children {
@@ -527,7 +527,7 @@ func byRepresentative(t *testing.T, ctx context.Context, k *kit) {
 	}
 	_, err = put(9)
 	must(t, err)
-	if children, err := k.Children(ctx, look, nobody); err != nil || len(children) > 0 {
+	if children, err := k.Children(ctx, look, nobody, all); err != nil || len(children) > 0 {
 		t.Errorf("a record that does not name the representative: %d found, %v", len(children), err)
 	}
 }

@@ -331,7 +331,7 @@ func noGrant(t *testing.T, ctx context.Context, k *kit) {
 	for what, call := range map[string]func() error{
 		"looks up": func() error { _, err := k.Find(ctx, none, store.Query{SNILS: snils(1)}); return err },
 		"opens":    func() error { _, _, err := k.Record(ctx, none, record.ID); return err },
-		"lists":    func() error { _, err := k.Children(ctx, none, snils(1)); return err },
+		"lists":    func() error { _, err := k.Children(ctx, none, snils(1), all); return err },
 		"records":  func() error { _, _, err := k.PutOnRecord(ctx, none, record); return err },
 		"sweeps":   func() error { _, err := k.Due(ctx, none, lawTime, 10); return err },
 	} {
@@ -389,13 +389,17 @@ func everyAccess(t *testing.T, ctx context.Context, k *kit) {
 			return err
 		}, "register.look_up by function policy-request in call-of-function"},
 		{"a child", child.ID, func() error {
-			_, err := k.Children(ctx, function(t, access.LookUpInsured), snils(2))
+			_, err := k.Children(ctx, function(t, access.LookUpInsured), snils(2), all)
 			return err
 		}, "register.look_up by function policy-request in call-of-function"},
+		{"a child that is not shown", child.ID, func() error {
+			_, err := k.Children(ctx, function(t, access.LookUpInsured), snils(2), func(policy.Insured) bool { return false })
+			return err
+		}, ""},
 	} {
 		before := k.audited(t, ctx, c.home)
 		must(t, c.call())
-		if got := k.audited(t, ctx, c.home)[len(before):]; len(got) != 1 || got[0] != c.want {
+		if got := k.audited(t, ctx, c.home)[len(before):]; strings.Join(got, "; ") != c.want {
 			t.Errorf("%s: %q", c.access, got)
 		}
 	}

@@ -98,6 +98,9 @@ func someone(n int) person.Person {
 	}
 }
 
+// all records are shown.
+func all(policy.Insured) bool { return true }
+
 const region = "26"
 
 var recorded = calendar.On(2026, time.March, 10)

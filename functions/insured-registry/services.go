@@ -12,6 +12,7 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
+	"polis/shared/text"
 	"polis/shared/web"
 )
 
@@ -51,6 +52,9 @@ func (r *register) serve(c *web.Call) (web.Answer, error) {
 	}
 	if chunk.SourceID == "" {
 		return web.Answer{}, fault.WrongField("source_id", "required", "Укажите номер выгрузки.", "Give the id of the import.")
+	}
+	if wrong := text.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
+		return web.Answer{}, fault.Wrong(wrong...)
 	}
 	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
 		return web.Answer{}, fault.WrongField("records", "out_of_range", "От 1 до 500 записей.", "From 1 to 500 records.")

@@ -89,6 +89,7 @@ func TestALineOfServicesIsRefusedByItselfAndItsFieldNamed(t *testing.T) {
 		{rendered("enp", number(pavel, 31)), "enp not_in_register"}, // another's birth date
 		{rendered("date", "2026-03-11"), "date date_wrong"},
 		{rendered("service", ""), "service required"},
+		{rendered("service", "Приём\u202e врача"), "service control_character"},
 		{rendered("cost", nil), "cost required"},
 		{rendered("cost", -5), "cost out_of_range"},
 		{rendered("clinic", map[string]string{"code": "260002", "name": "Чужая"}), "clinic.code clinic_not_own"},
@@ -110,7 +111,7 @@ func TestALineOfServicesIsRefusedByItselfAndItsFieldNamed(t *testing.T) {
 	if got.Imported != 1 || len(services(b, own(10, "")).Items) != 1 {
 		t.Errorf("%+v", got)
 	}
-	for _, body := range []string{`{"records":[]}`, `{"source_id":"1","records":[]}`, `{"source_id":"1","all":true}`} {
+	for _, body := range []string{`{"records":[]}`, `{"source_id":"1","records":[]}`, `{"source_id":"1","all":true}`, `{"source_id":"d\u202e1","records":[{}]}`} {
 		b.Call("POST", name, "/services", b.Token(clinic), body).Expect(422, "invalid_fields")
 	}
 	b.Call("POST", name, "/services", b.Token(clinic), `{"source_id":"1","records":[{"cost":1.5}]}`).Expect(422, "invalid_fields")

@@ -7,6 +7,7 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/person"
+	"polis/shared/text"
 )
 
 // Rendered is one medical service that a clinic rendered to an insured person,
@@ -39,7 +40,7 @@ func (s Rendered) Check(birth, today calendar.Date) []fault.Field {
 	if s.Date.Before(earliest) || s.Date.Before(birth) || s.Date.After(today) {
 		note("date", "date_wrong", "Проверьте день услуги.", "Check the day of the service.")
 	}
-	for _, text := range []struct {
+	for _, line := range []struct {
 		field, value string
 		limit        int
 		needed       bool
@@ -47,12 +48,10 @@ func (s Rendered) Check(birth, today calendar.Date) []fault.Field {
 		{"service", s.Service, maxServiceText, true}, {"code", s.Code, maxServiceCode, false},
 		{"clinic.code", s.ClinicID, maxServiceCode, true}, {"clinic.name", s.Clinic, maxServiceText, true},
 	} {
-		switch {
-		case text.needed && text.value == "":
-			note(text.field, "required", "Поле нужно заполнить.", "The field is needed.")
-		case len([]rune(text.value)) > text.limit:
-			note(text.field, "too_long", "Текст слишком длинный.", "The text is too long.")
+		if line.needed && line.value == "" {
+			note(line.field, "required", "Поле нужно заполнить.", "The field is needed.")
 		}
+		wrong = append(wrong, text.CheckLine(line.field, line.value, line.limit)...)
 	}
 	if s.Cost < 0 || s.Cost > maxCost {
 		note("cost", "out_of_range", "Проверьте стоимость в копейках.", "Check the cost in kopecks.")

@@ -18,17 +18,20 @@ func TestEveryWrongFieldOfAServiceIsNamed(t *testing.T) {
 		change func(*Rendered)
 		want   string
 	}{
-		"a whole one":           {func(*Rendered) {}, ""},
-		"of the day of birth":   {func(r *Rendered) { r.Date = born }, ""},
-		"before birth":          {func(r *Rendered) { r.Date = born.AddDays(-1) }, "date date_wrong"},
-		"of tomorrow":           {func(r *Rendered) { r.Date = today.AddDays(1) }, "date date_wrong"},
-		"without a day":         {func(r *Rendered) { r.Date = calendar.Date{} }, "date date_wrong"},
-		"without a name":        {func(r *Rendered) { r.Service = "" }, "service required"},
-		"with an endless name":  {func(r *Rendered) { r.Service = strings.Repeat("о", 301) }, "service too_long"},
-		"with a name that fits": {func(r *Rendered) { r.Service = strings.Repeat("о", 300) }, ""},
-		"without a clinic":      {func(r *Rendered) { r.Clinic, r.ClinicID = "", "" }, "clinic.code required, clinic.name required"},
-		"paid by the clinic":    {func(r *Rendered) { r.Cost = -1 }, "cost out_of_range"},
-		"for nothing":           {func(r *Rendered) { r.Cost = 0 }, ""},
+		"a whole one":                  {func(*Rendered) {}, ""},
+		"of the day of birth":          {func(r *Rendered) { r.Date = born }, ""},
+		"before birth":                 {func(r *Rendered) { r.Date = born.AddDays(-1) }, "date date_wrong"},
+		"of tomorrow":                  {func(r *Rendered) { r.Date = today.AddDays(1) }, "date date_wrong"},
+		"without a day":                {func(r *Rendered) { r.Date = calendar.Date{} }, "date date_wrong"},
+		"without a name":               {func(r *Rendered) { r.Service = "" }, "service required"},
+		"with an endless name":         {func(r *Rendered) { r.Service = strings.Repeat("о", 301) }, "service too_long"},
+		"with a name that fits":        {func(r *Rendered) { r.Service = strings.Repeat("о", 300) }, ""},
+		"with a name that turns round": {func(r *Rendered) { r.Service = "Приём\u202e врача" }, "service control_character"},
+		"of a clinic that rings": {func(r *Rendered) { r.Clinic, r.ClinicID, r.Code = "Поли\a", "26\u200b", "B\n1" },
+			"code control_character, clinic.code control_character, clinic.name control_character"},
+		"without a clinic":   {func(r *Rendered) { r.Clinic, r.ClinicID = "", "" }, "clinic.code required, clinic.name required"},
+		"paid by the clinic": {func(r *Rendered) { r.Cost = -1 }, "cost out_of_range"},
+		"for nothing":        {func(r *Rendered) { r.Cost = 0 }, ""},
 	} {
 		r := good
 		tc.change(&r)

@@ -239,16 +239,31 @@ func (d *desk) project(c *web.Call, account, id string) error {
 	return err
 }
 
-// rebuild makes every open case anew, should any be lost.
+// rebuild makes a page of the open cases anew, should any be lost; called with
+// its next it does the one after.
 func (d *desk) rebuild(c *web.Call) (web.Answer, error) {
-	all, err := d.store.UnderReview(c, c.Grant)
+	limit, err := c.Limit()
 	if err != nil {
 		return web.Answer{}, err
 	}
-	for _, e := range all {
-		if err := d.project(c, e.Home, e.Subject); err != nil {
-			return web.Answer{}, err // called again, it does the rest
+	page, next, err := d.store.UnderReview(c, c.Grant, c.Query.Get("next"), limit)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	made, failed := 0, []string{}
+	for _, e := range page {
+		switch err := d.project(c, e.Home, e.Subject); {
+		case err == nil:
+			made++
+		case fault.HasKind(err, fault.Unavailable):
+			return web.Answer{}, err // called again, it begins this page anew
+		default:
+			failed = append(failed, e.Subject)
 		}
 	}
-	return web.OK(map[string]int{"cases": len(all)})
+	answer := map[string]any{"cases": made, "failed": failed}
+	if next != "" {
+		answer["next"] = next
+	}
+	return web.OK(answer)
 }

@@ -310,9 +310,31 @@ func TestTheInboxIsByTermInPagesAndCanBeMadeAnew(t *testing.T) {
 	if got := read(); len(got) != 0 {
 		t.Fatalf("%v are left", got)
 	}
-	var made struct{ Cases int }
-	b.Call("POST", name, "/rebuild", b.Token(functiontest.Operator), nil).Expect(200, "").JSON(&made)
-	if got := read(); made.Cases != 3 || !slices.Equal(got, want) {
-		t.Errorf("%d made anew: %v instead of %v", made.Cases, got, want)
+	type page struct {
+		Cases  int
+		Failed []string
+		Next   string
 	}
+	rebuild := func(next string) (made page) {
+		b.Call("POST", name, "/rebuild?limit=2&next="+next, b.Token(functiontest.Operator), nil).Expect(200, "").JSON(&made)
+		return made
+	}
+	// Each call goes on where the one before has come to.
+	first := rebuild("")
+	if got := read(); first.Cases != 2 || first.Next == "" || !slices.Equal(got, want[:2]) {
+		t.Errorf("%+v made anew: %v instead of %v", first, got, want[:2])
+	}
+	if last := rebuild(first.Next); last.Cases != 1 || last.Next != "" || !slices.Equal(read(), want) {
+		t.Errorf("%+v made anew: %v instead of %v", last, read(), want)
+	}
+	// One that cannot be read holds up no other.
+	for _, key := range b.Redis.Keys() {
+		if strings.HasPrefix(key, "application:") && strings.HasSuffix(key, want[0]) {
+			b.Redis.Set(key, "broken")
+		}
+	}
+	if first = rebuild(""); first.Cases != 1 || !slices.Equal(first.Failed, want[:1]) || first.Next != want[1] {
+		t.Errorf("with a broken one: %+v", first)
+	}
+	b.Call("POST", name, "/rebuild?limit=0", b.Token(functiontest.Operator), nil).Expect(422, "invalid_fields")
 }

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -151,11 +153,13 @@ func (s *Store) Inbox(ctx context.Context, g access.Grant, unit, after string, l
 	return cases, next, nil
 }
 
-// UnderReview are all applications that await a review, as events that bring
-// their cases up to date; they have no id.
-func (s *Store) UnderReview(ctx context.Context, g access.Grant) ([]Event, error) {
+// UnderReview is at most limit applications that await a review, the oldest first,
+// those after the given one ("" for the first), as events that bring their cases
+// up to date; they have no id. next is the last application, "" where the page is
+// not full.
+func (s *Store) UnderReview(ctx context.Context, g access.Grant, after string, limit int) (page []Event, next string, err error) {
 	if err := checkGrant(g); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	partitions := ident.AllPartitions()
 	found := make([]*redis.StringSliceCmd, len(partitions))
@@ -165,15 +169,19 @@ func (s *Store) UnderReview(ctx context.Context, g access.Grant) ([]Event, error
 		}
 		return nil
 	})); err != nil {
-		return nil, unreachable(err)
+		return nil, "", unreachable(err)
 	}
-	var all []Event
 	for _, members := range found {
 		for _, member := range members.Val() {
-			if account, id, ok := strings.Cut(member, " "); ok {
-				all = append(all, Event{Topic: caseTopic, Home: account, Subject: id})
+			if account, id, ok := strings.Cut(member, " "); ok && id > after {
+				page = append(page, Event{Topic: caseTopic, Home: account, Subject: id})
 			}
 		}
 	}
-	return all, nil
+	slices.SortFunc(page, func(a, b Event) int { return cmp.Compare(a.Subject, b.Subject) })
+	if len(page) >= limit {
+		page = page[:limit]
+		next = page[limit-1].Subject
+	}
+	return page, next, nil
 }

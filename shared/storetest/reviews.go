@@ -60,7 +60,7 @@ func reviewed(t *testing.T, ctx context.Context, k *kit) {
 		told[e.Topic]++
 	})
 	listed := func() int {
-		all, err := k.UnderReview(ctx, function(t, access.FollowCase))
+		all, _, err := k.UnderReview(ctx, function(t, access.FollowCase), "", 10)
 		must(t, err)
 		return len(all)
 	}

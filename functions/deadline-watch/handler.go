@@ -176,11 +176,15 @@ func (w *watch) deadLetters(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	letters, err := w.store.DeadLetters(c, c.Grant, limit)
+	letters, next, err := w.store.DeadLetters(c, c.Grant, c.Query.Get("next"), limit)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.OK(map[string]any{"items": letters})
+	answer := map[string]any{"items": letters}
+	if next != "" {
+		answer["next"] = next
+	}
+	return web.OK(answer)
 }
 
 const maxReason = 200 // characters

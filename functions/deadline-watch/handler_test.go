@@ -2,6 +2,8 @@ package function_test
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -294,4 +296,32 @@ func TestADeadLetterIsPlayedAgainForAReasonThatCanBeRead(t *testing.T) {
 	if _, wrong := res.Fields()["reason"]; wrong {
 		t.Errorf("markup is only text: %v", res.Errors)
 	}
+}
+
+func TestDeadLettersComeInPagesNewestFirst(t *testing.T) {
+	b := bench(t)
+	var want, got []string
+	for n := range 5 {
+		id, part := fmt.Sprintf("%026d", n), fmt.Sprintf("{p%03d}", n%2)
+		b.Redis.HSet("events:"+part, id, fmt.Sprintf(`{"id":%q,"topic":"x/y","home":"a","subject":"s"}`, id), id+":reason", "refused")
+		b.Redis.ZAdd("dead:"+part, float64(1000+n/2), id)
+		want = append([]string{id}, want...)
+	}
+	for next := ""; ; {
+		var page struct {
+			Items []struct{ ID, Reason string }
+			Next  string
+		}
+		b.Call("GET", name, "/dead-letters?limit=2&next="+next, b.Token(functiontest.Operator), nil).Expect(200, "").JSON(&page)
+		for _, letter := range page.Items {
+			got = append(got, letter.ID)
+		}
+		if next = page.Next; next == "" {
+			break
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%v instead of %v", got, want)
+	}
+	b.Call("GET", name, "/dead-letters?next=x", b.Token(functiontest.Operator), nil).Expect(422, "invalid_fields")
 }

@@ -1,9 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -263,45 +267,90 @@ type DeadLetter struct {
 	Tries  int       `json:"tries"`
 }
 
-// DeadLetters lists at most limit of each partition, newest first in each.
-func (s *Store) DeadLetters(ctx context.Context, g access.Grant, limit int) ([]DeadLetter, error) {
+// grave is the place of a dead letter among all.
+type grave struct {
+	partition, id string
+	buried        int64 // milliseconds
+}
+
+func (g grave) String() string { return fmt.Sprintf("%d.%s", g.buried, g.id) }
+
+// newer orders graves, the newest first.
+func newer(a, b grave) int {
+	return cmp.Or(cmp.Compare(b.buried, a.buried), cmp.Compare(b.id, a.id))
+}
+
+// errNoPlace is a place in a list that no page ended at.
+var errNoPlace = fault.WrongField("next", "next_unknown", "Такого места в списке нет. Начните с начала.", "The list has no such place. Begin anew.")
+
+// DeadLetters lists at most limit of all partitions, newest first, those after the
+// given place ("" for the newest). next is the place of the last, "" where the
+// page is not full.
+func (s *Store) DeadLetters(ctx context.Context, g access.Grant, after string, limit int) (letters []DeadLetter, next string, err error) {
 	if err := checkGrant(g); err != nil {
-		return nil, err
+		return nil, "", err
 	}
+	last := grave{buried: math.MaxInt64}
+	if after != "" {
+		buried, id, _ := strings.Cut(after, ".")
+		if last.buried, err = strconv.ParseInt(buried, 10, 64); err != nil {
+			return nil, "", errNoPlace
+		}
+		last.id = id
+	}
+	moment := strconv.FormatInt(last.buried, 10)
 	partitions := ident.AllPartitions()
-	found := make([]*redis.ZSliceCmd, len(partitions))
+	found := make([]*redis.ZSliceCmd, 2*len(partitions))
 	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, part := range partitions {
-			found[i] = p.ZRevRangeWithScores(ctx, dead(part), 0, int64(limit-1))
+			// Those of the very moment are few, and some may have been listed.
+			found[2*i] = p.ZRevRangeByScoreWithScores(ctx, dead(part), &redis.ZRangeBy{Min: moment, Max: moment})
+			found[2*i+1] = p.ZRevRangeByScoreWithScores(ctx, dead(part), &redis.ZRangeBy{Min: "-inf", Max: "(" + moment, Count: int64(limit)})
 		}
 		return nil
 	})); err != nil {
-		return nil, unreachable(err)
+		return nil, "", unreachable(err)
 	}
-	letters := []DeadLetter{}
-	for i, part := range partitions {
-		for _, z := range found[i].Val() {
-			id := z.Member.(string)
-			known, err := s.rdb.HMGet(ctx, events(part), id, reason(id), tries(id)).Result()
-			if err != nil {
-				return nil, unreachable(err)
+	var graves []grave
+	for i, of := range found {
+		for _, z := range of.Val() {
+			if at := (grave{partitions[i/2], z.Member.(string), int64(z.Score)}); newer(last, at) < 0 {
+				graves = append(graves, at)
 			}
-			raw, _ := known[0].(string)
-			if raw == "" {
-				continue // replayed meanwhile
-			}
-			letter := DeadLetter{Buried: time.UnixMilli(int64(z.Score)).UTC()}
-			if err := json.Unmarshal([]byte(raw), &letter.Event); err != nil {
-				return nil, err
-			}
-			letter.Reason, _ = known[1].(string)
-			if n, ok := known[2].(string); ok {
-				letter.Tries, _ = strconv.Atoi(n)
-			}
-			letters = append(letters, letter)
 		}
 	}
-	return letters, nil
+	slices.SortFunc(graves, newer)
+	if len(graves) >= limit {
+		graves = graves[:limit]
+		next = graves[limit-1].String()
+	}
+	known := make([]*redis.SliceCmd, len(graves))
+	if err := answers(s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, at := range graves {
+			known[i] = p.HMGet(ctx, events(at.partition), at.id, reason(at.id), tries(at.id))
+		}
+		return nil
+	})); err != nil {
+		return nil, "", unreachable(err)
+	}
+	letters = []DeadLetter{}
+	for i, at := range graves {
+		of := known[i].Val()
+		raw, _ := of[0].(string)
+		if raw == "" {
+			continue // replayed meanwhile
+		}
+		letter := DeadLetter{Buried: time.UnixMilli(at.buried).UTC()}
+		if err := json.Unmarshal([]byte(raw), &letter.Event); err != nil {
+			return nil, "", err
+		}
+		letter.Reason, _ = of[1].(string)
+		if n, ok := of[2].(string); ok {
+			letter.Tries, _ = strconv.Atoi(n)
+		}
+		letters = append(letters, letter)
+	}
+	return letters, next, nil
 }
 
 // ErrNoDeadLetter is a dead letter that is not there, or was replayed.

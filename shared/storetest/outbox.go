@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"polis/shared/access"
 	"polis/shared/cabinet"
+	"polis/shared/fault"
 	"polis/shared/ident"
 	"polis/shared/store"
 )
@@ -23,6 +25,7 @@ var outboxRules = []rule{
 	{"events of one line are handled in the order of their commits", inOrder},
 	{"a dead letter waits for an operator and holds up nobody", deadLetter},
 	{"an event delivered too often becomes a dead letter", givenUp},
+	{"dead letters are listed in pages, the newest first", deadLettersPaged},
 	{"the agenda follows the law clock", onAgenda},
 	{"a lease is one process's until it ends", exclusiveLease},
 }
@@ -250,7 +253,7 @@ func deadLetter(t *testing.T, ctx context.Context, k *kit) {
 		t.Errorf("handled though dead: %v", err)
 	}
 	must(t, handle(ctx, k.Store, g, behind))
-	letters, err := k.DeadLetters(ctx, reads, 10)
+	letters, _, err := k.DeadLetters(ctx, reads, "", 10)
 	must(t, err)
 	if len(letters) != 1 || letters[0].Event != e || letters[0].Reason != "refused" {
 		t.Fatalf("dead letters: %+v", letters)
@@ -270,8 +273,56 @@ func deadLetter(t *testing.T, ctx context.Context, k *kit) {
 	if n := k.handled(t, ctx, home); n != 2 {
 		t.Errorf("%d effects", n)
 	}
-	if letters, err = k.DeadLetters(ctx, reads, 10); err != nil || len(letters) != 0 {
+	if letters, _, err = k.DeadLetters(ctx, reads, "", 10); err != nil || len(letters) != 0 {
 		t.Errorf("left: %+v, %v", letters, err)
+	}
+}
+
+func deadLettersPaged(t *testing.T, ctx context.Context, k *kit) {
+	reads, err := access.Caller{Role: access.Operator}.May(access.ReadEvents, "call-of-operator")
+	must(t, err)
+	var clock moving
+	clock.set(time.Date(2026, time.March, 10, 12, 0, 0, 0, time.UTC))
+	k.SetClock(clock.time)
+	var want []string // newest first, and of those of one moment the last made
+	for range 3 {
+		clock.advance(time.Minute)
+		var moment []string
+		for n := range 9 { // two of one person at least
+			home := accountID(fmt.Sprint("one ", n/2))
+			e := k.emit(t, ctx, home, 0)
+			must(t, bury(ctx, k.Store, function(t, access.WorkApplication).About(home), e, "refused"))
+			moment = append(moment, e.ID)
+		}
+		slices.Sort(moment)
+		want = append(want, moment...)
+	}
+	slices.Reverse(want)
+	for _, limit := range []int{1, 4, 9, 50} {
+		var got []string
+		for next := ""; ; {
+			var letters []store.DeadLetter
+			var err error
+			var trips atomic.Int64
+			counted := disturbed(ctx, func(send func() error) error { trips.Add(1); return send() })
+			letters, next, err = k.DeadLetters(counted, reads, next, limit)
+			must(t, err)
+			if len(letters) > limit || trips.Load() > 6 { // two to each server of a Cluster
+				t.Errorf("%d on a page of %d, for %d round trips", len(letters), limit, trips.Load())
+			}
+			for _, letter := range letters {
+				got = append(got, letter.ID)
+			}
+			if next == "" {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("in pages of %d: %v instead of %v", limit, got, want)
+		}
+	}
+	if _, _, err := k.DeadLetters(ctx, reads, "yesterday", 10); !fault.HasKind(err, fault.Invalid) {
+		t.Errorf("from nowhere: %v", err)
 	}
 }
 
@@ -290,7 +341,7 @@ func givenUp(t *testing.T, ctx context.Context, k *kit) {
 	}
 	reads, err := access.Caller{Role: access.Operator}.May(access.ReadEvents, "call-of-operator")
 	must(t, err)
-	letters, err := k.DeadLetters(ctx, reads, 10)
+	letters, _, err := k.DeadLetters(ctx, reads, "", 10)
 	must(t, err)
 	if deliveries != 120 || len(letters) != 1 || letters[0].Event != e || letters[0].Reason == "" {
 		t.Errorf("after %d deliveries: %+v", deliveries, letters)

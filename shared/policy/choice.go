@@ -35,6 +35,9 @@ var (
 	errInForce = fault.New(fault.Conflict, "insurance_in_force",
 		"Страховая уже выбрана, поэтому это замена, а не первый выбор.",
 		"An insurer is chosen already, so this is a replacement and no first choice.").Suggesting(string(ByRight))
+	errChosenLater = fault.New(fault.Conflict, "insurer_chosen_later",
+		"В регистре уже есть более поздний выбор страховой, действует он. Если он вам не подходит, подайте новое заявление.",
+		"The register has a later choice of an insurer already, and that one counts. If it does not suit you, apply again.")
 	errNothingToReplace = fault.New(fault.Conflict, "no_insurer_to_replace",
 		"Страховая ещё не выбрана, заменять нечего. Выберите её впервые.",
 		"No insurer is chosen yet, so there is none to replace. Make a first choice.").Suggesting(string(First))
@@ -118,7 +121,7 @@ func (i Insured) mayChoose(day calendar.Date) error {
 		return err
 	}
 	if slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Corrected.IsZero() && in.Since.After(day) }) {
-		return errInForce // another was chosen since, and came first
+		return errChosenLater
 	}
 	return nil
 }

@@ -125,7 +125,9 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 		{"once the next has begun", insuredIn("26", "26005"), contract, "26001", "", "2026-09-01 00:00:00", "insurer_contract_in_force", "", "by_right"},
 		{"the contract of nobody ended", fund, contract, "26001", "", "2026-11-02 12:00:00", "no_insurer_to_replace", "", "first"},
 		{"the contract of an insurer that the directory lacks", insuredIn("26", "26009"), contract, "26001", "", "2026-11-02 12:00:00", "insurer_contract_in_force", "", "by_right"},
-		{"for a day on which another was chosen later", changed(real, ByRight, on(6, 2)), byRight, "26001", "", "2026-06-01 12:00:00", "insurance_in_force", "", "by_right"},
+		{"by right, overtaken by a choice of the next day", changed(real, ByRight, on(6, 2)), byRight, "26001", "", "2026-06-01 12:00:00", "insurer_chosen_later", "", ""},
+		{"first, overtaken", changed(fund, First, on(6, 2)), first, "26001", "", "2026-06-01 12:00:00", "insurer_chosen_later", "", ""},
+		{"a move, overtaken", changed(real, ByRight, on(6, 2)), move, "77001", "77", "2026-06-01 12:00:00", "insurer_chosen_later", "", ""},
 		{"another's contract ended", real, contract, "26001", "", "2026-11-02 12:00:00", "insurer_contract_in_force", "", "by_right"},
 
 		// Who can be chosen at all.
@@ -187,7 +189,7 @@ func TestMayIChangeTheInsurer(t *testing.T) {
 		{"by right while the contract lasts whose next is known", insuredIn("26", "26005"), "2026-06-30 12:00:00", ByRight, "", ""},
 		{"between two contracts", insuredIn("26", "26005"), "2026-07-01 12:00:00", ContractEnded, "", ""},
 		{"by right once the next has begun", insuredIn("26", "26005"), "2026-09-01 12:00:00", ByRight, "", ""},
-		{"not on a day before another choice", insuredIn("26", "26002").insuredBy(Insurance{Cover: Cover{SMO: "26001", Region: "26", Since: on(7, 2)}, Reason: ByRight, Cause: "x"}), "2026-07-01 12:00:00", "", "insurance_in_force", ""},
+		{"not on a day before another choice", insuredIn("26", "26002").insuredBy(Insurance{Cover: Cover{SMO: "26001", Region: "26", Since: on(7, 2)}, Reason: ByRight, Cause: "x"}), "2026-07-01 12:00:00", "", "insurer_chosen_later", ""},
 		{"not a dead person's", spoken(t, insuredIn("26", "26002"), end(on(5, 1), Death, "d")), "2026-07-01 12:00:00", "", "death_recorded", ""},
 	} {
 		reason, err := tc.who.May(moment(t, "26", tc.at), market)

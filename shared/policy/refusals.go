@@ -9,7 +9,7 @@ import (
 // refusals are what the law forbids of a record, or what keeps it from being
 // changed, to be told to people.
 var refusals = []*fault.Error{
-	errInForce, errNothingToReplace, errChangedThisYear, errAfterNovember1, errSameInsurer, errOtherRegion, errNotInForce, errSameRegion,
+	errInForce, errChosenLater, errNothingToReplace, errChangedThisYear, errAfterNovember1, errSameInsurer, errOtherRegion, errNotInForce, errSameRegion,
 	errContractInForce, errSuspended, errNotSuspended, errAdults, errNotEnded, errExpired, errDead, errPolicyEnded,
 	errNotInRegister, errDiffers, errDuplicate,
 }

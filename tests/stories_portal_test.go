@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +75,25 @@ func (v visit) tab() visit {
 func (s *stage) portal(path string) string { return s.BaseURL() + "/function/portal" + path }
 
 func (v visit) opens(path string) { v.t.Helper(); v.Go(v.portal(path)) }
+
+// digits is a date as machines write it; one that shows how to type one is named
+// as an example.
+var digits = regexp.MustCompile(`(апример,? |[Aa]s in )?\b(\d\d\.\d\d\.\d{4}|\d{4}-\d\d-\d\d)\b`)
+
+// Has waits until the text can be seen. The page that shows it has its dates in
+// words.
+func (v visit) Has(text string) {
+	v.t.Helper()
+	v.Page.Has(text)
+	if !strings.HasPrefix(v.URL(), v.portal("")) {
+		return
+	}
+	for _, found := range digits.FindAllStringSubmatch(v.Text(), -1) {
+		if found[1] == "" {
+			v.t.Errorf("%s has the date %s", v.URL(), found[2])
+		}
+	}
+}
 
 // does what a link, a button or a summary is for.
 func (v visit) does(name string) { v.t.Helper(); v.uses(name, "Enter") }

@@ -221,7 +221,7 @@ func (p *page) StepOf(status application.Status, detail string) string {
 	if status == application.NeedsPerson {
 		return p.T("У заявителя запросили уточнение", "The applicant was asked")
 	}
-	return detail
+	return p.Said(detail)
 }
 
 // Turn says what a change did to the state, with its ground.

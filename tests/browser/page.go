@@ -245,10 +245,11 @@ func (p *Page) Focused() string {
 // Text is all that can be seen, with plain spaces for those that do not break.
 func (p *Page) Text() string {
 	p.t.Helper()
-	text, err := p.text()
-	if err != nil {
-		p.fatal("read: %v", err)
-	}
+	var text string
+	p.await("a page to read", func() (err error) {
+		text, err = p.text()
+		return err
+	})
 	return text
 }
 

@@ -94,7 +94,14 @@ func TestInTheBrowserWhoMayNotChangeTheInsurerIsToldFromWhenAndMayStillMove(t *t
 	v.Axe()
 	v.Screenshot("move with faults")
 	v.writes("Новый адрес", "ул. Примерная, д. 1")
-	v.writes("Дата переезда", "2026-10-25")
+	v.writes("Дата переезда", "25 октября")
+	v.does("Подать заявление")
+	v.Has("Напишите дату цифрами")
+	v.Axe()
+	if typed := v.Value("Дата переезда"); typed != "25 октября" {
+		t.Errorf("of what was typed %q is left", typed)
+	}
+	v.writes("Дата переезда", "25.10.2026")
 	v.does("Подать заявление")
 	v.Has("Страховая выбрана, регистр записал её")
 	father.insuredBy("self", "77012")

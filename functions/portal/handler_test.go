@@ -606,3 +606,36 @@ func TestACardSaysOfItsTermNothingAgainstItsState(t *testing.T) {
 		t.Errorf("%s", menu)
 	}
 }
+
+func TestTheDayOfAMoveIsTypedAsPeopleWriteIt(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	b.Put("policy-card", answering(map[string]string{"GET /family": aFamily}))
+	var sent []string
+	b.Put("smo-selection", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		if r.Method == http.MethodPost {
+			sent = append(sent, string(r.Body))
+			return handler.Response{StatusCode: 202, Body: []byte(`{"id":"a1"}`)}, nil
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(`{"allowed":false,"reason":"by_right","region":"26","article":"ст. 16"}`)}, nil
+	}))
+	form := url.Values{"person": {"self"}, "smo": {"77012"}, "reason": {"move"}, "region": {"77"}, "address": {"ул. Мира, 1"}, "moved": {"в октябре"}}
+	page := string(send(b, mine, "/insurer", form).Expect(http.StatusUnprocessableEntity, "").Body)
+	for _, part := range []string{`id="moved-fault"`, "Напишите дату цифрами", `value="в октябре"`, "Например, 31.05.2026", `value="ул. Мира, 1"`} {
+		if !strings.Contains(page, part) {
+			t.Errorf("no %s in %s", part, page)
+		}
+	}
+	if strings.Contains(page, `type="date"`) || len(sent) > 0 {
+		t.Errorf("sent: %q\n%s", sent, page)
+	}
+	for _, typed := range []string{"25.10.2026", "2026-10-25", ""} {
+		form.Set("moved", typed)
+		if res := send(b, mine, "/insurer", form); res.Status != http.StatusSeeOther {
+			t.Errorf("%q: %d %s", typed, res.Status, res.Body)
+		}
+	}
+	if len(sent) != 3 || !strings.Contains(sent[0], `"moved":"2026-10-25"`) || sent[1] != sent[0] || strings.Contains(sent[2], "moved") {
+		t.Errorf("%q", sent)
+	}
+}

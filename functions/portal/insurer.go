@@ -158,10 +158,16 @@ type choice struct {
 func (p *portal) choose(v *visit) (web.Answer, error) {
 	var made applicationAnswer
 	form := v.Form
-	err := v.ask(http.MethodPost, "/smo-selection", choice{
-		Person: cmp.Or(form.Get("person"), consent.Self), SMO: form.Get("smo"), Reason: form.Get("reason"), Region: form.Get("region"),
-		Address: form.Get("address"), Moved: form.Get("moved"),
-	}, &made)
+	moved, wrong := dateOf(form, "moved")
+	var err error
+	if wrong != nil {
+		err = fault.Wrong(wrong...)
+	} else {
+		err = v.ask(http.MethodPost, "/smo-selection", choice{
+			Person: cmp.Or(form.Get("person"), consent.Self), SMO: form.Get("smo"), Reason: form.Get("reason"), Region: form.Get("region"),
+			Address: form.Get("address"), Moved: moved.String(),
+		}, &made)
+	}
 	if err == nil {
 		return v.to("/requests/" + made.ID)
 	}

@@ -531,6 +531,33 @@ func TestASecondClickIsWorkedOnAtOnceAndOnlyOnce(t *testing.T) {
 	}
 }
 
+func TestASecondClickPutsOffNoTryThatWasPlanned(t *testing.T) {
+	b := bench(t)
+	b.Put(insuredregistry.Name, nil)
+	token := consenting(b, anna)
+	a := submit(b, token, `{"kind":"lookup"}`)
+	work := b.Take(1)[0]
+	b.Send(work).Expect(200, "")
+	for range 3 {
+		b.SetClock(read(b, token, a.ID).NextTry)
+		later(b, event(t, work))
+	}
+	planned := read(b, token, a.ID).NextTry
+	for range 3 {
+		b.Advance(time.Second)
+		submit(b, token, `{"kind":"lookup"}`)
+		b.Deliver(1)
+		if a = read(b, token, a.ID); a.Status != "working" || !a.NextTry.Equal(planned) {
+			t.Fatalf("%+v instead of %s", a, planned)
+		}
+	}
+	b.SetClock(planned)
+	later(b, event(t, work))
+	if a = read(b, token, a.ID); !a.NextTry.Equal(planned.Add(80 * time.Second)) {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestWhoIsInTheRegisterNeedsNoFirstPolicy(t *testing.T) {
 	b := bench(t)
 	other := functiontest.Pavel.Person

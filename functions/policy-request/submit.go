@@ -275,7 +275,7 @@ func (r *requests) hurry(c *web.Call, a application.Application, now time.Time) 
 		if err != nil || !found || a.Status.Done() || a.MayStep(false, now) {
 			return a, err
 		}
-		a.NextTry = now
+		a = a.Wake(now)
 		tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: a.ID, Lane: a.ID}, 0)
 		return a, store.PutApplication(tx, c.Caller.Account, a)
 	})

@@ -119,8 +119,9 @@ type Application struct {
 	Submitted time.Time         `json:"submitted"`
 	Due       time.Time         `json:"due"`
 	NextTry   time.Time         `json:"next_try,omitzero"`
-	Tries     int               `json:"tries"`   // attempts begun
-	Answers   int               `json:"answers"` // attempts that the register answered
+	Planned   time.Time         `json:"planned,omitzero"` // the try after the one that the person asks for now
+	Silences  int               `json:"silences"`         // tries in a row that the register did not answer
+	Answers   int               `json:"answers"`          // tries that it answered
 	Reasons   []Reason          `json:"reasons,omitempty"`
 	Results   map[string]Result `json:"results,omitempty"` // by what was asked for
 	Timeline  []Entry           `json:"timeline"`
@@ -152,12 +153,12 @@ func (t Terms) AfterAnswer(answers int, now, due time.Time) time.Time {
 	return noticing(due, now, t.RetryEvery[min(max(answers, 1), len(t.RetryEvery))-1])
 }
 
-// AfterSilence is when to try again after the given number of tries without an
-// answer: soon, because most silences are short. The term is noticed as after an
-// answer.
-func (t Terms) AfterSilence(tries int, now, due time.Time) time.Time {
+// AfterSilence is when to try again after the given number of tries in a row
+// without an answer: soon, because most silences are short. The term is noticed
+// as after an answer.
+func (t Terms) AfterSilence(silences int, now, due time.Time) time.Time {
 	wait, longest := t.Silence, t.RetryEvery[len(t.RetryEvery)-1]
-	for n := 1; n < tries && wait < longest; n++ {
+	for n := 1; n < silences && wait < longest; n++ {
 		wait *= 2
 	}
 	return noticing(due, now, min(wait, longest))
@@ -213,15 +214,31 @@ func (a Application) MayStep(asked bool, now time.Time) bool {
 	return !a.Status.Done() && (asked || !now.Before(a.NextTry))
 }
 
+// Wake has a try made now, because the person asks for it, and remembers for when
+// the next one was planned.
+func (a Application) Wake(now time.Time) Application {
+	a.Planned, a.NextTry = a.NextTry, now
+	return a
+}
+
 // Tried counts a try and says when the next one is. Silence of the register
-// says nothing about the person, and is not counted among the answers.
+// says nothing about the person, and is not counted among the answers; an answer
+// ends the silence. A try that a person asked for is not counted, and puts off
+// none that was planned.
 func (a Application) Tried(answered bool, t Terms, now time.Time) Application {
-	a.Tries++
+	counts, planned := 1, a.Planned
+	if !planned.IsZero() {
+		counts, a.Planned = 0, time.Time{}
+	}
 	if answered {
-		a.Answers++
+		a.Silences, a.Answers = 0, a.Answers+counts
 		a.NextTry = t.AfterAnswer(a.Answers, now, a.Due)
 	} else {
-		a.NextTry = t.AfterSilence(a.Tries-a.Answers, now, a.Due)
+		a.Silences += counts
+		a.NextTry = t.AfterSilence(a.Silences, now, a.Due)
+	}
+	if planned.After(now) && planned.Before(a.NextTry) {
+		a.NextTry = planned
 	}
 	return a
 }

@@ -88,6 +88,46 @@ func TestTriesComeLessOftenAndOneFallsOnTheTerm(t *testing.T) {
 	}
 }
 
+func TestATryThatAPersonAsksForMakesNobodyWaitLonger(t *testing.T) {
+	terms := DefaultTerms()
+	due := noon.Add(terms.Lookup)
+	for _, tc := range []struct {
+		name              string
+		silences, answers int
+		planned           time.Duration // of the try that a person does not wait for; 0: they did
+		answered          bool
+		wait              time.Duration
+		silent, counted   int
+	}{
+		{"the first silence", 0, 0, 0, false, 5 * time.Second, 1, 0},
+		{"one silence more", 3, 0, 0, false, 40 * time.Second, 4, 0},
+		{"an answer ends the silences", 12, 0, 0, true, time.Minute, 0, 1},
+		{"and the next silence is a short one", 0, 4, 0, false, 5 * time.Second, 1, 4},
+		{"one answer more", 0, 2, 0, true, 15 * time.Minute, 0, 3},
+		{"asked for, and silent", 3, 0, 13 * time.Second, false, 13 * time.Second, 3, 0},
+		{"asked for after days of silence", 14, 0, 5 * time.Hour, false, 5 * time.Hour, 14, 0},
+		{"asked for, and answered", 0, 3, 10 * time.Minute, true, 10 * time.Minute, 0, 3},
+		{"asked for, and the silence is over", 14, 0, 5 * time.Hour, true, time.Minute, 0, 0},
+		{"asked for, and done late: when the planned one was", 3, 0, -time.Second, false, 20 * time.Second, 3, 0},
+	} {
+		a := Application{Status: Working, Due: due, NextTry: noon, Silences: tc.silences, Answers: tc.answers}
+		if tc.planned != 0 {
+			a.NextTry = noon.Add(tc.planned)
+			a = a.Wake(noon.Add(-time.Minute))
+			if !a.MayStep(false, noon) {
+				t.Errorf("%s: it is not tried at once", tc.name)
+			}
+		}
+		a = a.Tried(tc.answered, terms, noon)
+		if wait := a.NextTry.Sub(noon); wait != tc.wait || a.Silences != tc.silent || a.Answers != tc.counted {
+			t.Errorf("%s: again after %s, %d silences, %d answers", tc.name, wait, a.Silences, a.Answers)
+		}
+		if next := a.Tried(false, terms, noon); next.Silences != a.Silences+1 {
+			t.Errorf("%s: the next try is not counted", tc.name)
+		}
+	}
+}
+
 func TestWhatAnApplicationAsksTellsItsKindAndPerson(t *testing.T) {
 	asks := Application{Kind: Lookup, Person: "c1", What: []string{"policy"}}.Asks()
 	for _, tc := range []struct {

@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
+
+	"polis/shared/text"
 )
 
 //go:generate ./fonts/generate.sh
@@ -47,10 +50,29 @@ func Unsupported(s string) []rune {
 	return lacking
 }
 
+// kin are signs that people write for others, which the fonts hold.
+var kin = strings.NewReplacer(
+	"“", `"`, "”", `"`, "„", `"`, "″", `"`, "‚", ",", "′", "’", "´", "’",
+	"\u2010", "-", "\u2011", "-", "\u2012", "-", "−", "-", "―", "—",
+	"\u2002", " ", "\u2003", " ", "\u2007", " ", "\u2009", " ", "\u202f", " ",
+)
+
+// printable is a text that others wrote, as far as it can be printed: with its
+// kin for a sign that the fonts lack, and cut to so many characters. For what
+// still cannot be printed stands a question mark.
+func printable(s string, room int) string {
+	if len(Unsupported(s)) > 0 {
+		s = kin.Replace(text.Composed(s))
+	}
+	if utf8.RuneCountInString(s) > room {
+		s = strings.TrimSpace(string([]rune(s)[:room-1])) + "…"
+	}
+	return s
+}
+
 // typeset writes s in the fonts' own bytes. By the custom of Russian print a
 // line does not end in a word of one or two letters («в», «не», «№», «ул.»), so
-// the space after it does not break. What the fonts lack, and Render has
-// refused before, becomes a question mark.
+// the space after it does not break. What the fonts lack becomes a question mark.
 func typeset(s string) string {
 	printed := make([]byte, 0, len(s))
 	const longWord = 3

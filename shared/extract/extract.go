@@ -16,8 +16,9 @@ import (
 	"polis/shared/fault"
 )
 
-// Page is everything that stands on an extract, as plain values. All texts are
-// shown as they are given; an empty one leaves no gap.
+// Page is everything that stands on an extract, as plain values. An empty text
+// leaves no gap. The holder's name is shown as it is given or not at all; what
+// others wrote, in the letters there are and as far as there is room.
 type Page struct {
 	Number   string    // of the extract, ASCII: 26-2026-0A1B2C3D
 	Code     string    // opaque code by which the extract is checked, ASCII
@@ -55,13 +56,13 @@ type Clinic struct {
 	Since         calendar.Date
 }
 
-// ErrTooLong says that the texts do not fit on the page.
+// ErrTooLong says that the holder's name does not fit on the page.
 var ErrTooLong = fault.New(fault.Invalid, "extract_too_long",
 	"Данные не помещаются на страницу выписки.",
 	"The data does not fit on the page of the extract.")
 
-// ErrUnsupportedCharacter says that a text holds a character the fonts of the
-// extract lack; its Fields name the texts.
+// ErrUnsupportedCharacter says that the holder's name has a character that the
+// fonts of the extract lack; its Fields name the parts.
 var ErrUnsupportedCharacter = fault.New(fault.Invalid, "extract_unsupported_character",
 	"В данных есть символы, которые нельзя напечатать в выписке.",
 	"The data holds characters that cannot be printed in an extract.")
@@ -81,10 +82,10 @@ func New() (*Renderer, error) {
 	return &Renderer{mould: m}, nil
 }
 
-// Render gives the PDF. The same page gives the same bytes. A character
-// without a glyph is ErrUnsupportedCharacter, too much text is ErrTooLong; in
-// both cases there is no document. Any other error, such as an ENP that is not
-// 16 digits, is a mistake of the caller.
+// Render gives the PDF. The same page gives the same bytes. A name with a
+// character without a glyph is ErrUnsupportedCharacter, one that is too long
+// ErrTooLong; in both cases there is no document. Any other error, such as an
+// ENP that is not 16 digits, is a mistake of the caller.
 func (r *Renderer) Render(p Page) (pdf []byte, err error) {
 	if err := p.check(); err != nil {
 		return nil, err
@@ -104,8 +105,12 @@ func (r *Renderer) Render(p Page) (pdf []byte, err error) {
 		return nil, fmt.Errorf("extract: QR code: %w", err)
 	}
 	var content []byte
-	for _, scale := range []float64{1, 0.9, 0.8} {
-		content, err = r.mould.draw(scale, func(s sheet) error { return s.page(p, bars, qr) })
+	for _, fit := range []struct {
+		scale float64
+		room  int
+	}{{1, 500}, {0.9, 500}, {0.8, 500}, {0.8, 250}, {0.8, 100}, {0.8, 40}} {
+		shown := p.printable(fit.room)
+		content, err = r.mould.draw(fit.scale, func(s sheet) error { return s.page(shown, bars, qr) })
 		if !errors.Is(err, ErrTooLong) {
 			break
 		}
@@ -130,6 +135,19 @@ func (p Page) machineText() string {
 		"\nAT " + p.FormedAt.Format(time.RFC3339)
 }
 
+// printable is the page with what others wrote as it can be printed, each text
+// of so many characters at most: for a name of a clinic or of an insurer nobody
+// goes without an extract.
+func (p Page) printable(room int) Page {
+	for _, text := range []*string{
+		&p.Insurer.Name, &p.Insurer.Address, &p.Insurer.Phone, &p.Insurer.Site,
+		&p.Clinic.Name, &p.Clinic.Address, &p.Issuer, &p.PublicURL,
+	} {
+		*text = printable(*text, room)
+	}
+	return p
+}
+
 func (p Page) check() error {
 	if len(p.ENP) != 16 || strings.Trim(p.ENP, "0123456789") != "" {
 		return fmt.Errorf("extract: the ENP is not 16 digits")
@@ -140,17 +158,6 @@ func (p Page) check() error {
 		{"family", p.Family},
 		{"given", p.Given},
 		{"patronymic", p.Patronymic},
-		{"status", p.Status},
-		{"status_note", p.StatusNote},
-		{"region", p.Region},
-		{"insurer.name", p.Insurer.Name},
-		{"insurer.address", p.Insurer.Address},
-		{"insurer.phone", p.Insurer.Phone},
-		{"insurer.site", p.Insurer.Site},
-		{"clinic.name", p.Clinic.Name},
-		{"clinic.address", p.Clinic.Address},
-		{"issuer", p.Issuer},
-		{"public_url", p.PublicURL},
 	}
 	var wrong []fault.Field
 	for _, t := range texts {

@@ -363,50 +363,86 @@ func TestLongTextsStayOnThePage(t *testing.T) {
 	}
 }
 
-func TestTextsThatDoNotFitAreRefused(t *testing.T) {
-	for name, spoil := range map[string]func(*extract.Page){
-		"surname": func(p *extract.Page) { p.Family = strings.Repeat("Очень длинная фамилия ", 100) },
-		"insurer": func(p *extract.Page) { p.Insurer.Name = strings.Repeat("Страховая ", 300) },
-		"issuer":  func(p *extract.Page) { p.Issuer = strings.Repeat("Система ", 300) },
-	} {
-		p := usual()
-		spoil(&p)
-		pdf, err := newRenderer(t).Render(p)
-		if !errors.Is(err, extract.ErrTooLong) || pdf != nil {
-			t.Errorf("%s: %d bytes, error %v", name, len(pdf), err)
-		}
+func TestANameThatDoesNotFitIsRefused(t *testing.T) {
+	p := usual()
+	p.Family = strings.Repeat("Очень длинная фамилия ", 100)
+	if pdf, err := newRenderer(t).Render(p); !errors.Is(err, extract.ErrTooLong) || pdf != nil {
+		t.Errorf("%d bytes, error %v", len(pdf), err)
 	}
 }
 
-func TestCharactersWithoutAGlyphAreRefusedAndNamedByTheirField(t *testing.T) {
+// names are the texts that are the person's own or ours to make; others are
+// those that somebody else wrote.
+func names(p *extract.Page) map[string]*string {
+	return map[string]*string{"number": &p.Number, "code": &p.Code, "family": &p.Family, "given": &p.Given, "patronymic": &p.Patronymic}
+}
+
+func others(p *extract.Page) map[string]*string {
+	return map[string]*string{
+		"insurer.name": &p.Insurer.Name, "insurer.address": &p.Insurer.Address, "insurer.phone": &p.Insurer.Phone, "insurer.site": &p.Insurer.Site,
+		"clinic.name": &p.Clinic.Name, "clinic.address": &p.Clinic.Address,
+		"issuer": &p.Issuer, "public_url": &p.PublicURL,
+	}
+}
+
+var strange = []string{"😀", "a\nb", "\x00", "\x7f", "\u202e", "م", "日本", "é", "и\u0306\u0306", "\xff", "\ufeff", "₽"}
+
+func TestANameInLettersThatTheFontsLackIsRefused(t *testing.T) {
 	renderer := newRenderer(t)
-	for _, bad := range []string{"😀", "a\nb", "\x00", "\x7f", "\u202e", "م", "日本", "é", "и\u0306", "\xff", "\ufeff", "₽"} {
-		for field, set := range map[string]func(*extract.Page){
-			"number":          func(p *extract.Page) { p.Number = bad },
-			"code":            func(p *extract.Page) { p.Code = bad },
-			"family":          func(p *extract.Page) { p.Family = bad },
-			"given":           func(p *extract.Page) { p.Given = bad },
-			"patronymic":      func(p *extract.Page) { p.Patronymic = bad },
-			"status":          func(p *extract.Page) { p.Status = bad },
-			"status_note":     func(p *extract.Page) { p.StatusNote = bad },
-			"region":          func(p *extract.Page) { p.Region = bad },
-			"insurer.name":    func(p *extract.Page) { p.Insurer.Name = bad },
-			"insurer.address": func(p *extract.Page) { p.Insurer.Address = bad },
-			"insurer.phone":   func(p *extract.Page) { p.Insurer.Phone = bad },
-			"insurer.site":    func(p *extract.Page) { p.Insurer.Site = bad },
-			"clinic.name":     func(p *extract.Page) { p.Clinic.Name = bad },
-			"clinic.address":  func(p *extract.Page) { p.Clinic.Address = bad },
-			"issuer":          func(p *extract.Page) { p.Issuer = bad },
-			"public_url":      func(p *extract.Page) { p.PublicURL = bad },
-		} {
+	for _, bad := range strange {
+		for field := range names(&extract.Page{}) {
 			p := usual()
-			set(&p)
+			*names(&p)[field] = bad
 			pdf, err := renderer.Render(p)
 			refused := fault.From(err)
 			if pdf != nil || refused.Kind != fault.Invalid || refused.Code != "extract_unsupported_character" ||
 				len(refused.Fields) != 1 || refused.Fields[0].Field != field {
 				t.Errorf("%q in %s: %d bytes, %+v", bad, field, len(pdf), refused)
 			}
+		}
+	}
+}
+
+func TestWhatOthersWroteKeepsNoExtractFromBeingMade(t *testing.T) {
+	renderer := newRenderer(t)
+	for field := range others(&extract.Page{}) {
+		for _, bad := range strange {
+			p := usual()
+			*others(&p)[field] = bad
+			if _, err := renderer.Render(p); err != nil {
+				t.Errorf("%q in %s: %v", bad, field, err)
+			}
+		}
+	}
+	for _, unit := range []string{"Щ", "Щи ", "Учреждение "} {
+		p := standIn() // with the longest name that a register takes
+		p.Family, p.Given, p.Patronymic = strings.Repeat("Щ", 60), strings.Repeat("Щ", 60), strings.Repeat("Щ", 60)
+		for _, text := range others(&p) {
+			*text = strings.Repeat(unit, 1000)
+		}
+		pdf, err := renderer.Render(p)
+		if err != nil {
+			t.Fatalf("endless texts of %q: %v", unit, err)
+		}
+		run(t, "qpdf", "--check", file(t, pdf))
+		if got := text(t, pdf); strings.Count(got, "…") != len(others(&p)) {
+			t.Errorf("it is not seen that something is left out:\n%s", got)
+		}
+	}
+}
+
+func TestWhatOthersWroteIsPrintedInTheLettersThereAre(t *testing.T) {
+	for written, printed := range map[string]string{
+		"ООО “Детская клиника”":           `ООО "Детская клиника"`,
+		"„Семья“ № 1 ‐ филиал − 2":        `"Семья" № 1 - филиал - 2`,
+		"Краи\u0306няя больница":          "Крайняя больница",
+		"Клиника\u2009«Åsa»,\u202fг. Уфа": "Клиника «?sa», г. Уфа",
+		"日本 дом": "?? дом",
+	} {
+		p := usual()
+		p.Clinic.Name, p.Insurer.Address = written, written
+		if got := text(t, render(t, p)); strings.Count(got, printed) != 2 {
+			t.Errorf("%s is not there twice:\n%s", printed, got)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func (n Name) Full() string {
 // hyphens within, letters composed.
 func (n Name) Normalised() Name {
 	return n.each(func(part string) string {
-		part = composed.Replace(strings.Map(func(r rune) rune {
+		part = text.Composed(strings.Map(func(r rune) rune {
 			switch {
 			case isSpace(r):
 				return ' '
@@ -76,13 +76,6 @@ func (n Name) each(change func(string) string) Name {
 }
 
 var (
-	// composed joins what some keyboards and systems send as a letter and a mark.
-	composed = strings.NewReplacer(
-		"И\u0306", "Й", "и\u0306", "й", "Е\u0308", "Ё", "е\u0308", "ё",
-		"І\u0308", "Ї", "і\u0308", "ї", "У\u0306", "Ў", "у\u0306", "ў",
-		"А\u0306", "Ӑ", "а\u0306", "ӑ", "Е\u0306", "Ӗ", "е\u0306", "ӗ", "У\u030B", "Ӳ", "у\u030B", "ӳ",
-		"И\u0304", "Ӣ", "и\u0304", "ӣ", "У\u0304", "Ӯ", "у\u0304", "ӯ",
-	)
 	aroundHyphen = strings.NewReplacer(" - ", "-", " -", "-", "- ", "-")
 	alike        = strings.NewReplacer("Ё", "Е", "’", "'", "-", " ")
 )

@@ -33,6 +33,18 @@ func Visible(s string) string {
 	}, s)
 }
 
+// composed joins what some keyboards and systems send as a letter and a mark.
+var composed = strings.NewReplacer(
+	"И\u0306", "Й", "и\u0306", "й", "Е\u0308", "Ё", "е\u0308", "ё",
+	"І\u0308", "Ї", "і\u0308", "ї", "У\u0306", "Ў", "у\u0306", "ў",
+	"А\u0306", "Ӑ", "а\u0306", "ӑ", "Е\u0306", "Ӗ", "е\u0306", "ӗ", "У\u030B", "Ӳ", "у\u030B", "ӳ",
+	"И\u0304", "Ӣ", "и\u0304", "ӣ", "У\u0304", "Ӯ", "у\u0304", "ӯ",
+)
+
+// Composed is a text with its Cyrillic letters in one piece each, Й and Ё
+// first of all.
+func Composed(s string) string { return composed.Replace(s) }
+
 // CheckLine names what is wrong with a text of one line that others are shown:
 // too_long, in characters, or control_character. CheckLines allows line ends and
 // tabs besides.

@@ -1,11 +1,13 @@
 package platform
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"log/slog"
 	"net"
@@ -147,14 +149,14 @@ func (g *gateway) failed(w http.ResponseWriter, r *http.Request, err error) {
 		refuse(w, r, http.StatusNotFound, errNoFunction)
 	case errors.Is(err, errStopped) || errors.Is(err, errNotReady):
 		w.Header().Set("Retry-After", "1")
-		refuse(w, r, http.StatusServiceUnavailable, errFunctionAway)
+		away(w, r, http.StatusServiceUnavailable, errFunctionAway)
 	case errors.Is(err, context.DeadlineExceeded):
-		refuse(w, r, http.StatusGatewayTimeout, errTooSlow)
+		away(w, r, http.StatusGatewayTimeout, errTooSlow)
 	case errors.Is(err, context.Canceled):
 		// The caller is gone.
 	default:
 		g.log.Warn("function broke off", "call_id", r.Header.Get(callIDHeader), "cause", err)
-		refuse(w, r, http.StatusBadGateway, errBrokeOff)
+		away(w, r, http.StatusBadGateway, errBrokeOff)
 	}
 }
 
@@ -240,7 +242,7 @@ var (
 func refuse(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
 	id := r.Header.Get(callIDHeader)
 	detail := f.Detail.RU
-	if strings.HasPrefix(r.Header.Get("Accept-Language"), "en") {
+	if english(r) {
 		detail = f.Detail.EN
 	}
 	document, err := json.Marshal(map[string]any{
@@ -250,11 +252,74 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) 
 	if err != nil {
 		panic(fmt.Sprintf("problem document: %v", err)) // strings and a number always marshal
 	}
+	answer(w, status, "application/problem+json", id, document)
+}
+
+func english(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Accept-Language"), "en")
+}
+
+func answer(w http.ResponseWriter, status int, media, id string, content []byte) {
 	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Content-Length", strconv.Itoa(len(document)))
+	h.Set("Content-Type", media)
+	h.Set("Content-Length", strconv.Itoa(len(content)))
 	h.Set("Cache-Control", "no-store")
 	h.Set(callIDHeader, id)
 	w.WriteHeader(status)
-	w.Write(document)
+	w.Write(content)
 }
+
+// portalName is the function whose answers people read.
+const portalName = "portal"
+
+// away refuses, too, but a person who waits for a page of the portal gets one,
+// which needs nothing of it. The request is the proxy's, and its host the name
+// of the function.
+func away(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
+	if r.URL.Host != portalName || !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		refuse(w, r, status, f)
+		return
+	}
+	id := r.Header.Get(callIDHeader)
+	var page bytes.Buffer
+	err := awayPage.Execute(&page, map[string]any{
+		"English": english(r), "Form": r.Method != http.MethodGet && r.Method != http.MethodHead, "Portal": "/function/" + portalName, "CallID": id,
+	})
+	if err != nil {
+		panic(fmt.Sprintf("page: %v", err)) // nor can these values fail
+	}
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	answer(w, status, "text/html; charset=utf-8", id, page.Bytes())
+}
+
+// awayPage leads a reader to the same address again. What was sent by a form is
+// not sent again by a link.
+var awayPage = template.Must(template.New("").Parse(`<!doctype html>
+<html lang="{{if .English}}en{{else}}ru{{end}}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{{template "title" .}}</title>
+<style>
+body { font: 1.125rem/1.5 system-ui, sans-serif; max-width: 36rem; margin: 3rem auto; padding: 0 1rem; background: Canvas; color: CanvasText; overflow-wrap: anywhere }
+a { display: inline-block; padding: .6rem 0; color: inherit }
+</style>
+</head>
+<body>
+<main>
+<h1>{{template "title" .}}</h1>
+{{- if .English}}
+<p>Try again in a minute.{{if .Form}} Go back: what you typed is still on that page.{{end}}</p>
+<p>{{if .Form}}<a href="{{.Portal}}">To the start</a>{{else}}<a href="">Try again</a>{{end}}</p>
+<p>If you ask for help, name this call: <code>{{.CallID}}</code></p>
+{{- else}}
+<p>Повторите через минуту.{{if .Form}} Вернитесь назад: то, что вы ввели, осталось на той странице.{{end}}</p>
+<p>{{if .Form}}<a href="{{.Portal}}">На главную</a>{{else}}<a href="">Повторить</a>{{end}}</p>
+<p>Если обратитесь в поддержку, назовите номер обращения: <code>{{.CallID}}</code></p>
+{{- end}}
+</main>
+</body>
+</html>
+{{define "title"}}{{if .English}}The service is not available now{{else}}Сервис сейчас недоступен{{end}}{{end}}`))

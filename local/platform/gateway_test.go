@@ -256,6 +256,41 @@ func TestAnAnswerThatBreaksOffIsABadGateway(t *testing.T) {
 	wantProblem(t, response, body, http.StatusBadGateway, "function_broke_off")
 }
 
+func TestABrowserIsShownAPageWhereThePortalGivesNoAnswer(t *testing.T) {
+	dying := func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+	b := newBench(t, map[string]http.HandlerFunc{"portal": dying, "other": dying})
+	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	show := func(method, language string, status int, parts ...string) {
+		t.Helper()
+		response, page := send(t, method, b.url+"/function/portal/requests?kind=lookup", "", "Accept", browser, "Accept-Language", language)
+		if response.StatusCode != status || response.Header.Get("Content-Type") != "text/html; charset=utf-8" || response.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %v", method, response.StatusCode, response.Header)
+		}
+		if policy := response.Header.Get("Content-Security-Policy"); !strings.HasPrefix(policy, "default-src 'none'; ") {
+			t.Errorf("%s: policy %q", method, policy)
+		}
+		for _, part := range append(parts, `<main>`, response.Header.Get(callIDHeader)) {
+			if !strings.Contains(page, part) {
+				t.Errorf("%s %s: no %s in %s", method, language, part, page)
+			}
+		}
+		for _, part := range []string{"<script", "src=", "<link", "url("} {
+			if strings.Contains(page, part) {
+				t.Errorf("%s: %s in %s", method, part, page)
+			}
+		}
+	}
+	show(http.MethodGet, "ru-RU,ru;q=0.9", http.StatusBadGateway, `<html lang="ru">`, "<h1>Сервис сейчас недоступен</h1>", "Повторите через минуту.", `<a href="">Повторить</a>`)
+	show(http.MethodGet, "en-US,en;q=0.9", http.StatusBadGateway, `<html lang="en">`, "Try again in a minute.", `<a href="">Try again</a>`)
+	show(http.MethodPost, "ru", http.StatusBadGateway, "то, что вы ввели, осталось на той странице", `<a href="/function/portal">На главную</a>`)
+	for call, accept := range map[string]string{"portal": "application/json", "portal/": "*/*", "other": browser} {
+		response, body := send(t, http.MethodGet, b.url+"/function/"+call, "", "Accept", accept)
+		wantProblem(t, response, body, http.StatusBadGateway, "function_broke_off")
+	}
+	b.process("portal").change(func() { b.process("portal").wanted = false })
+	show(http.MethodGet, "ru", http.StatusServiceUnavailable, "Повторите через минуту.")
+}
+
 func TestLargeBodiesAreStreamed(t *testing.T) {
 	arrived := make(chan string, 1)
 	b := newBench(t, map[string]http.HandlerFunc{"reader": func(w http.ResponseWriter, r *http.Request) {

@@ -60,7 +60,7 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 	suspended := spoken(t, real, suspend(on(1, 15), calendar.Date{}, ByPerson, "s"))
 	dead := spoken(t, real, end(on(5, 1), Death, "d"))
 	deadLater := spoken(t, real, end(on(6, 2), Death, "d"))
-	ended := spoken(t, real, end(on(5, 1), "permit_cancelled", "e"))
+	ended := spoken(t, real, end(on(5, 1), "citizenship_lost", "e"))
 	restored := spoken(t, ended, restore(on(6, 1), "r"))
 	expiring := real
 	expiring.ValidUntil = on(6, 1)

@@ -82,9 +82,9 @@ func TestTheHistoryTellsWhatHappenedAndWhoAndWhy(t *testing.T) {
 			*i, _ = i.Suspend(Suspension{Ground: "conscription", From: dated("2026-01-15")}, Deed{Source: ByPerson, Cause: "c", Recorded: noonOf("2026-01-10")})
 		}), false, []string{"2026-01-15 suspended by person", "2020-05-14 put_on_record by import 26002"}},
 		"ended and restored": {record(adult, func(i *Insured) {
-			*i, _ = i.EndOn(dated("2025-02-01"), "permit_cancelled", Deed{Source: ByFund, Cause: "e", Recorded: noonOf("2025-02-01")})
+			*i, _ = i.EndOn(dated("2025-02-01"), "citizenship_lost", Deed{Source: ByFund, Cause: "e", Recorded: noonOf("2025-02-01")})
 			*i, _ = i.Restore(dated("2025-03-01"), Deed{Source: ByFund, Cause: "r", Recorded: noonOf("2025-03-01")})
-		}), true, []string{"2025-03-01 restored by fund", "2025-02-01 ended by fund permit_cancelled", "2020-05-14 put_on_record by import 26002"}},
+		}), true, []string{"2025-03-01 restored by fund", "2025-02-01 ended by fund citizenship_lost", "2020-05-14 put_on_record by import 26002"}},
 		"a death that was a mistake stays, undone": {record(adult, func(i *Insured) {
 			i.Changes = Changes{{Turn: End, Ground: Death, Since: dated("2025-02-01"), Source: ByZAGS, Cause: "d", Recorded: noonOf("2025-02-02"), Cancelled: noonOf("2025-02-09")}}
 		}), true, []string{"2025-02-01 ended by zags death undone", "2020-05-14 put_on_record by import 26002"}},

@@ -34,8 +34,23 @@ const (
 	Merged = "merged" // the person keeps one record of two
 )
 
-// Grounds for which a policy ends beside death.
-var EndGrounds = []string{Death, "citizenship_lost", "permit_cancelled", "refugee_status_lost", "contract_ended", Merged}
+// restsOn are the categories that a ground takes the right from (Rules of
+// compulsory medical insurance, on the end of a policy). Who is insured by another
+// right by now stays so: a permit is cancelled also because its holder was
+// naturalised, or may live in Russia for good.
+var restsOn = map[string][]Category{
+	"citizenship_lost":           {Citizen},
+	"permit_cancelled":           {TemporaryResident},
+	"residence_permit_cancelled": {PermanentResident},
+	// Both are insured by the law on refugees (326-FZ, art. 10). The sources name
+	// the status of a refugee only; that asylum is lost likewise is an inference.
+	"refugee_status_lost": {Refugee, TemporaryAsylum},
+}
+
+// ErrOtherRight is the loss of something on which the policy does not rest.
+var ErrOtherRight = fault.New(fault.Conflict, "insured_by_another_right",
+	"Полис этого человека основан на другом праве и продолжает действовать.",
+	"This person's policy rests on another right and stays in force.")
 
 // EndText is the ground of an end in words.
 func EndText(ground string) fault.Text {
@@ -45,7 +60,9 @@ func EndText(ground string) fault.Text {
 	case "citizenship_lost":
 		return fault.Text{RU: "утрата гражданства", EN: "loss of citizenship"}
 	case "permit_cancelled":
-		return fault.Text{RU: "разрешение на проживание аннулировано", EN: "the residence permit was cancelled"}
+		return fault.Text{RU: "разрешение на временное проживание аннулировано", EN: "the temporary residence permit was cancelled"}
+	case "residence_permit_cancelled":
+		return fault.Text{RU: "вид на жительство аннулирован", EN: "the permanent residence permit was cancelled"}
 	case "refugee_status_lost":
 		return fault.Text{RU: "утрата статуса беженца", EN: "loss of refugee status"}
 	case "contract_ended":
@@ -288,13 +305,17 @@ func (i Insured) CalledOff(cause string) bool {
 }
 
 // EndOn ends the policy from a day on: what is known of its ground came in that
-// day. A record that is ended stays as it is, but a death is kept in any case.
+// day. A record that is ended stays as it is, and so does one that rests on
+// something else, but a death is kept in any case.
 func (i Insured) EndOn(day calendar.Date, ground string, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
 	if i.Changes.On(day).State == Invalid && ground != Death {
 		return i, errPolicyEnded
+	}
+	if of, lost := restsOn[ground]; lost && !slices.Contains(of, i.right().Category) {
+		return i, ErrOtherRight
 	}
 	return i.turned(End, ground, day, d), nil
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -114,7 +115,7 @@ var verbs = []struct {
 	{"suspend", suspend(tableDay, calendar.Date{}, ByPerson, "x")},
 	{"resume", resume(tableDay, ByPerson, "x")},
 	{"end of service reported", resume(tableDay, ByCommissiary, "x")},
-	{"ground lost", end(tableDay, "permit_cancelled", "x")},
+	{"ground lost", end(tableDay, "citizenship_lost", "x")},
 	{"death", end(tableDay, Death, "x")},
 	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(deed(ByFund, "x")) }},
 	{"restore", restore(tableDay, "x")},
@@ -144,9 +145,9 @@ func TestEachActionInEachState(t *testing.T) {
 	states := map[string]Insured{
 		"active":      adult,
 		"suspended":   spoken(t, adult, suspend(on(2, 1), calendar.Date{}, ByPerson, "s")),
-		"invalid":     spoken(t, adult, end(on(2, 1), "permit_cancelled", "e")),
+		"invalid":     spoken(t, adult, end(on(2, 1), "citizenship_lost", "e")),
 		"dead":        spoken(t, adult, end(on(2, 1), Death, "d")),
-		"restored":    spoken(t, adult, end(on(2, 1), "permit_cancelled", "e"), restore(on(3, 1), "r")),
+		"restored":    spoken(t, adult, end(on(2, 1), "citizenship_lost", "e"), restore(on(3, 1), "r")),
 		"a child":     child,
 		"18 today":    eighteen,
 		"18 tomorrow": tomorrow,
@@ -195,6 +196,49 @@ func TestEachActionInEachState(t *testing.T) {
 	}
 	if !strings.Contains(string(readme), diagram) {
 		t.Errorf("the README shows another diagram than\n%s", diagram)
+	}
+}
+
+// What is lost ends only a policy that rests on it: of who has another right by
+// now, the loss of the former one ends nothing.
+func TestWhatIsLostEndsOnlyWhatRestsOnIt(t *testing.T) {
+	ends := map[string][]Category{
+		"citizenship_lost":           {Citizen},
+		"permit_cancelled":           {TemporaryResident},
+		"residence_permit_cancelled": {PermanentResident},
+		"refugee_status_lost":        {Refugee, TemporaryAsylum},
+		Death:                        Categories,
+		Merged:                       Categories,
+	}
+	for ground, of := range ends {
+		if ground != Death && EndText(ground) == EndText("") {
+			t.Errorf("%s has no words", ground)
+		}
+		for _, c := range Categories {
+			i := recordOf(holder).Under(RightOf(c, calendar.Date{}, on(1, 10)), "a", now)
+			after, err := i.EndOn(tableDay, ground, deed(ByInterior, "x"))
+			switch ended := after.Changes.On(tableDay).State == Invalid; {
+			case ended != slices.Contains(of, c):
+				t.Errorf("%s of a %s: ended is %v", ground, c, ended)
+			case !ended && !errors.Is(err, ErrOtherRight):
+				t.Errorf("%s of a %s: %v", ground, c, err)
+			}
+		}
+	}
+	born, err := recordOf(holder).EndOn(tableDay, "refugee_status_lost", deed(ByInterior, "x"))
+	if !errors.Is(err, ErrOtherRight) || born.Changes != nil {
+		t.Errorf("a citizen by birth: %v", err)
+	}
+	permit := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "a", now)
+	for rule, next := range map[string]func(Insured) (Insured, error){
+		"naturalised": func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) },
+		"resident for good": func(i Insured) (Insured, error) {
+			return i.Renew(RightOf(PermanentResident, calendar.Date{}, on(11, 2)), Cover{Region: "26"}, deed(ByPerson, "p"))
+		},
+	} {
+		if _, err := spoken(t, permit, next).EndOn(on(11, 3), "permit_cancelled", deed(ByInterior, "x")); !errors.Is(err, ErrOtherRight) {
+			t.Errorf("%s, and then the permit is cancelled: %v", rule, err)
+		}
 	}
 }
 
@@ -281,7 +325,7 @@ func TestACardTellsHowItsStateTurnsNext(t *testing.T) {
 		"their own, with an end":     {spoken(t, record, suspend(on(3, 11), on(3, 13), ByPerson, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", true},
 		"reported":                   {spoken(t, record, suspend(on(3, 11), on(3, 13), ByCommissiary, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", false},
 		"the end of one that lasts":  {spoken(t, record, suspend(on(3, 1), on(3, 13), ByPerson, "s")), "С 14.03.2026 полис снова будет действовать", false},
-		"a permit that is withdrawn": {spoken(t, record, end(on(4, 1), "permit_cancelled", "e")), "С 01.04.2026 полис прекратит действие", false},
+		"a citizenship that is lost": {spoken(t, record, end(on(4, 1), "citizenship_lost", "e")), "С 01.04.2026 полис прекратит действие", false},
 	} {
 		next, known := CardOf(tc.record, today, now).Coming(today)
 		if known != (tc.text != "") || known && next.Text().RU != tc.text || next.MayCallOff != tc.own {
@@ -317,11 +361,9 @@ func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
 }
 
 func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
-	foreigner := recordOf(holder)
-	foreigner.ValidUntil = on(12, 31)
+	foreigner := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "f", now)
 	today := foreigner.Today(now)
-	expired := foreigner
-	expired.ValidUntil = on(2, 28)
+	expired := recordOf(holder).Under(RightOf(TemporaryResident, on(2, 28), on(1, 10)), "f", now)
 	for rule, tc := range map[string]struct {
 		before Insured
 		state  State
@@ -341,7 +383,7 @@ func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 		if told, tells := after.Tells("g", today); tells != (rule == "ended") || tells && told.Kind != PolicyRestored {
 			t.Errorf("%s: tells %v", rule, told)
 		}
-		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) || len(again.Rights) != 1 {
+		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) || len(again.Rights) != 2 {
 			t.Errorf("%s: delivered again, %+v", rule, again.Changes)
 		}
 	}

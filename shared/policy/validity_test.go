@@ -304,7 +304,7 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 			t.Errorf("%s, delivered again: %v", tc.rule, err)
 		}
 	}
-	for ground, want := range map[string]error{Death: errDead, "permit_cancelled": errPolicyEnded} {
+	for ground, want := range map[string]error{Death: errDead, Merged: errPolicyEnded} {
 		ended, err := fired.EndOn(day(t, "2026-07-01"), ground, reported(t, "end", "2026-07-01"))
 		if err != nil {
 			t.Fatal(err)

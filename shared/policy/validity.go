@@ -302,31 +302,41 @@ var ErrInsured = fault.New(fault.Conflict, "already_insured",
 
 // Renew prolongs the policy under a new right: the record and its number stay,
 // for a number is kept for life. While the policy is in force its insurer stays
-// too; after it had lapsed the person chooses anew. Repeated for the same cause
-// it changes nothing.
+// too; after it had lapsed the person chooses anew. One that was ended is in force
+// again, also where the new right lasts no longer. Repeated for the same cause it
+// changes nothing.
 func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 	if i.Knows(d.Cause) {
 		return i, nil
 	}
-	day := r.ValidFrom
+	day, at := r.ValidFrom, i.Changes.On(i.Today(d.Recorded))
+	ended := at.State == Invalid
 	switch {
 	case i.Dead():
 		return i, errDead
-	case i.Changes.On(day).State == Invalid:
-		return i, errPolicyEnded.Suggesting("restore")
-	case !i.outlasted(r):
+	case at.Ground == Merged:
+		return i, errPolicyEnded // another record stands for this person
+	case !ended && !i.outlasted(r):
 		return i, ErrInsured
+	}
+	if ended && day.Before(at.Since) {
+		day = at.Since // applied for before, and decided after it
 	}
 	have := i.Insurance(day)
 	other := in.Region != have.Region || in.SMO != "" && in.SMO != have.SMO
+	lapsed := ended || i.Expired(day)
 	switch {
-	case !i.Expired(day) && other:
+	case !lapsed && other:
 		return i, errInForce
-	case !i.Expired(day):
+	case !lapsed:
 		r.ValidFrom = i.ValidFrom
 	case other:
 		in.Since = day
 		i = i.insuredBy(Insurance{Cover: in, Cause: d.Cause, Recorded: d.Recorded})
+	}
+	if ended {
+		r.ValidFrom = day
+		i = i.turned(Restore, "", day, Deed{Source: ByFund, Cause: d.Cause, Recorded: d.Recorded})
 	}
 	return i.Under(r, d.Cause, d.Recorded), nil
 }

@@ -323,3 +323,69 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 		t.Errorf("%v, until %s", err, late.ValidUntil)
 	}
 }
+
+// What ended a policy takes the right that it rested on. Under another right the
+// person is put on record anew (Rules of compulsory medical insurance), also where
+// that lasts no longer; what ended the first may end this one too, and so the
+// fund's staff decide.
+func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
+	permit := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "a", now)
+	dead := spoken(t, recordOf(holder), end(on(3, 1), Death, "d"))
+	for _, tc := range []struct {
+		rule     string
+		record   Insured
+		filed    calendar.Date
+		byFund   bool
+		category Category
+		ends     calendar.Date
+		in       Cover
+		until    string
+		smo      string
+		err      error
+	}{
+		{"whoever lost the citizenship stays as a resident", spoken(t, recordOf(holder), end(on(2, 1), "citizenship_lost", "e")), on(3, 9), true,
+			PermanentResident, calendar.Date{}, Cover{Region: "26"}, "2026-12-31", "26002", nil},
+		{"no rule decides on it", spoken(t, recordOf(holder), end(on(2, 1), "citizenship_lost", "e")), on(3, 9), false,
+			PermanentResident, calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
+		{"a contract after a permit, though it ends sooner", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
+			EAEUWorker, on(5, 31), Cover{Region: "26", SMO: "26002"}, "2026-05-31", "26002", nil},
+		{"another permit, and another insurer", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
+			TemporaryResident, on(12, 31), Cover{Region: "26", SMO: "26005"}, "2026-12-31", "26005", nil},
+		{"applied for before the end came", spoken(t, permit, end(on(3, 10), "permit_cancelled", "e")), on(3, 2), true,
+			EAEUWorker, on(12, 31), Cover{Region: "26", SMO: "26002"}, "2026-12-31", "26002", nil},
+		{"citizenship that was lost proves nothing by rule", spoken(t, recordOf(holder), end(on(2, 1), "citizenship_lost", "e")), on(3, 9), false,
+			"", calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
+		{"in force", recordOf(holder), on(3, 9), true, "", calendar.Date{}, Cover{Region: "26"}, "", "", ErrInsured},
+		{"restored after a mistake", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e"), restore(on(3, 1), "r")), on(3, 9), true,
+			EAEUWorker, on(5, 31), Cover{Region: "26"}, "", "", ErrInsured},
+		{"dead", dead, on(3, 9), true, "", calendar.Date{}, Cover{Region: "26"}, "", "", errDead},
+		{"another record stands for the person", spoken(t, permit, end(on(2, 1), Merged, "e")), on(3, 9), true,
+			EAEUWorker, on(12, 31), Cover{Region: "26"}, "", "", errPolicyEnded},
+	} {
+		e := Enrolment{Cause: "x", Submitted: tc.filed.Start(time.UTC), Person: holder, Region: tc.in.Region, SMO: tc.in.SMO, ByFund: tc.byFund}
+		if tc.category != "" {
+			e.Right = RightOf(tc.category, tc.ends, tc.filed)
+		}
+		got, err := tc.record.Again(e, now)
+		if !errors.Is(err, tc.err) {
+			t.Errorf("%s: %v", tc.rule, err)
+		}
+		if err != nil {
+			if len(got.Rights) != len(tc.record.Rights) || len(got.Changes) != len(tc.record.Changes) {
+				t.Errorf("%s: refused, and yet %+v %+v", tc.rule, got.Rights, got.Changes)
+			}
+			continue
+		}
+		if at := got.Changes.On(today); at.State != Active || got.right().Category != tc.category || got.ValidUntil.String() != tc.until || got.Insurance(today).SMO != tc.smo {
+			t.Errorf("%s: %s as %s until %s by %q", tc.rule, at.State, got.right().Category, got.ValidUntil, got.Insurance(today).SMO)
+		}
+		if again, err := got.Again(e, now); err != nil || len(again.Rights) != len(got.Rights) {
+			t.Errorf("%s, delivered again: %v", tc.rule, err)
+		}
+		if tc.category == EAEUWorker {
+			if fired, err := got.Dismissed(on(4, 30), reported(t, "fired", "2026-05-01")); err != nil || fired.ValidUntil != on(4, 30) {
+				t.Errorf("%s, and then dismissed: %v, until %s", tc.rule, err, fired.ValidUntil)
+			}
+		}
+	}
+}

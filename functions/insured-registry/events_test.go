@@ -196,6 +196,18 @@ func TestADeathClosesTheRecordAndTheFundPutsAWrongOneRight(t *testing.T) {
 	send(b, "fund", reportOf("death_cancelled", "source_id", "another")).Expect(409, "death_not_recorded")
 }
 
+func TestTheEndOfAServiceIsKeptWhileADeathStandsByMistake(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	send(b, "commissariat", reportOf("service_started", "ground", "mobilisation", "from", "2026-01-15")).Expect(202, "")
+	send(b, "zags", reportOf("death", "on", "2026-03-01")).Expect(202, "")
+	send(b, "commissariat", reportOf("service_ended", "until", "2026-03-05")).Expect(202, "")
+	send(b, "fund", reportOf("death_cancelled")).Expect(202, "")
+	if got := shown(b); got != active {
+		t.Error(got)
+	}
+}
+
 func TestCitizenshipDecidesOnTheRightToAPolicy(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria))

@@ -117,8 +117,9 @@ type Standing struct {
 // On computes the state of a date. An ended record stays so until it is
 // restored, and a dead person's for good. A suspension lasts to the end that came
 // with it, or to the end of service that was reported by itself, which ends every
-// one begun by then; the policy is suspended while any of them lasts, also where it
-// was ended and restored meanwhile.
+// one begun by then, and of one day with it only where none had begun before: the
+// next service may begin on that day. The policy is suspended while any of them
+// lasts, also where it was ended and restored meanwhile.
 func (c Changes) On(day calendar.Date) Standing {
 	active := Standing{State: Active}
 	var ended *Standing
@@ -141,8 +142,11 @@ func (c Changes) On(day calendar.Date) Standing {
 		case Resume:
 			before := len(open)
 			own := func(x Change) bool { return x.Turn == Suspend && x.Cause == change.Cause }
+			earlier := func(x Change) bool { return x.Since.Before(change.Since) }
 			if change.Cause != "" && slices.ContainsFunc(c, own) {
 				open = slices.DeleteFunc(open, own)
+			} else if change.Source != ByPerson && slices.ContainsFunc(open, earlier) {
+				open = slices.DeleteFunc(open, earlier)
 			} else {
 				open = nil
 			}
@@ -256,14 +260,14 @@ func (i Insured) Suspend(s Suspension, d Deed) (Insured, error) {
 }
 
 // Resume puts the policy in force again from a day on. A source's word that a
-// service ended is kept also where its beginning is not known yet; a person can
-// only resume what is suspended, or call off what they have asked for and has not
+// service ended is kept also where its beginning is not known yet, and in whatever
+// state: what ended the policy may be a mistake. A person can only resume what is suspended, or call off what they have asked for and has not
 // begun.
 func (i Insured) Resume(from calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
-	if err := i.mayTurn(from); err != nil {
+	if err := i.mayTurn(from); err != nil && d.Source == ByPerson {
 		return i, err
 	}
 	if d.Source == ByPerson && i.Changes.On(from).State != Suspended {

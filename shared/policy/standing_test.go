@@ -49,6 +49,18 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 		"an end of service that was reported by itself ends every suspension": {
 			Changes{{Turn: Suspend, Since: on(3, 15), Cause: "p"}, {Turn: Suspend, Since: on(3, 12), Cause: "c"}, {Turn: Resume, Since: on(9, 1), Cause: "e"}},
 			map[calendar.Date]State{on(8, 31): Suspended, on(9, 1): Active}},
+		"the next service begins on the day after the last of the one before": {
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}},
+			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Suspended, on(12, 31): Suspended}},
+		"and is reported before that end": {
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Suspended, on(12, 31): Suspended}},
+		"a service that ended before it began was none": {
+			Changes{{Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			map[calendar.Date]State{on(7, 1): Active}},
+		"the person's own word ends all that has begun": {
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByPerson, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByPerson, Cause: "e"}},
+			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Active}},
 		"nothing turns after a death, which was reported late": {
 			Changes{{Turn: End, Ground: "citizenship_lost", Since: on(3, 10)}, {Turn: Restore, Since: on(3, 12)}, {Turn: End, Ground: Death, Since: on(3, 11)}},
 			map[calendar.Date]State{on(3, 10): Invalid, on(3, 11): Invalid, on(3, 12): Invalid, on(12, 31): Invalid}},
@@ -163,8 +175,8 @@ func TestEachActionInEachState(t *testing.T) {
 	}{
 		{"active", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 		{"suspended", [7]string{"policy_suspended", "", "", "", "", "death_not_recorded", "policy_not_ended"}},
-		{"invalid", [7]string{"policy_ended", "policy_ended", "policy_ended", "policy_ended", "", "death_not_recorded", ""}},
-		{"dead", [7]string{dead, dead, dead, "policy_ended", "", "", dead}},
+		{"invalid", [7]string{"policy_ended", "policy_ended", "", "policy_ended", "", "death_not_recorded", ""}},
+		{"dead", [7]string{dead, dead, "", "policy_ended", "", "", dead}},
 		{"restored", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 		{"a child", [7]string{"adults_only", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 		{"18 today", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
@@ -357,6 +369,29 @@ func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
 	}
 	if dead.Changes[1].Cancelled != (time.Time{}) {
 		t.Error("the record it was made of has changed too")
+	}
+}
+
+// What a source knows of the end of a service outlasts a death by mistake and an
+// end that is restored: nobody would report it again.
+func TestAServiceThatEndedMeanwhileSuspendsNothingAfterwards(t *testing.T) {
+	serves := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
+	for rule, tc := range map[string]struct {
+		stops, again func(Insured) (Insured, error)
+	}{
+		"a death by mistake": {end(on(3, 1), Death, "d"), func(i Insured) (Insured, error) { return i.CancelDeath(deed(ByFund, "c")) }},
+		"ended and restored": {end(on(3, 1), "citizenship_lost", "e"), restore(on(5, 1), "r")},
+	} {
+		over := spoken(t, serves, tc.stops, resume(on(4, 1), ByCommissiary, "o"))
+		if told, tells := over.Tells("o", on(4, 1)); tells {
+			t.Errorf("%s: told of a policy that is not in force: %+v", rule, told)
+		}
+		if slices.ContainsFunc(over.History(true), func(p Past) bool { return p.Kind == WasResumed }) {
+			t.Errorf("%s: the history has it resumed", rule)
+		}
+		if at := spoken(t, over, tc.again).Changes.On(on(5, 2)); at.State != Active {
+			t.Errorf("%s: %+v", rule, at)
+		}
 	}
 }
 

@@ -152,4 +152,9 @@ func TestAnImportTellsAForeignersTermAndProlongsIt(t *testing.T) {
 	if got := later("2027-12-31"); got.Imported != 1 || card().ValidUntil.String() != "2027-12-31" || card().ValidFrom.String() != "2020-05-14" {
 		t.Errorf("a later one: %+v", got)
 	}
+	b.Call("POST", name, "/events", b.Token(functiontest.Employer),
+		map[string]string{"kind": "contract_ended", "source_id": "1", "snils": string(anna.SNILS), "last_day": "2026-03-05"}).Expect(202, "")
+	if got := later("2028-05-31"); got.Unchanged != 1 || card().ValidUntil.String() != "2026-03-05" {
+		t.Errorf("a contract that was ended: %+v", got)
+	}
 }

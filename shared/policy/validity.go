@@ -283,12 +283,28 @@ func (i Insured) outlasted(r Right) bool {
 	return r.ValidUntil.IsZero() || r.ValidUntil.After(i.ValidUntil)
 }
 
+// hasEnded reports whether this very right was ended before its time: one of the
+// same category and the same last day, unless it begins after that end.
+func (i Insured) hasEnded(r Right) bool {
+	for n, end := range i.Rights {
+		if n == 0 || end.Ground == "" || r.ValidFrom.After(end.ValidUntil) {
+			continue
+		}
+		if was := i.Rights[n-1]; was.Category == r.Category && was.Ends == r.Ends {
+			return true
+		}
+	}
+	return false
+}
+
 // Prolonged is the record under a right that an import tells of, if that lasts
-// longer than the policy; false where it tells nothing new.
+// longer than the policy; false where it tells nothing new. A right that was ended
+// here is no news of the source that still has it.
 func (i Insured) Prolonged(r Right, cause string, recorded time.Time) (Insured, bool) {
-	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) {
+	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) || i.hasEnded(r) {
 		return i, false
 	}
+	r.Source = ByImport
 	if !i.Expired(r.ValidFrom) {
 		r.ValidFrom = i.ValidFrom
 	}
@@ -368,6 +384,6 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if last.Before(r.Filed) || !last.Before(r.ValidUntil) {
 		return i, nil
 	}
-	r.Ends, r.ValidUntil, r.Ground = last, last, "contract_ended"
+	r.Ends, r.ValidUntil, r.Ground, r.Source = last, last, "contract_ended", d.Source
 	return i.Under(r, d.Cause, d.Recorded), nil
 }

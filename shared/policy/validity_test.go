@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -387,5 +389,49 @@ func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
 				t.Errorf("%s, and then dismissed: %v, until %s", tc.rule, err, fired.ValidUntil)
 			}
 		}
+	}
+}
+
+// An import tells again what it has told before. It prolongs a policy by a right
+// that lasts longer, but not by one that the register knows to have ended.
+func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
+	row := func(category Category, ends, from, until calendar.Date) Right {
+		return Right{Category: category, Ends: ends, ValidFrom: from, ValidUntil: until}
+	}
+	contract := row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), on(12, 31))
+	stands := recordOf(holder).Under(contract, "import", now)
+	fired, err := stands.Dismissed(on(3, 5), deed(ByEmployer, "fired"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, _ := fired.Prolonged(row(EAEUWorker, on(9, 30), on(4, 1), on(9, 30)), "another contract", now)
+	for _, tc := range []struct {
+		rule   string
+		record Insured
+		right  Right
+		until  calendar.Date // of the policy; zero: as before
+	}{
+		{"for the next year", stands, row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), calendar.On(2027, 12, 31)), calendar.On(2027, 12, 31)},
+		{"the same once more", stands, contract, calendar.Date{}},
+		{"the same once more, and it was ended", fired, contract, calendar.Date{}},
+		{"the same for the next year, and it was ended", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), calendar.On(2027, 12, 31)), calendar.Date{}},
+		{"a contract that ends on another day", fired, row(EAEUWorker, on(9, 30), on(2, 1), on(9, 30)), on(9, 30)},
+		{"another right", fired, row(TemporaryResident, calendar.On(2028, 5, 31), on(2, 1), on(12, 31)), on(12, 31)},
+		{"one that begins after the end", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(3, 6), on(12, 31)), on(12, 31)},
+		{"one that begins on its last day", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(3, 5), on(12, 31)), calendar.Date{}},
+		{"the first one, under the next, which ends sooner", short, contract, calendar.Date{}},
+	} {
+		got, did := tc.record.Prolonged(tc.right, "next import", now)
+		want := cmp.Or(tc.until, tc.record.ValidUntil)
+		if got.ValidUntil != want || did == tc.until.IsZero() || did == (len(got.Rights) == len(tc.record.Rights)) {
+			t.Errorf("%s: %v, until %s instead of %s", tc.rule, did, got.ValidUntil, want)
+		}
+		if past := got.History(true); did && !slices.ContainsFunc(past, func(p Past) bool { return p.Kind == ValiditySet && p.Until == want && p.Source == ByImport }) {
+			t.Errorf("%s: the history: %+v", tc.rule, past)
+		}
+	}
+	again, err := short.Dismissed(on(5, 31), deed(ByEmployer, "fired again"))
+	if past := again.History(true)[0]; err != nil || past.On != on(5, 31) || past.Source != ByEmployer {
+		t.Errorf("and ended again: %v, %+v", err, past)
 	}
 }

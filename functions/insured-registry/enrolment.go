@@ -67,6 +67,9 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 		i, err := i.Again(e, r.law())
 		return i, !known, err
 	}, store.Event{Topic: refreshTopic, Home: made.ID, Subject: e.Cause})
+	if err == nil {
+		err = r.dismissed(c, made.ID)
+	}
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -372,7 +373,8 @@ type Dismissal struct {
 // Dismissed ends the validity with the last day of the employment contract that
 // it rested on, as the employer reported it. The record is not annulled: the
 // policy has expired, and another contract prolongs it under the same number.
-// What ends a contract before the present one changes nothing.
+// What ends a contract before the present one changes nothing: that is of the day
+// of the application, and where an import tells none, of the right's first day.
 func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if i.Knows(d.Cause) {
 		return i, nil
@@ -381,7 +383,7 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if entitlements[r.Category].ends != contractEnds {
 		return i, ErrNotByContract
 	}
-	if last.Before(r.Filed) || !last.Before(r.ValidUntil) {
+	if last.Before(cmp.Or(r.Filed, r.ValidFrom)) || !last.Before(r.ValidUntil) {
 		return i, nil
 	}
 	r.Ends, r.ValidUntil, r.Ground, r.Source = last, last, "contract_ended", d.Source

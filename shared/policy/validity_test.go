@@ -255,6 +255,12 @@ func TestDismissalEndsTheValidityAndNotTheRecord(t *testing.T) {
 	} else if after, err := renewed.Dismissed(day(t, "2026-11-04"), reported(t, "former employer", "2026-11-06")); err != nil || after.ValidUntil != renewed.ValidUntil {
 		t.Errorf("by the employer before: %v, until %s", err, after.ValidUntil)
 	}
+	imported := recordOf(holder).Under(Right{Category: EAEUWorker, Ends: day(t, "2028-05-31"), ValidFrom: day(t, "2026-01-15"), ValidUntil: day(t, "2026-12-31")}, "import", now)
+	for last, until := range map[string]string{"2025-12-20": "2026-12-31", "2026-01-14": "2026-12-31", "2026-01-15": "2026-01-15", "2026-06-15": "2026-06-15"} {
+		if after, err := imported.Dismissed(day(t, last), reported(t, "x", "2026-07-01")); err != nil || after.ValidUntil != day(t, until) {
+			t.Errorf("imported, of a contract to %s: %v, until %s", last, err, after.ValidUntil)
+		}
+	}
 	if late, err := worker(t, "2026-04-30").Dismissed(day(t, "2026-05-01"), reported(t, "late", "2026-05-02")); err != nil || len(late.Rights) != 1 {
 		t.Errorf("after the policy had expired: %v %+v", err, late.Rights)
 	}

@@ -235,14 +235,14 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms: fault.Text{RU: "Полис ребёнка приостанавливается. Посмотрите в личном кабинете", EN: "The child's policy is suspended. See your account"},
 	},
 	KindOfChange(policy.PolicyResumed, false): {
-		happened: fault.Text{RU: "Ваш полис ОМС возобновлён", EN: "Your OMS policy is resumed"},
+		happened: fault.Text{RU: "Ваш полис ОМС возобновляется", EN: "Your OMS policy is resumed"},
 		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
-		sms:      fault.Text{RU: "Ваш полис ОМС возобновлён. Посмотрите в личном кабинете", EN: "Your OMS policy is resumed. See your account"},
+		sms:      fault.Text{RU: "Ваш полис ОМС возобновляется. Посмотрите в личном кабинете", EN: "Your OMS policy is resumed. See your account"},
 	},
 	KindOfChange(policy.PolicyResumed, true): {
-		happened: fault.Text{RU: "Полис ребёнка возобновлён", EN: "The child's policy is resumed"},
+		happened: fault.Text{RU: "Полис ребёнка возобновляется", EN: "The child's policy is resumed"},
 		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
-		sms:      fault.Text{RU: "Полис ребёнка возобновлён. Посмотрите в личном кабинете", EN: "The child's policy is resumed. See your account"},
+		sms:      fault.Text{RU: "Полис ребёнка возобновляется. Посмотрите в личном кабинете", EN: "The child's policy is resumed. See your account"},
 	},
 	KindOfChange(policy.PolicyEnded, false): {
 		happened: fault.Text{RU: "Ваш полис ОМС прекращает действие", EN: "Your OMS policy ends"},

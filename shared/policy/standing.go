@@ -330,14 +330,14 @@ func (i Insured) Restore(day calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
-	switch state := i.Changes.On(day).State; {
+	switch at := i.Changes.On(day); {
 	case i.Dead():
 		return i, errDead
-	case i.Changes.On(day).Ground == Merged:
+	case at.Ground == Merged:
 		return i, errPolicyEnded
-	case state != Invalid && i.Expired(day):
-		return i, errExpired
-	case state != Invalid:
+	case i.Expired(day):
+		return i, errExpired // whatever ended it before
+	case at.State != Invalid:
 		return i, errNotEnded
 	}
 	return i.turned(Restore, "", day, d), nil

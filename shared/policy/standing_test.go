@@ -264,6 +264,11 @@ func TestAnExpiredPolicyIsNotRestoredButAppliedForAnew(t *testing.T) {
 	if _, err := i.Restore(on(2, 28), deed(ByFund, "r")); fault.From(err).Code != "policy_not_ended" {
 		t.Errorf("on its last day: %v", err)
 	}
+	ended := spoken(t, i, end(on(2, 1), "citizenship_lost", "e"))
+	if _, err := ended.Restore(on(3, 1), deed(ByFund, "r")); fault.From(err).Code != "policy_expired" {
+		t.Errorf("ended before, and its term is over too: %v", err)
+	}
+	spoken(t, ended, restore(on(2, 28), "r"))
 }
 
 func TestEachRefusalHasItsWordsInBothLanguages(t *testing.T) {

@@ -119,6 +119,10 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 		{"the contract of nobody ended", fund, contract, "26001", "", "2026-11-02 12:00:00", "no_insurer_to_replace", "", "first"},
 		{"the contract of an insurer that the directory lacks", insuredIn("26", "26009"), contract, "26001", "", "2026-11-02 12:00:00", "insurer_contract_in_force", "", "by_right"},
 		{"for a day on which another was chosen later", changed(real, ByRight, on(6, 2)), byRight, "26001", "", "2026-06-01 12:00:00", "insurance_in_force", "", "by_right"},
+		{"by right, where the contract ended", insuredIn("26", "26004"), byRight, "26001", "", "2026-11-02 12:00:00", "insurer_change_after_1_november", "2027-01-01", "contract_ended"},
+		{"by right a second time, where the contract ended", insuredIn("26", "26002").insuredBy(Insurance{Cover: Cover{SMO: "26004", Region: "26", Since: on(2, 1)}, Reason: ByRight, Cause: "earlier"}), byRight, "26001", "", "2026-07-01 12:00:00", "insurer_changed_this_year", "2027-01-01", "contract_ended"},
+		{"first, where the contract ended", insuredIn("26", "26004"), first, "26001", "", "2026-11-02 12:00:00", "insurance_in_force", "", "contract_ended"},
+		{"a move within the region, where the contract ended", insuredIn("26", "26004"), move, "26001", "26", "2026-11-02 12:00:00", "move_within_region", "", "contract_ended"},
 		{"another's contract ended", real, contract, "26001", "", "2026-11-02 12:00:00", "insurer_contract_in_force", "", "by_right"},
 
 		// Who can be chosen at all.

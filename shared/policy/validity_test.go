@@ -308,6 +308,9 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 		if got.ENP != tc.record.ENP || got.ID != tc.record.ID || got.ValidFrom != day(t, tc.from) || got.ValidUntil != day(t, tc.until) || got.Insurance(day(t, tc.filed)).SMO != tc.smo {
 			t.Errorf("%s: from %s until %s by %q", tc.rule, got.ValidFrom, got.ValidUntil, got.Insurance(day(t, tc.filed)).SMO)
 		}
+		if told, did := got.Tells("again "+tc.filed, day(t, tc.filed)); did != (tc.in.SMO == "26005") || did && told.Kind != InsurerChosen {
+			t.Errorf("%s: tells %q", tc.rule, told.Kind)
+		}
 		if again, err := renew(got, tc.category, tc.ends, tc.filed, tc.in); err != nil || len(again.Rights) != len(got.Rights) {
 			t.Errorf("%s, delivered again: %v", tc.rule, err)
 		}

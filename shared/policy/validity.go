@@ -241,7 +241,7 @@ func (r Right) Text() fault.Text {
 		return fault.Text{
 			RU: fmt.Sprintf("Полис действует до %s: %s", until.Russian(), why.RU),
 			EN: fmt.Sprintf("The policy is valid until %s: %s", until, why.EN)}
-	case until == r.Ends:
+	case until == r.Ends && of.ends != "":
 		return fault.Text{
 			RU: fmt.Sprintf("Полис действует до %s: в этот день заканчивается %s", until.Russian(), of.cap.RU),
 			EN: fmt.Sprintf("The policy is valid until %s: on this day %s ends", until, of.cap.EN)}

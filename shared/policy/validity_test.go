@@ -84,6 +84,14 @@ func TestUntilWhenAPolicyIsValid(t *testing.T) {
 	}
 }
 
+// An import may give a last day also to a right that has none by law.
+func TestALastDayThatNothingCapsIsToldWithoutAReason(t *testing.T) {
+	r := Right{Category: PermanentResident, Ends: on(12, 31), ValidFrom: on(2, 1), ValidUntil: on(12, 31)}
+	if text := r.Text(); text.RU != "Полис действует до 31.12.2026" || text.EN != "The policy is valid until 2026-12-31" {
+		t.Errorf("%q", text)
+	}
+}
+
 // The law's day is the region's own: the same minute is another day elsewhere.
 func TestTheDayOfAnApplicationIsTheRegions(t *testing.T) {
 	for _, tc := range []struct {

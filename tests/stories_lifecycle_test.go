@@ -101,7 +101,7 @@ func TestWhoServesIsSuspendedByTheCommissariatAndResumes(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 	asked := serviceman.lifecycle(fields{"action": "resume"})
-	if got := serviceman.becomes(asked.ID, "granted"); got.Text != "Одобрено. Полис возобновлён" {
+	if got := serviceman.becomes(asked.ID, "granted"); got.Text != "Одобрено. Полис возобновлён с\u00a012.03.2026" {
 		t.Errorf("%q", got.Text)
 	}
 	serviceman.shows(activeText)

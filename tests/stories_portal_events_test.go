@@ -114,7 +114,7 @@ func TestInTheBrowserWhatTheCommissariatReportsIsSeenOnItsDays(t *testing.T) {
 		s.later(v.t, day)
 		v.reads("/card", "Приостановлен с 11 марта 2026 г.")
 		commissariat.reports("service_ended", "vk-2", "insured", fields{"until": "2026-03-11"}).is(http.StatusAccepted)
-		v.reads("/notices", "Ваш полис ОМС возобновлён.")
+		v.reads("/notices", "Ваш полис ОМС возобновляется.")
 		s.later(v.t, day)
 		v.reads("/card", activeText)
 	})

@@ -48,21 +48,18 @@ func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
 	// The source's own id may be anything, and events carry no more than ids.
 	cause := r.store.Digest("report", policy.ByEmployer, e.SourceID, e.LastDay.String())
 	dismissal := policy.Dismissal{Last: e.LastDay, Cause: cause, Recorded: now}
-	for tries, kept := 0, false; !kept && tries < 3; tries++ {
-		records, err := r.store.Find(c, c.Grant, store.Query{SNILS: snils})
-		if err != nil {
+	// The worker's application may be under way, and must not miss this: kept before
+	// the record is looked for, it is found by whichever of the two comes later.
+	if err := r.store.KeepDismissal(c, c.Grant, r.store.InsuredID("snils", string(snils)), dismissal); err != nil {
+		return web.Answer{}, err
+	}
+	records, err := r.store.Find(c, c.Grant, store.Query{SNILS: snils})
+	if err != nil {
+		return web.Answer{}, err
+	}
+	for _, record := range records {
+		if err := r.dismiss(c, record.ID, dismissal); err != nil {
 			return web.Answer{}, err
-		}
-		for _, record := range records {
-			if err := r.dismiss(c, record.ID, dismissal); err != nil {
-				return web.Answer{}, err
-			}
-		}
-		if kept = len(records) > 0; !kept {
-			// The worker's application may be under way: it must not miss this.
-			if kept, err = r.store.KeepDismissal(c, c.Grant, r.store.InsuredID("snils", string(snils)), dismissal); err != nil {
-				return web.Answer{}, err
-			}
 		}
 	}
 	return web.Accepted(map[string]string{"source_id": e.SourceID})
@@ -80,8 +77,8 @@ func (r *register) dismiss(c *web.Call, id string, d policy.Dismissal) error {
 	return err
 }
 
-// dismissed tells a record that was just made what was reported of its person
-// before.
+// dismissed tells a record that was just made, or prolonged, what was reported of
+// its person before.
 func (r *register) dismissed(c *web.Call, id string) error {
 	kept, err := r.store.Dismissals(c, c.Grant, id)
 	if err != nil {

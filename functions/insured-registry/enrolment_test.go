@@ -114,6 +114,34 @@ func TestAnEmployersWordEndsWhatRestsOnTheContractAlone(t *testing.T) {
 	}
 }
 
+// The fund decides days after the application: what an employer reports meanwhile
+// counts, whatever the policy rested on before.
+func TestADismissalWhileTheFundDecidesEndsWhatItGrants(t *testing.T) {
+	filed := calendar.On(2026, time.July, 1)
+	for rule, row := range map[string]map[string]any{
+		"on record for the first time": nil,
+		"a contract that had ended":    functiontest.Row(maria, "category", "temporary_worker", "ends", "2026-05-31", "valid_until", "2026-05-31"),
+		"a permit that has ended":      functiontest.Row(maria, "category", "temporary_resident", "ends", "2026-05-31", "valid_until", "2026-05-31"),
+	} {
+		b := bench(t)
+		b.SetClock(time.Date(2026, time.July, 6, 9, 0, 0, 0, time.UTC))
+		if row != nil {
+			b.Import(row)
+		}
+		b.Call("POST", name, "/events", b.Token(functiontest.Employer),
+			map[string]string{"kind": "contract_ended", "source_id": "1", "snils": string(maria.SNILS), "last_day": "2026-07-05"}).Expect(202, "")
+		b.SetClock(time.Date(2026, time.July, 8, 9, 0, 0, 0, time.UTC))
+		e := policy.Enrolment{Cause: "application-1", Submitted: filed.Start(time.UTC).Add(9 * time.Hour), Person: maria, Region: "26", ByFund: true,
+			Right: policy.RightOf(policy.TemporaryWorker, calendar.On(2027, time.March, 31), filed)}
+		for range 2 { // however often
+			b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+		}
+		if f := find(b, policy.Question{Applicant: maria}); f.Card == nil || f.Card.ValidUntil.String() != "2026-07-05" {
+			t.Errorf("%s: %+v", rule, f.Card)
+		}
+	}
+}
+
 func TestAnImportTellsAForeignersTermAndProlongsIt(t *testing.T) {
 	b := bench(t)
 	row := func(change ...any) map[string]any {
@@ -151,5 +179,10 @@ func TestAnImportTellsAForeignersTermAndProlongsIt(t *testing.T) {
 	}
 	if got := later("2027-12-31"); got.Imported != 1 || card().ValidUntil.String() != "2027-12-31" || card().ValidFrom.String() != "2020-05-14" {
 		t.Errorf("a later one: %+v", got)
+	}
+	b.Call("POST", name, "/events", b.Token(functiontest.Employer),
+		map[string]string{"kind": "contract_ended", "source_id": "1", "snils": string(anna.SNILS), "last_day": "2026-03-05"}).Expect(202, "")
+	if got := later("2028-05-31"); got.Unchanged != 1 || card().ValidUntil.String() != "2026-03-05" {
+		t.Errorf("a contract that was ended: %+v", got)
 	}
 }

@@ -67,21 +67,10 @@ var reports = map[string]reportKind{
 	"death_cancelled": {
 		sources: []string{policy.ByFund}, topic: livesTopic,
 		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) { return i.CancelDeath(d) }},
-	"citizenship_lost": {
-		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
-		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) {
-			return i.EndOn(i.Today(d.At), "citizenship_lost", d)
-		}},
-	"permit_cancelled": {
-		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
-		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) {
-			return i.EndOn(i.Today(d.At), "permit_cancelled", d)
-		}},
-	"refugee_status_lost": {
-		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
-		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) {
-			return i.EndOn(i.Today(d.At), "refugee_status_lost", d)
-		}},
+	"citizenship_lost":           lost("citizenship_lost"),
+	"permit_cancelled":           lost("permit_cancelled"),
+	"residence_permit_cancelled": lost("residence_permit_cancelled"),
+	"refugee_status_lost":        lost("refugee_status_lost"),
 	"citizenship_gained": {
 		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
 		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) { return i.Naturalise(d) }},
@@ -100,6 +89,14 @@ var reports = map[string]reportKind{
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.Resume(r.Until.AddDays(1), d)
 		}},
+}
+
+// lost is the kind of report that ends what rests on the ground, from today on.
+func lost(ground string) reportKind {
+	return reportKind{sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
+		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) {
+			return i.EndOn(i.Today(d.At), ground, d)
+		}}
 }
 
 // event takes what a source reports: each kind from those whose business it is.

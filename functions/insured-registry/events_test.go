@@ -52,7 +52,7 @@ func TestEachKindIsReportedByThoseWhoseBusinessItIs(t *testing.T) {
 	may := map[string][]string{
 		"birth": {"zags"}, "name_changed": {"zags"}, "death": {"zags"}, "death_cancelled": {"fund"}, "citizenship_lost": {"interior", "fund"},
 		"citizenship_gained": {"interior", "fund"}, "service_started": {"commissariat"}, "service_ended": {"commissariat"}, "contract_ended": {"employer"},
-		"permit_cancelled": {"interior", "fund"}, "refugee_status_lost": {"interior", "fund"}, "representative_removed": {"fund"},
+		"permit_cancelled": {"interior", "fund"}, "residence_permit_cancelled": {"interior", "fund"}, "refugee_status_lost": {"interior", "fund"}, "representative_removed": {"fund"},
 	}
 	for kind, sources := range may {
 		for _, source := range []string{"zags", "commissariat", "employer", "interior", "fund", "another"} {
@@ -196,6 +196,18 @@ func TestADeathClosesTheRecordAndTheFundPutsAWrongOneRight(t *testing.T) {
 	send(b, "fund", reportOf("death_cancelled", "source_id", "another")).Expect(409, "death_not_recorded")
 }
 
+func TestTheEndOfAServiceIsKeptWhileADeathStandsByMistake(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	send(b, "commissariat", reportOf("service_started", "ground", "mobilisation", "from", "2026-01-15")).Expect(202, "")
+	send(b, "zags", reportOf("death", "on", "2026-03-01")).Expect(202, "")
+	send(b, "commissariat", reportOf("service_ended", "until", "2026-03-05")).Expect(202, "")
+	send(b, "fund", reportOf("death_cancelled")).Expect(202, "")
+	if got := shown(b); got != active {
+		t.Error(got)
+	}
+}
+
 func TestCitizenshipDecidesOnTheRightToAPolicy(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria))
@@ -207,6 +219,17 @@ func TestCitizenshipDecidesOnTheRightToAPolicy(t *testing.T) {
 	send(b, "interior", reportOf("citizenship_lost", "source_id", "another")).Expect(409, "policy_ended")
 	b.Advance(48 * time.Hour)
 	send(b, "fund", reportOf("citizenship_gained")).Expect(202, "")
+	if got := shown(b); got != active {
+		t.Error(got)
+	}
+}
+
+func TestAPermitThatIsCancelledOnceItsHolderIsACitizenEndsNothing(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria, "category", "temporary_resident", "valid_until", "2026-12-31", "ends", "2027-05-01"))
+	send(b, "interior", reportOf("residence_permit_cancelled")).Expect(409, "insured_by_another_right")
+	send(b, "interior", reportOf("citizenship_gained")).Expect(202, "")
+	send(b, "interior", reportOf("permit_cancelled")).Expect(409, "insured_by_another_right")
 	if got := shown(b); got != active {
 		t.Error(got)
 	}

@@ -202,6 +202,22 @@ func TestWhoWasSuspendedByAnImportResumesByThemself(t *testing.T) {
 	}
 }
 
+func TestWhatIsGrantedIsToldWithItsDay(t *testing.T) {
+	for from, text := range map[string]string{
+		"":           "Одобрено. Полис возобновлён с\u00a010.03.2026",
+		"2026-06-01": "Одобрено. Полис возобновлён с\u00a001.06.2026",
+	} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria.Person, "suspended_from", "2025-11-17"))
+		token := b.Token(maria.Claims())
+		submit(b, token, body("action", "resume", "ground", "", "until", "", "from", from))
+		b.Deliver(1)
+		if a := applications(b, token)[0]; a.Status != "granted" || a.Text != text {
+			t.Errorf("from %q: %+v", from, a)
+		}
+	}
+}
+
 func TestTodayIsThatOfTheRegionOfInsurance(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria.Person, "region", "41", "insurer", "", "suspended_from", "2025-11-17"))

@@ -16,8 +16,8 @@ var (
 	textSilent  = fault.Text{RU: "Регистр временно не отвечает. Заявление сохранено, повторим сами", EN: "The register does not answer for the moment. The application is kept and tried again"}
 	textRefused = fault.Text{RU: "Отказано", EN: "Refused"}
 	textGranted = map[application.Kind]fault.Text{
-		application.Resume:  {RU: "Одобрено. Полис возобновлён", EN: "Granted. The policy is resumed"},
-		application.Restore: {RU: "Одобрено. Полис восстановлен", EN: "Granted. The policy is restored"},
+		application.Resume:  {RU: "Одобрено. Полис возобновлён с\u00a0", EN: "Granted. The policy is resumed from "},
+		application.Restore: {RU: "Одобрено. Полис восстановлен с\u00a0", EN: "Granted. The policy is restored from "},
 	}
 	textCalledOff = fault.Text{RU: "Одобрено. Приостановление отменено, полис действует", EN: "Granted. The suspension is called off, the policy stays in force"}
 )
@@ -29,7 +29,8 @@ func granted(a application.Application, done policy.Applied) fault.Text {
 	case done.CalledOff:
 		return textCalledOff
 	case a.Kind != application.Suspend:
-		return textGranted[a.Kind]
+		text := textGranted[a.Kind]
+		return fault.Text{RU: text.RU + a.From.Russian(), EN: text.EN + a.From.String()}
 	case s.Until.IsZero():
 		return fault.Text{
 			RU: "Одобрено. Полис приостановлен с\u00a0" + s.From.Russian(),

@@ -173,5 +173,5 @@ func (r *requests) first(c *web.Call, q request, a application.Application, toda
 
 // enrolment is what the register is asked for.
 func enrolment(a application.Application) policy.Enrolment {
-	return policy.Enrolment{Cause: a.ID, Submitted: a.Submitted, Person: a.Applicant, Region: a.Region, SMO: a.SMO, Right: a.Right, Child: a.Child}
+	return policy.Enrolment{Cause: a.ID, Submitted: a.Submitted, Person: a.Applicant, Region: a.Region, SMO: a.SMO, Right: a.Right, Child: a.Child, ByFund: a.ByFund}
 }

@@ -12,8 +12,10 @@ import (
 	insuredregistry "polis/functions/insured-registry"
 	policycard "polis/functions/policy-card"
 	reviewdesk "polis/functions/review-desk"
+	"polis/shared/calendar"
 	"polis/shared/functiontest"
 	"polis/shared/person"
+	"polis/shared/policy"
 )
 
 // moscow is a moment of the region's clock.
@@ -439,6 +441,42 @@ func TestTheFundDecidesWhatNoRuleDoes(t *testing.T) {
 				t.Errorf("%+v", readGranted(b, token, a.ID))
 			}
 		})
+	}
+}
+
+func TestWhoseRightHasEndedIsInsuredOnAnotherAsTheFundDecides(t *testing.T) {
+	b := bench(t)
+	b.Run(reviewdesk.Name, reviewdesk.New)
+	b.Lose("policy-request/refresh")
+	token, fund := b.Token(aram()), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	worker := person.Person{SNILS: "17654902399", Name: person.Name{Family: "Саркисян", Given: "Арам"}, Sex: person.Male,
+		Birth: calendar.On(1991, time.August, 8), Document: person.Document{Type: 9, Series: "AU", Number: "0562913"}}
+	b.Import(functiontest.Row(worker, "category", "temporary_resident", "ends", "2027-05-01", "valid_until", "2026-12-31"))
+	interior := b.Token(functiontest.Claims{"sub": "i", "roles": []string{"source"}, "source": "interior"})
+	b.Call("POST", insuredregistry.Name, "/events", interior,
+		`{"kind":"permit_cancelled","source_id":"1","person":{"snils":"17654902399","birth_date":"1991-08-08"}}`).Expect(202, "")
+	a := submit(b, token, `{"kind":"register","region":"26","category":"eaeu_worker","basis":{"contract_until":"2026-09-30"}}`)
+	work := b.Take(1)[0]
+	for range 2 { // delivered twice
+		b.Send(work).Expect(200, "")
+	}
+	b.Deliver(1) // the case is made
+	if a = read(b, token, a.ID); a.Status != "working" || a.Text != "На рассмотрении в территориальном фонде, ответ до\u00a016.03.2026" || a.Due.Format(time.DateOnly) != "2026-03-16" {
+		t.Fatalf("%+v", a)
+	}
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
+	for _, q := range b.Take(2) { // the application goes on, and the case follows
+		b.Send(q).Expect(200, "")
+	}
+	if a = read(b, token, a.ID); a.Status != "granted" || a.ENP == "" {
+		t.Fatalf("%+v", a)
+	}
+	var f policy.Finding
+	b.CallAs("policy-request", insuredregistry.Name, "/find", policy.Question{Applicant: worker}).Expect(200, "").JSON(&f)
+	today := calendar.On(2026, time.March, 10)
+	if f.Card == nil || f.Card.ENP != a.ENP || f.Card.Changes.On(today).State != policy.Active || f.Card.Right.Category != policy.EAEUWorker || f.Card.ValidUntil != calendar.On(2026, time.September, 30) {
+		t.Errorf("%+v", f.Card)
 	}
 }
 

@@ -68,6 +68,9 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			case a.ByFund && !asked: // decided meanwhile: the next step asks
 				a.NextTry = now
 				return a, have, nil
+			case out.byFund:
+				a, err := r.toFund(a, now)
+				return a, have, err
 			}
 			out := out
 			if !covered(a, have.Consents) {
@@ -116,6 +119,17 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 // errMissed is a change of the record that came after the register's answer and
 // found no copy to bring up to date.
 var errMissed = errors.New("the record has changed meanwhile")
+
+// toFund hands an application, of which the register says that no rule decides on
+// it, to the fund's staff, who have their own term from now on.
+func (r *requests) toFund(a application.Application, now time.Time) (application.Application, error) {
+	due, err := r.due(a.Kind, true, a.Region, now)
+	if err != nil {
+		return a, err
+	}
+	a.ByFund, a.Due = true, due
+	return a.InReview(application.FundUnit, topic, now)
+}
 
 // awaitsFund reports whether the fund's staff have to decide before the register
 // is asked.
@@ -191,6 +205,7 @@ type outcome struct {
 	enrolled *policy.Enrolled     // put on record
 	found    []string             // answered: why it is not shown, by code
 	refuse   []application.Reason // answered: never, and why
+	byFund   bool                 // answered: the fund's staff decide
 }
 
 func (o outcome) silent() bool {
@@ -211,6 +226,8 @@ func (r *requests) ask(c *web.Call, a application.Application) outcome {
 		switch {
 		case err == nil:
 			return outcome{enrolled: &made}
+		case fault.From(err).Code == policy.ErrFundDecides.Code:
+			return outcome{byFund: true}
 		case decided[fault.From(err).Code]:
 			return outcome{refuse: []application.Reason{reasonFor(a, fault.From(err).Code)}}
 		case fault.HasKind(err, fault.Invalid):

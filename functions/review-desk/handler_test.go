@@ -170,7 +170,7 @@ func TestTheFundApprovesAndThePolicyIsRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.CallAs("deadline-watch", name, "/cases", store.Event{Topic: name + "/cases", Home: e.Home, Subject: e.Subject}).Expect(200, "")
-	if a := stands(b, maria, id); a.Status != "granted" || a.Text != "Одобрено. Полис восстановлен" {
+	if a := stands(b, maria, id); a.Status != "granted" || a.Text != "Одобрено. Полис восстановлен с\u00a010.03.2026" {
 		t.Errorf("%+v", a)
 	}
 	b.Call("GET", name, "/"+id, fund, nil).Expect(200, "").JSON(&opened)

@@ -123,32 +123,32 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms: fault.Text{RU: "Срок полиса ребёнка истёк. Что делать, сказано в кабинете", EN: "The term of the child's policy is over. See your account"},
 	},
 	KindOfChange(policy.SuspensionBegins, false): {
-		happened: fault.Text{RU: "Сегодня ваш полис ОМС приостановлен", EN: "Your OMS policy is suspended from today on"},
+		happened: fault.Text{RU: "Ваш полис ОМС приостановлен", EN: "Your OMS policy is suspended by now"},
 		todo: fault.Text{
-			RU: "Так было записано раньше. Экстренную помощь оказывают всегда. Если это ошибка, позвоните в территориальный фонд.",
-			EN: "So it was recorded before. Emergency care is given always. If this is a mistake, call the regional fund."},
-		sms: fault.Text{RU: "С сегодняшнего дня ваш полис ОМС приостановлен", EN: "From today on your OMS policy is suspended"},
+			RU: "Так было записано раньше; с какого дня, сказано в личном кабинете. Экстренную помощь оказывают всегда. Если это ошибка, позвоните в территориальный фонд.",
+			EN: "So it was recorded before; your account says since when. Emergency care is given always. If this is a mistake, call the regional fund."},
+		sms: fault.Text{RU: "Ваш полис ОМС приостановлен. С какого дня, сказано в кабинете", EN: "Your OMS policy is suspended by now. See your account"},
 	},
 	KindOfChange(policy.SuspensionBegins, true): {
-		happened: fault.Text{RU: "Сегодня полис ребёнка приостановлен", EN: "The child's policy is suspended from today on"},
+		happened: fault.Text{RU: "Полис ребёнка приостановлен", EN: "The child's policy is suspended by now"},
 		todo: fault.Text{
 			RU: "Полис приостанавливают только совершеннолетним: позвоните в территориальный фонд.",
 			EN: "Only an adult's policy is suspended: call the regional fund."},
-		sms: fault.Text{RU: "С сегодняшнего дня полис ребёнка приостановлен", EN: "From today on the child's policy is suspended"},
+		sms: fault.Text{RU: "Полис ребёнка приостановлен. С какого дня, сказано в кабинете", EN: "The child's policy is suspended by now. See your account"},
 	},
 	KindOfChange(policy.SuspensionEnds, false): {
-		happened: fault.Text{RU: "Сегодня ваш полис ОМС снова действует", EN: "Your OMS policy is in force again from today on"},
+		happened: fault.Text{RU: "Приостановление вашего полиса ОМС закончилось", EN: "The suspension of your OMS policy has ended"},
 		todo: fault.Text{
-			RU: "Приостановка закончилась, как и было записано. Делать ничего не нужно.",
-			EN: "The suspension has ended, as it was recorded. There is nothing to do."},
-		sms: fault.Text{RU: "С сегодняшнего дня ваш полис ОМС снова действует", EN: "From today on your OMS policy is in force again"},
+			RU: "Полис снова действует, как и было записано. Делать ничего не нужно.",
+			EN: "The policy is in force again, as it was recorded. There is nothing to do."},
+		sms: fault.Text{RU: "Приостановление закончилось, ваш полис ОМС снова действует", EN: "The suspension has ended, your OMS policy is in force again"},
 	},
 	KindOfChange(policy.SuspensionEnds, true): {
-		happened: fault.Text{RU: "Сегодня полис ребёнка снова действует", EN: "The child's policy is in force again from today on"},
+		happened: fault.Text{RU: "Приостановление полиса ребёнка закончилось", EN: "The suspension of the child's policy has ended"},
 		todo: fault.Text{
-			RU: "Приостановка закончилась. Делать ничего не нужно.",
-			EN: "The suspension has ended. There is nothing to do."},
-		sms: fault.Text{RU: "С сегодняшнего дня полис ребёнка снова действует", EN: "From today on the child's policy is in force again"},
+			RU: "Полис снова действует. Делать ничего не нужно.",
+			EN: "The policy is in force again. There is nothing to do."},
+		sms: fault.Text{RU: "Приостановление закончилось, полис ребёнка снова действует", EN: "The suspension has ended, the child's policy is in force again"},
 	},
 	KindOfChange(policy.ContractOver, false): {
 		happened: fault.Text{RU: "У вашей страховой закончился договор с фондом", EN: "Your insurer's contract with the fund has ended"},
@@ -235,14 +235,14 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms: fault.Text{RU: "Полис ребёнка приостанавливается. Посмотрите в личном кабинете", EN: "The child's policy is suspended. See your account"},
 	},
 	KindOfChange(policy.PolicyResumed, false): {
-		happened: fault.Text{RU: "Ваш полис ОМС возобновлён", EN: "Your OMS policy is resumed"},
+		happened: fault.Text{RU: "Ваш полис ОМС возобновляется", EN: "Your OMS policy is resumed"},
 		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
-		sms:      fault.Text{RU: "Ваш полис ОМС возобновлён. Посмотрите в личном кабинете", EN: "Your OMS policy is resumed. See your account"},
+		sms:      fault.Text{RU: "Ваш полис ОМС возобновляется. Посмотрите в личном кабинете", EN: "Your OMS policy is resumed. See your account"},
 	},
 	KindOfChange(policy.PolicyResumed, true): {
-		happened: fault.Text{RU: "Полис ребёнка возобновлён", EN: "The child's policy is resumed"},
+		happened: fault.Text{RU: "Полис ребёнка возобновляется", EN: "The child's policy is resumed"},
 		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
-		sms:      fault.Text{RU: "Полис ребёнка возобновлён. Посмотрите в личном кабинете", EN: "The child's policy is resumed. See your account"},
+		sms:      fault.Text{RU: "Полис ребёнка возобновляется. Посмотрите в личном кабинете", EN: "The child's policy is resumed. See your account"},
 	},
 	KindOfChange(policy.PolicyEnded, false): {
 		happened: fault.Text{RU: "Ваш полис ОМС прекращает действие", EN: "Your OMS policy ends"},

@@ -131,31 +131,37 @@ func (i Insured) grounds(reason Reason, region string, have Insurance, day calen
 	if reason != Moved && region != have.Region {
 		return errOtherRegion
 	}
+	// What any other reason lacks, the end of the contract gives.
+	instead := func(err error) error {
+		if err == nil || !i.contractOver(day, find) {
+			return err
+		}
+		return fault.From(err).Suggesting(string(ContractEnded))
+	}
 	switch reason {
 	case First:
 		// Bound neither by 1 November nor counted: while the fund stands in
 		// there is nothing to replace.
 		if have.SMO != "" {
-			if err := i.byRight(have, day); err != nil {
+			if err := i.byRight(have, day); err != nil && !i.contractOver(day, find) {
 				return errInForce.AllowedFrom(fault.From(err).From)
 			}
-			return errInForce
+			return instead(errInForce)
 		}
 	case ByRight:
 		if have.SMO == "" {
 			return errNothingToReplace
 		}
-		return i.byRight(have, day)
+		return instead(i.byRight(have, day))
 	case Moved:
 		if region == have.Region {
-			return errSameRegion
+			return instead(errSameRegion)
 		}
 	case ContractEnded:
-		last := i.chosenLast(day)
-		if last.SMO == "" {
+		switch {
+		case i.chosenLast(day).SMO == "":
 			return errNothingToReplace
-		}
-		if insurer, known := find(last.SMO); !known || insurer.InForce(day) {
+		case !i.contractOver(day, find):
 			return errContractInForce
 		}
 	}
@@ -180,6 +186,12 @@ func (i Insured) chosenLast(day calendar.Date) Insurance {
 	return latest(i.Insurances, day, func(in Insurance) bool { return in.Corrected.IsZero() && in.SMO != "" })
 }
 
+// contractOver reports whether the contract of the latest real insurer has ended.
+func (i Insured) contractOver(day calendar.Date, find FindInsurer) bool {
+	insurer, known := find(i.chosenLast(day).SMO)
+	return known && !insurer.InForce(day)
+}
+
 // May answers "may I change the insurer?": with the reason that fits now, or
 // with the error that says why not and from when. Moving to another region is
 // possible in either case.
@@ -189,10 +201,8 @@ func (i Insured) May(at time.Time, find FindInsurer) (Reason, error) {
 		return "", err
 	}
 	have := i.Insurance(day)
-	if last := i.chosenLast(day); last.SMO != "" {
-		if insurer, known := find(last.SMO); known && !insurer.InForce(day) {
-			return ContractEnded, nil
-		}
+	if i.contractOver(day, find) {
+		return ContractEnded, nil
 	}
 	if have.SMO == "" {
 		return First, nil

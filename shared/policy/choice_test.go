@@ -64,7 +64,7 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 	suspended := spoken(t, real, suspend(on(1, 15), calendar.Date{}, ByPerson, "s"))
 	dead := spoken(t, real, end(on(5, 1), Death, "d"))
 	deadLater := spoken(t, real, end(on(6, 2), Death, "d"))
-	ended := spoken(t, real, end(on(5, 1), "permit_cancelled", "e"))
+	ended := spoken(t, real, end(on(5, 1), "citizenship_lost", "e"))
 	restored := spoken(t, ended, restore(on(6, 1), "r"))
 	expiring := real
 	expiring.ValidUntil = on(6, 1)
@@ -128,6 +128,10 @@ func TestTheChoiceOfAnInsurerReadAsTheLaw(t *testing.T) {
 		{"by right, overtaken by a choice of the next day", changed(real, ByRight, on(6, 2)), byRight, "26001", "", "2026-06-01 12:00:00", "insurer_chosen_later", "", ""},
 		{"first, overtaken", changed(fund, First, on(6, 2)), first, "26001", "", "2026-06-01 12:00:00", "insurer_chosen_later", "", ""},
 		{"a move, overtaken", changed(real, ByRight, on(6, 2)), move, "77001", "77", "2026-06-01 12:00:00", "insurer_chosen_later", "", ""},
+		{"by right, where the contract ended", insuredIn("26", "26004"), byRight, "26001", "", "2026-11-02 12:00:00", "insurer_change_after_1_november", "2027-01-01", "contract_ended"},
+		{"by right a second time, where the contract ended", insuredIn("26", "26002").insuredBy(Insurance{Cover: Cover{SMO: "26004", Region: "26", Since: on(2, 1)}, Reason: ByRight, Cause: "earlier"}), byRight, "26001", "", "2026-07-01 12:00:00", "insurer_changed_this_year", "2027-01-01", "contract_ended"},
+		{"first, where the contract ended", insuredIn("26", "26004"), first, "26001", "", "2026-11-02 12:00:00", "insurance_in_force", "", "contract_ended"},
+		{"a move within the region, where the contract ended", insuredIn("26", "26004"), move, "26001", "26", "2026-11-02 12:00:00", "move_within_region", "", "contract_ended"},
 		{"another's contract ended", real, contract, "26001", "", "2026-11-02 12:00:00", "insurer_contract_in_force", "", "by_right"},
 
 		// Who can be chosen at all.

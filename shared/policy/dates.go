@@ -62,12 +62,16 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 		note(ValidityEnded, until.AddDays(1), none)
 	}
 	for day := i.Changes.Next(after); !day.IsZero(); day = i.Changes.Next(day) {
+		last := none
+		if over := i.Changes.Next(day); !over.IsZero() {
+			last = over.AddDays(-1)
+		}
 		switch before, then := i.Changes.On(day.AddDays(-1)).State, i.Changes.On(day).State; {
 		case !i.setBefore(day):
 		case then == Suspended:
-			note(SuspensionBegins, day, none)
+			note(SuspensionBegins, day, last)
 		case before == Suspended && then == Active:
-			note(SuspensionEnds, day, none)
+			note(SuspensionEnds, day, last)
 		}
 	}
 	for _, in := range i.Insurances {

@@ -190,6 +190,33 @@ func TestEachDateIsToldOnceAlsoAfterAJumpOverSeveral(t *testing.T) {
 	}
 }
 
+// A notice may come days late. Of a suspension that is over by then nobody is told
+// that it begins.
+func TestATurnThatIsOverIsNotTold(t *testing.T) {
+	for at, want := range map[string][]string{
+		"2026-05-03": {"2026-05-01 suspension_begins"},
+		"2026-05-09": {"2026-05-01 suspension_begins"},
+		"2026-05-10": {"2026-05-10 suspension_ends"},
+		"2026-05-20": {"2026-05-10 suspension_ends"},
+	} {
+		record := datedRecord("1985-03-12", func(i *Insured) {
+			i.Person.Document.Type, i.Insurances[0].SMO, i.DatesTold = person.Passport, "", dated("2026-04-30")
+			*i, _ = i.Suspend(Suspension{From: dated("2026-05-01"), Until: dated("2026-05-09")}, Deed{Source: ByCommissiary, Cause: "s", Recorded: noonOf("2026-04-01")})
+		})
+		var told []string
+		for range 2 {
+			var due []Dated
+			record, due = record.TellDates(noonOf(at), contract)
+			for _, d := range due {
+				told = append(told, d.short())
+			}
+		}
+		if !slices.Equal(told, want) {
+			t.Errorf("on %s: %q instead of %q", at, told, want)
+		}
+	}
+}
+
 func TestADateIsToldInTheMorningOfTheRegionAndTheAutumnsOverTheDay(t *testing.T) {
 	record := datedRecord("2012-04-05", func(i *Insured) { i.Insurances[0].Region = "41" })
 	kamchatka, _ := calendar.Zone("41")

@@ -44,9 +44,9 @@ var errNotRepresented = fault.New(fault.Conflict, "not_represented",
 	"The child is in the register already, but you are not on record as a representative. Call the regional fund.")
 
 // Again is the record of somebody who is in the register already and applies for
-// a first policy: it is prolonged where the new right lasts longer, and nothing
-// else comes of it. A child's is there for its representatives. Done for the same
-// application before, it changes nothing.
+// a first policy: it is prolonged where the new right lasts longer, or put in force
+// again where it was ended, and nothing else comes of it. A child's is there for
+// its representatives. Done for the same application before, it changes nothing.
 func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
 	switch {
 	case i.Knows(e.Cause):
@@ -57,8 +57,6 @@ func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
 		return i, errChildInsured.Suggesting("choose")
 	case e.Child != nil:
 		return i, errChildInsured
-	case i.ValidUntil.IsZero():
-		return i, ErrInsured
 	}
 	if _, err := Own(e.Person, []Insured{i}); err != nil {
 		return i, err
@@ -67,8 +65,18 @@ func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
 	if right.Category == "" {
 		right = RightOf(Citizen, calendar.Date{}, e.Today())
 	}
-	return i.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
+	renewed, err := i.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
+	if err == nil && !e.ByFund && i.Changes.On(i.Today(now)).State == Invalid {
+		return i, ErrFundDecides
+	}
+	return renewed, err
 }
+
+// ErrFundDecides is an application that no rule can decide on: what ended the
+// policy may have taken this right too.
+var ErrFundDecides = fault.New(fault.Conflict, "fund_decides",
+	"Это заявление рассматривает территориальный фонд.",
+	"The regional fund decides on this application.")
 
 var errOtherChild = fault.New(fault.Conflict, "birth_of_another_child",
 	"Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер.",

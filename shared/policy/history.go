@@ -65,7 +65,7 @@ func (i Insured) History(toThemself bool) []Past {
 		switch {
 		case instead[in.Cause]:
 			p.Kind = InsurerPutRight
-		case in.Reason != "":
+		case in.Reason != "", i.appliedBy(in.Cause):
 			p.Source = i.themself(in.Recorded)
 		}
 		all = append(all, p)
@@ -84,8 +84,8 @@ func (i Insured) History(toThemself bool) []Past {
 		all = append(all, p)
 	}
 	for _, c := range i.Changes {
-		if c.Turn == Resume && !c.Cancelled.IsZero() {
-			continue // the end of what was called off
+		if c.Turn == Resume && (!c.Cancelled.IsZero() || i.Changes.On(c.Since).State == Invalid) {
+			continue // the end of what was called off, or of a service while the policy was ended
 		}
 		p := Past{Kind: turns[c.Turn], On: c.Since, Recorded: c.Recorded, Source: c.Source, Ground: c.Ground, Undone: c.Cancelled}
 		if c.Source == ByPerson {
@@ -121,6 +121,12 @@ func (i Insured) began() Past {
 		p.On, p.SMO, p.Region = in.Since, in.SMO, in.Region
 	}
 	return p
+}
+
+// appliedBy reports whether the cause is an application for the policy under
+// another right: an insurer that came with it was chosen in it.
+func (i Insured) appliedBy(cause string) bool {
+	return slices.ContainsFunc(i.Rights, func(r Right) bool { return r.Cause == cause && r.Source == "" })
 }
 
 // themself is who applied for the person at a moment.

@@ -82,15 +82,19 @@ func TestTheHistoryTellsWhatHappenedAndWhoAndWhy(t *testing.T) {
 			*i, _ = i.Suspend(Suspension{Ground: "conscription", From: dated("2026-01-15")}, Deed{Source: ByPerson, Cause: "c", Recorded: noonOf("2026-01-10")})
 		}), false, []string{"2026-01-15 suspended by person", "2020-05-14 put_on_record by import 26002"}},
 		"ended and restored": {record(adult, func(i *Insured) {
-			*i, _ = i.EndOn(dated("2025-02-01"), "permit_cancelled", Deed{Source: ByFund, Cause: "e", Recorded: noonOf("2025-02-01")})
+			*i, _ = i.EndOn(dated("2025-02-01"), "citizenship_lost", Deed{Source: ByFund, Cause: "e", Recorded: noonOf("2025-02-01")})
 			*i, _ = i.Restore(dated("2025-03-01"), Deed{Source: ByFund, Cause: "r", Recorded: noonOf("2025-03-01")})
-		}), true, []string{"2025-03-01 restored by fund", "2025-02-01 ended by fund permit_cancelled", "2020-05-14 put_on_record by import 26002"}},
+		}), true, []string{"2025-03-01 restored by fund", "2025-02-01 ended by fund citizenship_lost", "2020-05-14 put_on_record by import 26002"}},
 		"a death that was a mistake stays, undone": {record(adult, func(i *Insured) {
 			i.Changes = Changes{{Turn: End, Ground: Death, Since: dated("2025-02-01"), Source: ByZAGS, Cause: "d", Recorded: noonOf("2025-02-02"), Cancelled: noonOf("2025-02-09")}}
 		}), true, []string{"2025-02-01 ended by zags death undone", "2020-05-14 put_on_record by import 26002"}},
 		"a new name and not the old one": {record(adult, func(i *Insured) {
 			*i, _ = i.Rename(person.Name{Family: "Орлова", Given: "Мария"}, person.Document{}, Deed{Source: ByZAGS, Cause: "n", Recorded: noonOf("2025-02-01")})
 		}), true, []string{"2025-02-01 renamed by zags", "2020-05-14 put_on_record by import 26002"}},
+		"an insurer chosen with another right": {record(adult, func(i *Insured) {
+			*i = i.Under(RightOf(EAEUWorker, dated("2026-04-30"), dated("2026-03-01")), "import", noonOf("2026-03-01"))
+			*i, _ = i.Renew(RightOf(EAEUWorker, dated("2028-05-31"), dated("2026-05-10")), Cover{SMO: "26005", Region: "26"}, Deed{Source: ByPerson, Cause: "a", Recorded: noonOf("2026-05-11")})
+		}), true, []string{"2026-05-10 insurer by person 26005", "2026-05-10 validity by person 2026-12-31", "2020-05-14 put_on_record by import 26002"}},
 		"a dismissal": {record(adult, func(i *Insured) {
 			*i = i.Under(RightOf(EAEUWorker, dated("2028-05-31"), dated("2026-03-01")), "import", noonOf("2026-03-01"))
 			*i, _ = i.Dismissed(dated("2026-06-30"), Deed{Source: ByEmployer, Cause: "x", Recorded: noonOf("2026-07-01")})

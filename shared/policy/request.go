@@ -139,10 +139,11 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 	if i.Person.Birth.Age(today) < 18 {
 		told.Representatives = i.Representatives
 	}
+	applied := i.appliedBy(cause)
 	for _, in := range i.Insurances {
-		if in.Cause == cause && cause != i.Cause {
+		if in.Cause == cause && cause != i.Cause && !(applied && in.SMO == "") {
 			told.Kind, told.At = InsurerChosen, in.Recorded
-			if in.Reason == "" || slices.ContainsFunc(i.Insurances, func(x Insurance) bool { return x.CorrectedBy == cause }) {
+			if in.Reason == "" && !applied || slices.ContainsFunc(i.Insurances, func(x Insurance) bool { return x.CorrectedBy == cause }) {
 				told.Kind = InsurerCorrected
 			}
 			return told, true
@@ -166,6 +167,9 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 			return told, true
 		}
 		if c.Cause == cause && c.Ground != Death {
+			if c.Turn == Resume && i.Changes.On(c.Since).State != Active {
+				return told, false // the policy was ended meanwhile, or another service lasts
+			}
 			told.At = c.Recorded
 			told.Kind = map[Turn]ChangeKind{Suspend: PolicySuspended, Resume: PolicyResumed, End: PolicyEnded, Restore: PolicyRestored}[c.Turn]
 			return told, true

@@ -34,8 +34,23 @@ const (
 	Merged = "merged" // the person keeps one record of two
 )
 
-// Grounds for which a policy ends beside death.
-var EndGrounds = []string{Death, "citizenship_lost", "permit_cancelled", "refugee_status_lost", "contract_ended", Merged}
+// restsOn are the categories that a ground takes the right from (Rules of
+// compulsory medical insurance, on the end of a policy). Who is insured by another
+// right by now stays so: a permit is cancelled also because its holder was
+// naturalised, or may live in Russia for good.
+var restsOn = map[string][]Category{
+	"citizenship_lost":           {Citizen},
+	"permit_cancelled":           {TemporaryResident},
+	"residence_permit_cancelled": {PermanentResident},
+	// Both are insured by the law on refugees (326-FZ, art. 10). The sources name
+	// the status of a refugee only; that asylum is lost likewise is an inference.
+	"refugee_status_lost": {Refugee, TemporaryAsylum},
+}
+
+// ErrOtherRight is the loss of something on which the policy does not rest.
+var ErrOtherRight = fault.New(fault.Conflict, "insured_by_another_right",
+	"Полис этого человека основан на другом праве и продолжает действовать.",
+	"This person's policy rests on another right and stays in force.")
 
 // EndText is the ground of an end in words.
 func EndText(ground string) fault.Text {
@@ -45,7 +60,9 @@ func EndText(ground string) fault.Text {
 	case "citizenship_lost":
 		return fault.Text{RU: "утрата гражданства", EN: "loss of citizenship"}
 	case "permit_cancelled":
-		return fault.Text{RU: "разрешение на проживание аннулировано", EN: "the residence permit was cancelled"}
+		return fault.Text{RU: "разрешение на временное проживание аннулировано", EN: "the temporary residence permit was cancelled"}
+	case "residence_permit_cancelled":
+		return fault.Text{RU: "вид на жительство аннулирован", EN: "the permanent residence permit was cancelled"}
 	case "refugee_status_lost":
 		return fault.Text{RU: "утрата статуса беженца", EN: "loss of refugee status"}
 	case "contract_ended":
@@ -100,8 +117,9 @@ type Standing struct {
 // On computes the state of a date. An ended record stays so until it is
 // restored, and a dead person's for good. A suspension lasts to the end that came
 // with it, or to the end of service that was reported by itself, which ends every
-// one begun by then; the policy is suspended while any of them lasts, also where it
-// was ended and restored meanwhile.
+// one begun by then, and of one day with it only where none had begun before: the
+// next service may begin on that day. The policy is suspended while any of them
+// lasts, also where it was ended and restored meanwhile.
 func (c Changes) On(day calendar.Date) Standing {
 	active := Standing{State: Active}
 	var ended *Standing
@@ -124,8 +142,11 @@ func (c Changes) On(day calendar.Date) Standing {
 		case Resume:
 			before := len(open)
 			own := func(x Change) bool { return x.Turn == Suspend && x.Cause == change.Cause }
+			earlier := func(x Change) bool { return x.Since.Before(change.Since) }
 			if change.Cause != "" && slices.ContainsFunc(c, own) {
 				open = slices.DeleteFunc(open, own)
+			} else if change.Source != ByPerson && slices.ContainsFunc(open, earlier) {
+				open = slices.DeleteFunc(open, earlier)
 			} else {
 				open = nil
 			}
@@ -239,14 +260,14 @@ func (i Insured) Suspend(s Suspension, d Deed) (Insured, error) {
 }
 
 // Resume puts the policy in force again from a day on. A source's word that a
-// service ended is kept also where its beginning is not known yet; a person can
-// only resume what is suspended, or call off what they have asked for and has not
+// service ended is kept also where its beginning is not known yet, and in whatever
+// state: what ended the policy may be a mistake. A person can only resume what is suspended, or call off what they have asked for and has not
 // begun.
 func (i Insured) Resume(from calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
-	if err := i.mayTurn(from); err != nil {
+	if err := i.mayTurn(from); err != nil && d.Source == ByPerson {
 		return i, err
 	}
 	if d.Source == ByPerson && i.Changes.On(from).State != Suspended {
@@ -291,13 +312,17 @@ func (i Insured) CalledOff(cause string) bool {
 }
 
 // EndOn ends the policy from a day on: what is known of its ground came in that
-// day. A record that is ended stays as it is, but a death is kept in any case.
+// day. A record that is ended stays as it is, and so does one that rests on
+// something else, but a death is kept in any case.
 func (i Insured) EndOn(day calendar.Date, ground string, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
 	if i.Changes.On(day).State == Invalid && ground != Death {
 		return i, errPolicyEnded
+	}
+	if of, lost := restsOn[ground]; lost && !slices.Contains(of, i.right().Category) {
+		return i, ErrOtherRight
 	}
 	return i.turned(End, ground, day, d), nil
 }
@@ -308,14 +333,14 @@ func (i Insured) Restore(day calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
-	switch state := i.Changes.On(day).State; {
+	switch at := i.Changes.On(day); {
 	case i.Dead():
 		return i, errDead
-	case i.Changes.On(day).Ground == Merged:
+	case at.Ground == Merged:
 		return i, errPolicyEnded
-	case state != Invalid && i.Expired(day):
-		return i, errExpired
-	case state != Invalid:
+	case i.Expired(day):
+		return i, errExpired // whatever ended it before
+	case at.State != Invalid:
 		return i, errNotEnded
 	}
 	return i.turned(Restore, "", day, d), nil

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -48,6 +49,18 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 		"an end of service that was reported by itself ends every suspension": {
 			Changes{{Turn: Suspend, Since: on(3, 15), Cause: "p"}, {Turn: Suspend, Since: on(3, 12), Cause: "c"}, {Turn: Resume, Since: on(9, 1), Cause: "e"}},
 			map[calendar.Date]State{on(8, 31): Suspended, on(9, 1): Active}},
+		"the next service begins on the day after the last of the one before": {
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}},
+			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Suspended, on(12, 31): Suspended}},
+		"and is reported before that end": {
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Suspended, on(12, 31): Suspended}},
+		"a service that ended before it began was none": {
+			Changes{{Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			map[calendar.Date]State{on(7, 1): Active}},
+		"the person's own word ends all that has begun": {
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByPerson, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByPerson, Cause: "e"}},
+			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Active}},
 		"nothing turns after a death, which was reported late": {
 			Changes{{Turn: End, Ground: "citizenship_lost", Since: on(3, 10)}, {Turn: Restore, Since: on(3, 12)}, {Turn: End, Ground: Death, Since: on(3, 11)}},
 			map[calendar.Date]State{on(3, 10): Invalid, on(3, 11): Invalid, on(3, 12): Invalid, on(12, 31): Invalid}},
@@ -114,7 +127,7 @@ var verbs = []struct {
 	{"suspend", suspend(tableDay, calendar.Date{}, ByPerson, "x")},
 	{"resume", resume(tableDay, ByPerson, "x")},
 	{"end of service reported", resume(tableDay, ByCommissiary, "x")},
-	{"ground lost", end(tableDay, "permit_cancelled", "x")},
+	{"ground lost", end(tableDay, "citizenship_lost", "x")},
 	{"death", end(tableDay, Death, "x")},
 	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(deed(ByFund, "x")) }},
 	{"restore", restore(tableDay, "x")},
@@ -144,9 +157,9 @@ func TestEachActionInEachState(t *testing.T) {
 	states := map[string]Insured{
 		"active":      adult,
 		"suspended":   spoken(t, adult, suspend(on(2, 1), calendar.Date{}, ByPerson, "s")),
-		"invalid":     spoken(t, adult, end(on(2, 1), "permit_cancelled", "e")),
+		"invalid":     spoken(t, adult, end(on(2, 1), "citizenship_lost", "e")),
 		"dead":        spoken(t, adult, end(on(2, 1), Death, "d")),
-		"restored":    spoken(t, adult, end(on(2, 1), "permit_cancelled", "e"), restore(on(3, 1), "r")),
+		"restored":    spoken(t, adult, end(on(2, 1), "citizenship_lost", "e"), restore(on(3, 1), "r")),
 		"a child":     child,
 		"18 today":    eighteen,
 		"18 tomorrow": tomorrow,
@@ -162,8 +175,8 @@ func TestEachActionInEachState(t *testing.T) {
 	}{
 		{"active", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 		{"suspended", [7]string{"policy_suspended", "", "", "", "", "death_not_recorded", "policy_not_ended"}},
-		{"invalid", [7]string{"policy_ended", "policy_ended", "policy_ended", "policy_ended", "", "death_not_recorded", ""}},
-		{"dead", [7]string{dead, dead, dead, "policy_ended", "", "", dead}},
+		{"invalid", [7]string{"policy_ended", "policy_ended", "", "policy_ended", "", "death_not_recorded", ""}},
+		{"dead", [7]string{dead, dead, "", "policy_ended", "", "", dead}},
 		{"restored", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 		{"a child", [7]string{"adults_only", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
 		{"18 today", [7]string{"", none, "", "", "", "death_not_recorded", "policy_not_ended"}},
@@ -198,6 +211,49 @@ func TestEachActionInEachState(t *testing.T) {
 	}
 }
 
+// What is lost ends only a policy that rests on it: of who has another right by
+// now, the loss of the former one ends nothing.
+func TestWhatIsLostEndsOnlyWhatRestsOnIt(t *testing.T) {
+	ends := map[string][]Category{
+		"citizenship_lost":           {Citizen},
+		"permit_cancelled":           {TemporaryResident},
+		"residence_permit_cancelled": {PermanentResident},
+		"refugee_status_lost":        {Refugee, TemporaryAsylum},
+		Death:                        Categories,
+		Merged:                       Categories,
+	}
+	for ground, of := range ends {
+		if ground != Death && EndText(ground) == EndText("") {
+			t.Errorf("%s has no words", ground)
+		}
+		for _, c := range Categories {
+			i := recordOf(holder).Under(RightOf(c, calendar.Date{}, on(1, 10)), "a", now)
+			after, err := i.EndOn(tableDay, ground, deed(ByInterior, "x"))
+			switch ended := after.Changes.On(tableDay).State == Invalid; {
+			case ended != slices.Contains(of, c):
+				t.Errorf("%s of a %s: ended is %v", ground, c, ended)
+			case !ended && !errors.Is(err, ErrOtherRight):
+				t.Errorf("%s of a %s: %v", ground, c, err)
+			}
+		}
+	}
+	born, err := recordOf(holder).EndOn(tableDay, "refugee_status_lost", deed(ByInterior, "x"))
+	if !errors.Is(err, ErrOtherRight) || born.Changes != nil {
+		t.Errorf("a citizen by birth: %v", err)
+	}
+	permit := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "a", now)
+	for rule, next := range map[string]func(Insured) (Insured, error){
+		"naturalised": func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) },
+		"resident for good": func(i Insured) (Insured, error) {
+			return i.Renew(RightOf(PermanentResident, calendar.Date{}, on(11, 2)), Cover{Region: "26"}, deed(ByPerson, "p"))
+		},
+	} {
+		if _, err := spoken(t, permit, next).EndOn(on(11, 3), "permit_cancelled", deed(ByInterior, "x")); !errors.Is(err, ErrOtherRight) {
+			t.Errorf("%s, and then the permit is cancelled: %v", rule, err)
+		}
+	}
+}
+
 func TestAnExpiredPolicyIsNotRestoredButAppliedForAnew(t *testing.T) {
 	i := recordOf(holder)
 	i.ValidUntil = on(2, 28)
@@ -208,6 +264,11 @@ func TestAnExpiredPolicyIsNotRestoredButAppliedForAnew(t *testing.T) {
 	if _, err := i.Restore(on(2, 28), deed(ByFund, "r")); fault.From(err).Code != "policy_not_ended" {
 		t.Errorf("on its last day: %v", err)
 	}
+	ended := spoken(t, i, end(on(2, 1), "citizenship_lost", "e"))
+	if _, err := ended.Restore(on(3, 1), deed(ByFund, "r")); fault.From(err).Code != "policy_expired" {
+		t.Errorf("ended before, and its term is over too: %v", err)
+	}
+	spoken(t, ended, restore(on(2, 28), "r"))
 }
 
 func TestEachRefusalHasItsWordsInBothLanguages(t *testing.T) {
@@ -284,7 +345,7 @@ func TestACardTellsHowItsStateTurnsNext(t *testing.T) {
 		"their own, with an end":     {spoken(t, record, suspend(on(3, 11), on(3, 13), ByPerson, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", true},
 		"reported":                   {spoken(t, record, suspend(on(3, 11), on(3, 13), ByCommissiary, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", false},
 		"the end of one that lasts":  {spoken(t, record, suspend(on(3, 1), on(3, 13), ByPerson, "s")), "С 14.03.2026 полис снова будет действовать", false},
-		"a permit that is withdrawn": {spoken(t, record, end(on(4, 1), "permit_cancelled", "e")), "С 01.04.2026 полис прекратит действие", false},
+		"a citizenship that is lost": {spoken(t, record, end(on(4, 1), "citizenship_lost", "e")), "С 01.04.2026 полис прекратит действие", false},
 	} {
 		next, known := CardOf(tc.record, today, now).Coming(today)
 		if known != (tc.text != "") || known && next.Text().RU != tc.text || next.MayCallOff != tc.own {
@@ -319,12 +380,33 @@ func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
 	}
 }
 
+// What a source knows of the end of a service outlasts a death by mistake and an
+// end that is restored: nobody would report it again.
+func TestAServiceThatEndedMeanwhileSuspendsNothingAfterwards(t *testing.T) {
+	serves := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
+	for rule, tc := range map[string]struct {
+		stops, again func(Insured) (Insured, error)
+	}{
+		"a death by mistake": {end(on(3, 1), Death, "d"), func(i Insured) (Insured, error) { return i.CancelDeath(deed(ByFund, "c")) }},
+		"ended and restored": {end(on(3, 1), "citizenship_lost", "e"), restore(on(5, 1), "r")},
+	} {
+		over := spoken(t, serves, tc.stops, resume(on(4, 1), ByCommissiary, "o"))
+		if told, tells := over.Tells("o", on(4, 1)); tells {
+			t.Errorf("%s: told of a policy that is not in force: %+v", rule, told)
+		}
+		if slices.ContainsFunc(over.History(true), func(p Past) bool { return p.Kind == WasResumed }) {
+			t.Errorf("%s: the history has it resumed", rule)
+		}
+		if at := spoken(t, over, tc.again).Changes.On(on(5, 2)); at.State != Active {
+			t.Errorf("%s: %+v", rule, at)
+		}
+	}
+}
+
 func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
-	foreigner := recordOf(holder)
-	foreigner.ValidUntil = on(12, 31)
+	foreigner := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "f", now)
 	today := foreigner.Today(now)
-	expired := foreigner
-	expired.ValidUntil = on(2, 28)
+	expired := recordOf(holder).Under(RightOf(TemporaryResident, on(2, 28), on(1, 10)), "f", now)
 	for rule, tc := range map[string]struct {
 		before Insured
 		state  State
@@ -344,7 +426,7 @@ func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 		if told, tells := after.Tells("g", today); tells != (rule == "ended") || tells && told.Kind != PolicyRestored {
 			t.Errorf("%s: tells %v", rule, told)
 		}
-		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) || len(again.Rights) != 1 {
+		if again := spoken(t, after, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) }); len(again.Changes) != len(after.Changes) || len(again.Rights) != 2 {
 			t.Errorf("%s: delivered again, %+v", rule, again.Changes)
 		}
 	}

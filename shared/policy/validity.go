@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -240,7 +241,7 @@ func (r Right) Text() fault.Text {
 		return fault.Text{
 			RU: fmt.Sprintf("Полис действует до %s: %s", until.Russian(), why.RU),
 			EN: fmt.Sprintf("The policy is valid until %s: %s", until, why.EN)}
-	case until == r.Ends:
+	case until == r.Ends && of.ends != "":
 		return fault.Text{
 			RU: fmt.Sprintf("Полис действует до %s: в этот день заканчивается %s", until.Russian(), of.cap.RU),
 			EN: fmt.Sprintf("The policy is valid until %s: on this day %s ends", until, of.cap.EN)}
@@ -283,12 +284,28 @@ func (i Insured) outlasted(r Right) bool {
 	return r.ValidUntil.IsZero() || r.ValidUntil.After(i.ValidUntil)
 }
 
+// hasEnded reports whether this very right was ended before its time: one of the
+// same category and the same last day, unless it begins after that end.
+func (i Insured) hasEnded(r Right) bool {
+	for n, end := range i.Rights {
+		if n == 0 || end.Ground == "" || r.ValidFrom.After(end.ValidUntil) {
+			continue
+		}
+		if was := i.Rights[n-1]; was.Category == r.Category && was.Ends == r.Ends {
+			return true
+		}
+	}
+	return false
+}
+
 // Prolonged is the record under a right that an import tells of, if that lasts
-// longer than the policy; false where it tells nothing new.
+// longer than the policy; false where it tells nothing new. A right that was ended
+// here is no news of the source that still has it.
 func (i Insured) Prolonged(r Right, cause string, recorded time.Time) (Insured, bool) {
-	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) {
+	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) || i.hasEnded(r) {
 		return i, false
 	}
+	r.Source = ByImport
 	if !i.Expired(r.ValidFrom) {
 		r.ValidFrom = i.ValidFrom
 	}
@@ -302,31 +319,41 @@ var ErrInsured = fault.New(fault.Conflict, "already_insured",
 
 // Renew prolongs the policy under a new right: the record and its number stay,
 // for a number is kept for life. While the policy is in force its insurer stays
-// too; after it had lapsed the person chooses anew. Repeated for the same cause
-// it changes nothing.
+// too; after it had lapsed the person chooses anew. One that was ended is in force
+// again, also where the new right lasts no longer. Repeated for the same cause it
+// changes nothing.
 func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 	if i.Knows(d.Cause) {
 		return i, nil
 	}
-	day := r.ValidFrom
+	day, at := r.ValidFrom, i.Changes.On(i.Today(d.Recorded))
+	ended := at.State == Invalid
 	switch {
 	case i.Dead():
 		return i, errDead
-	case i.Changes.On(day).State == Invalid:
-		return i, errPolicyEnded.Suggesting("restore")
-	case !i.outlasted(r):
+	case at.Ground == Merged:
+		return i, errPolicyEnded // another record stands for this person
+	case !ended && !i.outlasted(r):
 		return i, ErrInsured
+	}
+	if ended && day.Before(at.Since) {
+		day = at.Since // applied for before, and decided after it
 	}
 	have := i.Insurance(day)
 	other := in.Region != have.Region || in.SMO != "" && in.SMO != have.SMO
+	lapsed := ended || i.Expired(day)
 	switch {
-	case !i.Expired(day) && other:
+	case !lapsed && other:
 		return i, errInForce
-	case !i.Expired(day):
+	case !lapsed:
 		r.ValidFrom = i.ValidFrom
 	case other:
 		in.Since = day
 		i = i.insuredBy(Insurance{Cover: in, Cause: d.Cause, Recorded: d.Recorded})
+	}
+	if ended {
+		r.ValidFrom = day
+		i = i.turned(Restore, "", day, Deed{Source: ByFund, Cause: d.Cause, Recorded: d.Recorded})
 	}
 	return i.Under(r, d.Cause, d.Recorded), nil
 }
@@ -346,7 +373,8 @@ type Dismissal struct {
 // Dismissed ends the validity with the last day of the employment contract that
 // it rested on, as the employer reported it. The record is not annulled: the
 // policy has expired, and another contract prolongs it under the same number.
-// What ends a contract before the present one changes nothing.
+// What ends a contract before the present one changes nothing: that is of the day
+// of the application, and where an import tells none, of the right's first day.
 func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if i.Knows(d.Cause) {
 		return i, nil
@@ -355,9 +383,9 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if entitlements[r.Category].ends != contractEnds {
 		return i, ErrNotByContract
 	}
-	if last.Before(r.Filed) || !last.Before(r.ValidUntil) {
+	if last.Before(cmp.Or(r.Filed, r.ValidFrom)) || !last.Before(r.ValidUntil) {
 		return i, nil
 	}
-	r.Ends, r.ValidUntil, r.Ground = last, last, "contract_ended"
+	r.Ends, r.ValidUntil, r.Ground, r.Source = last, last, "contract_ended", d.Source
 	return i.Under(r, d.Cause, d.Recorded), nil
 }

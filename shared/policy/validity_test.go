@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -79,6 +81,14 @@ func TestUntilWhenAPolicyIsValid(t *testing.T) {
 		if text := r.Text(); text.RU != tc.why || text.EN == "" {
 			t.Errorf("%s: %q", tc.rule, text.RU)
 		}
+	}
+}
+
+// An import may give a last day also to a right that has none by law.
+func TestALastDayThatNothingCapsIsToldWithoutAReason(t *testing.T) {
+	r := Right{Category: PermanentResident, Ends: on(12, 31), ValidFrom: on(2, 1), ValidUntil: on(12, 31)}
+	if text := r.Text(); text.RU != "Полис действует до 31.12.2026" || text.EN != "The policy is valid until 2026-12-31" {
+		t.Errorf("%q", text)
 	}
 }
 
@@ -253,6 +263,12 @@ func TestDismissalEndsTheValidityAndNotTheRecord(t *testing.T) {
 	} else if after, err := renewed.Dismissed(day(t, "2026-11-04"), reported(t, "former employer", "2026-11-06")); err != nil || after.ValidUntil != renewed.ValidUntil {
 		t.Errorf("by the employer before: %v, until %s", err, after.ValidUntil)
 	}
+	imported := recordOf(holder).Under(Right{Category: EAEUWorker, Ends: day(t, "2028-05-31"), ValidFrom: day(t, "2026-01-15"), ValidUntil: day(t, "2026-12-31")}, "import", now)
+	for last, until := range map[string]string{"2025-12-20": "2026-12-31", "2026-01-14": "2026-12-31", "2026-01-15": "2026-01-15", "2026-06-15": "2026-06-15"} {
+		if after, err := imported.Dismissed(day(t, last), reported(t, "x", "2026-07-01")); err != nil || after.ValidUntil != day(t, until) {
+			t.Errorf("imported, of a contract to %s: %v, until %s", last, err, after.ValidUntil)
+		}
+	}
 	if late, err := worker(t, "2026-04-30").Dismissed(day(t, "2026-05-01"), reported(t, "late", "2026-05-02")); err != nil || len(late.Rights) != 1 {
 		t.Errorf("after the policy had expired: %v %+v", err, late.Rights)
 	}
@@ -300,11 +316,14 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 		if got.ENP != tc.record.ENP || got.ID != tc.record.ID || got.ValidFrom != day(t, tc.from) || got.ValidUntil != day(t, tc.until) || got.Insurance(day(t, tc.filed)).SMO != tc.smo {
 			t.Errorf("%s: from %s until %s by %q", tc.rule, got.ValidFrom, got.ValidUntil, got.Insurance(day(t, tc.filed)).SMO)
 		}
+		if told, did := got.Tells("again "+tc.filed, day(t, tc.filed)); did != (tc.in.SMO == "26005") || did && told.Kind != InsurerChosen {
+			t.Errorf("%s: tells %q", tc.rule, told.Kind)
+		}
 		if again, err := renew(got, tc.category, tc.ends, tc.filed, tc.in); err != nil || len(again.Rights) != len(got.Rights) {
 			t.Errorf("%s, delivered again: %v", tc.rule, err)
 		}
 	}
-	for ground, want := range map[string]error{Death: errDead, "permit_cancelled": errPolicyEnded} {
+	for ground, want := range map[string]error{Death: errDead, Merged: errPolicyEnded} {
 		ended, err := fired.EndOn(day(t, "2026-07-01"), ground, reported(t, "end", "2026-07-01"))
 		if err != nil {
 			t.Fatal(err)
@@ -321,5 +340,115 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 	late, err := second.Dismissed(day(t, "2026-07-31"), reported(t, "late", "2026-08-02"))
 	if err != nil || late.ValidUntil != second.ValidUntil {
 		t.Errorf("%v, until %s", err, late.ValidUntil)
+	}
+}
+
+// What ended a policy takes the right that it rested on. Under another right the
+// person is put on record anew (Rules of compulsory medical insurance), also where
+// that lasts no longer; what ended the first may end this one too, and so the
+// fund's staff decide.
+func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
+	permit := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "a", now)
+	dead := spoken(t, recordOf(holder), end(on(3, 1), Death, "d"))
+	for _, tc := range []struct {
+		rule     string
+		record   Insured
+		filed    calendar.Date
+		byFund   bool
+		category Category
+		ends     calendar.Date
+		in       Cover
+		until    string
+		smo      string
+		err      error
+	}{
+		{"whoever lost the citizenship stays as a resident", spoken(t, recordOf(holder), end(on(2, 1), "citizenship_lost", "e")), on(3, 9), true,
+			PermanentResident, calendar.Date{}, Cover{Region: "26"}, "2026-12-31", "26002", nil},
+		{"no rule decides on it", spoken(t, recordOf(holder), end(on(2, 1), "citizenship_lost", "e")), on(3, 9), false,
+			PermanentResident, calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
+		{"a contract after a permit, though it ends sooner", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
+			EAEUWorker, on(5, 31), Cover{Region: "26", SMO: "26002"}, "2026-05-31", "26002", nil},
+		{"another permit, and another insurer", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
+			TemporaryResident, on(12, 31), Cover{Region: "26", SMO: "26005"}, "2026-12-31", "26005", nil},
+		{"applied for before the end came", spoken(t, permit, end(on(3, 10), "permit_cancelled", "e")), on(3, 2), true,
+			EAEUWorker, on(12, 31), Cover{Region: "26", SMO: "26002"}, "2026-12-31", "26002", nil},
+		{"citizenship that was lost proves nothing by rule", spoken(t, recordOf(holder), end(on(2, 1), "citizenship_lost", "e")), on(3, 9), false,
+			"", calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
+		{"in force", recordOf(holder), on(3, 9), true, "", calendar.Date{}, Cover{Region: "26"}, "", "", ErrInsured},
+		{"restored after a mistake", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e"), restore(on(3, 1), "r")), on(3, 9), true,
+			EAEUWorker, on(5, 31), Cover{Region: "26"}, "", "", ErrInsured},
+		{"dead", dead, on(3, 9), true, "", calendar.Date{}, Cover{Region: "26"}, "", "", errDead},
+		{"another record stands for the person", spoken(t, permit, end(on(2, 1), Merged, "e")), on(3, 9), true,
+			EAEUWorker, on(12, 31), Cover{Region: "26"}, "", "", errPolicyEnded},
+	} {
+		e := Enrolment{Cause: "x", Submitted: tc.filed.Start(time.UTC), Person: holder, Region: tc.in.Region, SMO: tc.in.SMO, ByFund: tc.byFund}
+		if tc.category != "" {
+			e.Right = RightOf(tc.category, tc.ends, tc.filed)
+		}
+		got, err := tc.record.Again(e, now)
+		if !errors.Is(err, tc.err) {
+			t.Errorf("%s: %v", tc.rule, err)
+		}
+		if err != nil {
+			if len(got.Rights) != len(tc.record.Rights) || len(got.Changes) != len(tc.record.Changes) {
+				t.Errorf("%s: refused, and yet %+v %+v", tc.rule, got.Rights, got.Changes)
+			}
+			continue
+		}
+		if at := got.Changes.On(today); at.State != Active || got.right().Category != tc.category || got.ValidUntil.String() != tc.until || got.Insurance(today).SMO != tc.smo {
+			t.Errorf("%s: %s as %s until %s by %q", tc.rule, at.State, got.right().Category, got.ValidUntil, got.Insurance(today).SMO)
+		}
+		if again, err := got.Again(e, now); err != nil || len(again.Rights) != len(got.Rights) {
+			t.Errorf("%s, delivered again: %v", tc.rule, err)
+		}
+		if tc.category == EAEUWorker {
+			if fired, err := got.Dismissed(on(4, 30), reported(t, "fired", "2026-05-01")); err != nil || fired.ValidUntil != on(4, 30) {
+				t.Errorf("%s, and then dismissed: %v, until %s", tc.rule, err, fired.ValidUntil)
+			}
+		}
+	}
+}
+
+// An import tells again what it has told before. It prolongs a policy by a right
+// that lasts longer, but not by one that the register knows to have ended.
+func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
+	row := func(category Category, ends, from, until calendar.Date) Right {
+		return Right{Category: category, Ends: ends, ValidFrom: from, ValidUntil: until}
+	}
+	contract := row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), on(12, 31))
+	stands := recordOf(holder).Under(contract, "import", now)
+	fired, err := stands.Dismissed(on(3, 5), deed(ByEmployer, "fired"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, _ := fired.Prolonged(row(EAEUWorker, on(9, 30), on(4, 1), on(9, 30)), "another contract", now)
+	for _, tc := range []struct {
+		rule   string
+		record Insured
+		right  Right
+		until  calendar.Date // of the policy; zero: as before
+	}{
+		{"for the next year", stands, row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), calendar.On(2027, 12, 31)), calendar.On(2027, 12, 31)},
+		{"the same once more", stands, contract, calendar.Date{}},
+		{"the same once more, and it was ended", fired, contract, calendar.Date{}},
+		{"the same for the next year, and it was ended", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), calendar.On(2027, 12, 31)), calendar.Date{}},
+		{"a contract that ends on another day", fired, row(EAEUWorker, on(9, 30), on(2, 1), on(9, 30)), on(9, 30)},
+		{"another right", fired, row(TemporaryResident, calendar.On(2028, 5, 31), on(2, 1), on(12, 31)), on(12, 31)},
+		{"one that begins after the end", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(3, 6), on(12, 31)), on(12, 31)},
+		{"one that begins on its last day", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(3, 5), on(12, 31)), calendar.Date{}},
+		{"the first one, under the next, which ends sooner", short, contract, calendar.Date{}},
+	} {
+		got, did := tc.record.Prolonged(tc.right, "next import", now)
+		want := cmp.Or(tc.until, tc.record.ValidUntil)
+		if got.ValidUntil != want || did == tc.until.IsZero() || did == (len(got.Rights) == len(tc.record.Rights)) {
+			t.Errorf("%s: %v, until %s instead of %s", tc.rule, did, got.ValidUntil, want)
+		}
+		if past := got.History(true); did && !slices.ContainsFunc(past, func(p Past) bool { return p.Kind == ValiditySet && p.Until == want && p.Source == ByImport }) {
+			t.Errorf("%s: the history: %+v", tc.rule, past)
+		}
+	}
+	again, err := short.Dismissed(on(5, 31), deed(ByEmployer, "fired again"))
+	if past := again.History(true)[0]; err != nil || past.On != on(5, 31) || past.Source != ByEmployer {
+		t.Errorf("and ended again: %v, %+v", err, past)
 	}
 }

@@ -92,10 +92,11 @@ func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 // reported adds what a birth tells of a child that is on record already. Who is a
 // representative by it is told; the others have been.
 func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS) (policy.Insured, error) {
-	if _, err := record.Born(child, parents); err != nil {
+	born, err := record.Born(child, parents)
+	if err != nil {
 		return record, err
 	}
-	return r.store.Represent(c, c.Grant, record.ID, parents, func(i policy.Insured) (policy.Insured, bool, error) {
+	return r.store.Represent(c, c.Grant, record.ID, born.Representatives, func(i policy.Insured) (policy.Insured, bool, error) {
 		before := len(i.Representatives)
 		i, err := i.Born(child, parents)
 		return i, len(i.Representatives) > before, err

@@ -290,3 +290,42 @@ func TestARepresentativeWhomACourtRemovedSeesTheChildNoMore(t *testing.T) {
 	}
 	b.CallAs("smo-selection", name, "/may", policy.Request{Cause: "a", Submitted: b.Now(), Applicant: pavel, Child: id}).Expect(404, "person_not_found")
 }
+
+// ilyaBy is what the fund reports: that somebody no longer acts for Ilya.
+func ilyaBy(who person.Person, source string) map[string]any {
+	return reportOf("representative_removed", "source_id", source, "representative", who.SNILS.String(),
+		"person", map[string]any{"snils": ilya.SNILS.String(), "birth_date": ilya.Birth})
+}
+
+// birthOfIlya is the birth as ZAGS reports it, with both parents.
+func birthOfIlya(change ...any) map[string]any {
+	return birth(append([]any{
+		"record", map[string]any{"number": "120199260000204108003", "date": "2019-09-12"}, "father", pavel.SNILS.String(),
+		"child", map[string]any{"name": ilya.Name, "sex": "M", "birth_date": ilya.Birth},
+	}, change...)...)
+}
+
+func TestNoBirthGivesAChildBackToWhomACourtRemoved(t *testing.T) {
+	b := bench(t)
+	e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: maria, Region: "26", Child: &policy.NewChild{
+		Person: ilya, Birth: policy.BirthRecord{Number: "120199260000204108003", Date: calendar.On(2019, time.September, 12)}}}
+	b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+	report(b, birthOfIlya()).Expect(202, "")
+	if had := children(b, pavel); len(had) != 1 {
+		t.Fatalf("by the birth the father has %v", had)
+	}
+	send(b, "fund", ilyaBy(pavel, "court-7")).Expect(202, "")
+	for rule, again := range map[string]map[string]any{
+		"delivered again": birthOfIlya(),
+		"reported anew":   birthOfIlya("source_id", "zags-2"),
+		"of him alone":    birthOfIlya("source_id", "zags-3", "mother", ""),
+	} {
+		report(b, again).Expect(202, "")
+		if has := children(b, pavel); len(has) != 0 {
+			t.Errorf("%s: the father has %v", rule, has)
+		}
+	}
+	if has := children(b, maria); len(has) != 1 {
+		t.Errorf("the mother has %v", has)
+	}
+}

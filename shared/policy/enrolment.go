@@ -75,13 +75,14 @@ var errOtherChild = fault.New(fault.Conflict, "birth_of_another_child",
 	"The register has another child under this number of the civil record. Check the number.")
 
 // Born is the record of a child whose birth is reported after a parent has had it
-// put on record: with the representatives whom the report names. A record of
+// put on record: with the representatives whom the report names, but for those who
+// have ceased to be any: a birth says nothing of what came after it. A record of
 // another child is a Conflict.
 func (i Insured) Born(child person.Person, parents []person.SNILS) (Insured, error) {
 	if !i.Person.Name.Same(child.Name) || i.Person.Birth != child.Birth {
 		return i, errOtherChild
 	}
-	i.Representatives = together(i.Representatives, parents)
+	i.Representatives = together(i.Representatives, slices.DeleteFunc(slices.Clone(parents), i.formerlyRepresentedBy))
 	return i, nil
 }
 

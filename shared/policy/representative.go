@@ -36,3 +36,7 @@ func (i Insured) Unrepresented(by person.SNILS, d Deed) (Insured, error) {
 func (i Insured) unrepresentedBy(cause string) bool {
 	return slices.ContainsFunc(i.FormerRepresentatives, func(r FormerRepresentative) bool { return r.Cause == cause })
 }
+
+func (i Insured) formerlyRepresentedBy(snils person.SNILS) bool {
+	return slices.ContainsFunc(i.FormerRepresentatives, func(r FormerRepresentative) bool { return r.SNILS == snils })
+}

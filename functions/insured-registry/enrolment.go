@@ -89,17 +89,20 @@ func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]bool{"allowed": true})
 }
 
-// reported adds what a birth tells of a child that is on record already. Who is a
-// representative by it is told; the others have been.
-func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS) (policy.Insured, error) {
+// reported adds what a birth tells of a child that is on record already, once for
+// each id of its source. Who is a representative is told, and of all that were
+// told before nobody is again.
+func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS, message policy.Message) (policy.Insured, error) {
 	born, err := record.Born(child, parents)
 	if err != nil {
 		return record, err
 	}
 	return r.store.Represent(c, c.Grant, record.ID, born.Representatives, func(i policy.Insured) (policy.Insured, bool, error) {
-		before := len(i.Representatives)
+		if took, err := i.Took(message); took || err != nil {
+			return i, false, err
+		}
 		i, err := i.Born(child, parents)
-		return i, len(i.Representatives) > before, err
+		return i.Taking(message), true, err
 	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
 }
 

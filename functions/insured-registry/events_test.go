@@ -329,3 +329,35 @@ func TestNoBirthGivesAChildBackToWhomACourtRemoved(t *testing.T) {
 		t.Errorf("the mother has %v", has)
 	}
 }
+
+func TestAnIdOfASourceIsForOneMessage(t *testing.T) {
+	orlova, vyazemskaya := map[string]any{"family": "Орлова", "given": "Мария"}, map[string]any{"family": "Вяземская", "given": "Мария"}
+	for rule, tc := range map[string]struct {
+		by           string
+		first, other map[string]any
+	}{
+		"the other parent by the same decision": {"fund", ilyaBy(maria, "court-7"), ilyaBy(pavel, "court-7")},
+		"another name":                          {"zags", reportOf("name_changed", "name", orlova), reportOf("name_changed", "name", vyazemskaya)},
+		"another day of death":                  {"zags", reportOf("death", "on", "2026-03-08"), reportOf("death", "on", "2026-03-07")},
+		"a service of other days": {"commissariat", reportOf("service_started", "ground", "mobilisation", "from", "2026-03-11"),
+			reportOf("service_started", "ground", "mobilisation", "from", "2026-03-11", "until", "2026-05-01")},
+		"a birth with the father": {"zags", birth(), birth("father", pavel.SNILS.String())},
+	} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria), functiontest.Child(ilya, functiontest.Maria, functiontest.Pavel))
+		for range 2 {
+			send(b, tc.by, tc.first).Expect(202, "")
+		}
+		if res := send(b, tc.by, tc.other); res.Status != 409 || res.Code != "source_id_reused" || res.Detail == "" {
+			t.Errorf("%s: %d %s", rule, res.Status, res.Body)
+		}
+		send(b, tc.by, tc.first).Expect(202, "")
+		tc.other["source_id"] = "another"
+		send(b, tc.by, tc.other).Expect(202, "")
+	}
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	send(b, "zags", reportOf("name_changed", "name", orlova)).Expect(202, "")
+	spelled := map[string]any{"enp": number(maria, 31), "birth_date": maria.Birth}
+	send(b, "zags", reportOf("name_changed", "name", map[string]any{"family": " Орлова ", "given": "Мария"}, "person", spelled)).Expect(202, "")
+}

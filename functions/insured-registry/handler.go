@@ -224,26 +224,30 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	var parents []person.SNILS
 	for _, parent := range []struct {
 		field string
-		snils person.SNILS
-	}{{"mother", b.Mother}, {"father", b.Father}} {
-		if parent.snils == "" {
+		snils *person.SNILS
+	}{{"mother", &b.Mother}, {"father", &b.Father}} {
+		if *parent.snils == "" {
 			continue
 		}
-		snils, err := parseSNILS(parent.field, parent.snils)
+		snils, err := parseSNILS(parent.field, *parent.snils)
 		if err != nil {
 			wrong = append(wrong, err.Fields...)
 		}
+		*parent.snils = snils
 		parents = append(parents, snils)
 	}
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	cause := r.store.Digest("report", policy.ByZAGS, b.SourceID, "birth")
-	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", cause, today, r.law())
+	message, err := r.message(policy.ByZAGS, b.Kind, b.SourceID, b)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", message.Cause, today, r.law()).Taking(message)
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
 	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
-	if err == nil && !fresh && made.Cause != cause {
-		made, err = r.reported(c, made, b.Child, parents)
+	if err == nil && !fresh {
+		made, err = r.reported(c, made, b.Child, parents, message)
 	}
 	if err != nil {
 		return web.Answer{}, err

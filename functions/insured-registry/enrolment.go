@@ -40,7 +40,7 @@ func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
 }
 
 // enrol puts a person on record for an application, or prolongs the policy of
-// one who is. Repeated for the same application it answers with the record as it
+// one who is, or adds what a child's record lacks. Repeated for the same application it answers with the record as it
 // became at first.
 func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	e, id, err := r.enrolment(c)
@@ -59,9 +59,9 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 		if err := r.dismissed(c, made.ID); err != nil {
 			return web.Answer{}, err
 		}
-		return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP})
+		return web.Created(made.Enrolled(e.Cause))
 	}
-	made, err = r.store.Amend(c, c.Grant, made.ID, func(i policy.Insured) (policy.Insured, bool, error) {
+	made, err = r.store.Reidentify(c, c.Grant, made.ID, func(i policy.Insured) (policy.Insured, bool, error) {
 		known := i.Knows(e.Cause)
 		i, err := i.Again(e, r.law())
 		return i, !known, err
@@ -69,7 +69,7 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP, Renewed: true})
+	return web.Created(made.Enrolled(e.Cause))
 }
 
 // tryEnrol answers whether an application for a first policy may be submitted
@@ -103,7 +103,7 @@ func (r *register) reported(c *web.Call, record policy.Insured, child person.Per
 		}
 		i, err := i.Born(child, parents)
 		return i.Taking(message), true, err
-	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
+	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID}, store.Event{Topic: refreshTopic, Home: record.ID, Subject: message.Cause})
 }
 
 // right of a foreigner, with the term that another register has computed; the

@@ -361,3 +361,99 @@ func TestAnIdOfASourceIsForOneMessage(t *testing.T) {
 	spelled := map[string]any{"enp": number(maria, 31), "birth_date": maria.Birth}
 	send(b, "zags", reportOf("name_changed", "name", map[string]any{"family": " Орлова ", "given": "Мария"}, "person", spelled)).Expect(202, "")
 }
+
+// enrolmentOf Ilya by Maria, as her account confirms him.
+func enrolmentOf(b *functiontest.Bench, cause string, kid person.Person) policy.Enrolment {
+	return policy.Enrolment{Cause: cause, Submitted: b.Now(), Person: maria, Region: "26", Child: &policy.NewChild{
+		Person: kid, Birth: policy.BirthRecord{Number: "120199260000204108003", Date: calendar.On(2019, time.September, 12)}}}
+}
+
+// grown is Ilya at 18, with an account of his own.
+func grown() person.Person {
+	p := ilya
+	p.Document = person.Document{Type: person.Passport, Series: "45 12", Number: "777888"}
+	return p
+}
+
+func TestWhatARecordOfABirthLacksIsAddedOnceItIsKnown(t *testing.T) {
+	unnumbered := ilya
+	unnumbered.SNILS, unnumbered.Document = "", person.Document{}
+	numbered := map[string]any{"name": ilya.Name, "sex": "M", "birth_date": ilya.Birth, "snils": ilya.SNILS, "document": ilya.Document}
+	application := func(kid person.Person) func(*functiontest.Bench) functiontest.Response {
+		return func(b *functiontest.Bench) functiontest.Response {
+			return b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-1", kid))
+		}
+	}
+	event := func(body map[string]any) func(*functiontest.Bench) functiontest.Response {
+		return func(b *functiontest.Bench) functiontest.Response { return report(b, body) }
+	}
+	for rule, tc := range map[string]struct {
+		first, then func(*functiontest.Bench) functiontest.Response
+		taken       int
+	}{
+		"a birth, then the mother's application": {event(birthOfIlya()), application(ilya), 201},
+		"her application, then the birth":        {application(unnumbered), event(birthOfIlya("child", numbered)), 202},
+		"a birth reported anew":                  {event(birthOfIlya()), event(birthOfIlya("source_id", "zags-2", "child", numbered)), 202},
+	} {
+		b := bench(t)
+		tc.first(b)
+		id := children(b, maria)[0]
+		enp := find(b, policy.Question{Applicant: maria, Child: id}).Card.ENP
+		if f := find(b, policy.Question{Applicant: grown()}); f.Card != nil {
+			t.Fatalf("%s: %+v", rule, f)
+		}
+		for range 2 {
+			tc.then(b).Expect(tc.taken, "")
+		}
+		card := find(b, policy.Question{Applicant: maria, Child: id}).Card
+		if card.Person.SNILS != ilya.SNILS || card.Person.Document.Key() != ilya.Document.Key() {
+			t.Errorf("%s: %+v", rule, card.Person)
+		}
+		b.SetClock(time.Date(2037, time.September, 10, 12, 0, 0, 0, time.UTC))
+		if f := find(b, policy.Question{Applicant: grown()}); f.Card == nil || f.Card.ENP != enp {
+			t.Errorf("%s: at 18 %+v", rule, f)
+		}
+		enrol(b, "application-18", grown()).Expect(409, "snils_taken") // no second number
+	}
+}
+
+func TestWhatAnotherRecordHasIsAddedToNone(t *testing.T) {
+	for what, other := range map[string]map[string]any{
+		"snils":    functiontest.Row(pavel, "snils", ilya.SNILS),
+		"document": functiontest.Row(pavel, "document", ilya.Document),
+	} {
+		b := bench(t)
+		b.Import(other)
+		report(b, birthOfIlya("father", "")).Expect(202, "")
+		id := children(b, maria)[0]
+		numbered := map[string]any{"name": ilya.Name, "sex": "M", "birth_date": ilya.Birth, "snils": ilya.SNILS, "document": ilya.Document}
+		b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-1", ilya)).Expect(409, what+"_taken")
+		for range 2 { // nor is the message taken
+			report(b, birthOfIlya("source_id", "zags-2", "child", numbered)).Expect(409, what+"_taken")
+		}
+		if card := find(b, policy.Question{Applicant: maria, Child: id}).Card; card.Person.SNILS != "" || card.Person.Document.Number != "" || len(children(b, pavel)) != 0 {
+			t.Errorf("%s: half done: %+v", what, card.Person)
+		}
+	}
+}
+
+func TestAChildsApplicationChangesNothingThatItIsNotFor(t *testing.T) {
+	b := bench(t)
+	report(b, birthOfIlya()).Expect(202, "")
+	other := enrolmentOf(b, "application-1", ilya)
+	other.SMO = "26001"
+	if res := b.CallAs("policy-request", name, "/records", other).Expect(409, "already_insured"); res.Suggest != "choose" {
+		t.Errorf("an insurer is chosen apart: %s", res.Body)
+	}
+	stranger := enrolmentOf(b, "application-2", ilya)
+	stranger.Person = anna
+	b.CallAs("policy-request", name, "/records", stranger).Expect(409, "not_represented")
+	if card := find(b, policy.Question{Applicant: maria, Child: children(b, maria)[0]}).Card; card.Person.SNILS != "" || card.Insurance.SMO != "" {
+		t.Errorf("%+v", card)
+	}
+	var done policy.Enrolled
+	for range 2 {
+		b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-3", ilya)).Expect(201, "").JSON(&done)
+	}
+	b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-4", ilya)).Expect(409, "already_insured")
+}

@@ -20,6 +20,7 @@ var (
 	textEnrolled  = fault.Text{RU: "Полис оформлен, вы внесены в регистр", EN: "The policy is issued, you are on record"}
 	textChild     = fault.Text{RU: "Полис оформлен, ребёнок внесён в регистр", EN: "The policy is issued, the child is on record"}
 	textProlonged = fault.Text{RU: "Полис продлён, его номер прежний", EN: "The policy is prolonged under its number"}
+	textCompleted = fault.Text{RU: "У ребёнка уже есть полис, его номер прежний. Запись дополнена данными из вашей учётной записи", EN: "The child has a policy already, under its number. Its record now has the data of your account too"}
 	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
 	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
 	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Если полиса ещё нет, получите его впервые", EN: "Not found yet, the search goes on. If you have no policy yet, apply for a first one"}
@@ -87,10 +88,12 @@ var reasons = map[string]application.Reason{
 
 func enrolledText(a application.Application, made policy.Enrolled) fault.Text {
 	switch {
-	case a.Child != nil:
-		return textChild
 	case made.Renewed:
 		return textProlonged
+	case made.Completed:
+		return textCompleted
+	case a.Child != nil:
+		return textChild
 	}
 	return textEnrolled
 }

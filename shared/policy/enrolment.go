@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -45,18 +46,13 @@ var errNotRepresented = fault.New(fault.Conflict, "not_represented",
 
 // Again is the record of somebody who is in the register already and applies for
 // a first policy: it is prolonged where the new right lasts longer, and nothing
-// else comes of it. A child's is there for its representatives. Done for the same
-// application before, it changes nothing.
+// else comes of it. Done for the same application before, it changes nothing.
 func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
 	switch {
 	case i.Knows(e.Cause):
 		return i, nil
-	case e.Child != nil && !i.RepresentedBy(e.Person.SNILS, e.Today()):
-		return i, errNotRepresented
-	case e.Child != nil && i.Insurance(e.Today()).SMO == "":
-		return i, errChildInsured.Suggesting("choose")
 	case e.Child != nil:
-		return i, errChildInsured
+		return i.childAgain(e)
 	case i.ValidUntil.IsZero():
 		return i, ErrInsured
 	}
@@ -70,18 +66,53 @@ func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
 	return i.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
 }
 
+// childAgain is the record of a child for which a representative applies: with
+// the data that it lacks and the account confirms, for nobody tells the register
+// later that a newborn was given a SNILS. An insurer is chosen apart.
+func (i Insured) childAgain(e Enrolment) (Insured, error) {
+	if !i.RepresentedBy(e.Person.SNILS, e.Today()) {
+		return i, errNotRepresented
+	}
+	insurer := i.Insurance(e.Today()).SMO
+	completed := i.completed(e.Child.Person)
+	switch {
+	case completed.Person != i.Person && (e.SMO == "" || e.SMO == insurer):
+		return completed.Taking(Message{Cause: e.Cause}), nil
+	case insurer == "":
+		return i, errChildInsured.Suggesting("choose")
+	}
+	return i, errChildInsured
+}
+
+// completed has the SNILS and the document, where the record had none.
+func (i Insured) completed(p person.Person) Insured {
+	i.Person.SNILS = cmp.Or(i.Person.SNILS, p.SNILS)
+	if i.Person.Document.Number == "" {
+		i.Person.Document = p.Document
+	}
+	return i
+}
+
+// Enrolled is what the application of that id has come to.
+func (i Insured) Enrolled(application string) Enrolled {
+	renewed := slices.ContainsFunc(i.Rights, func(r Right) bool { return r.Cause == application })
+	made := i.Cause == application
+	return Enrolled{ID: i.ID, ENP: i.ENP, Renewed: !made && renewed, Completed: !made && !renewed}
+}
+
 var errOtherChild = fault.New(fault.Conflict, "birth_of_another_child",
 	"Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер.",
 	"The register has another child under this number of the civil record. Check the number.")
 
 // Born is the record of a child whose birth is reported after a parent has had it
-// put on record: with the representatives whom the report names, but for those who
-// have ceased to be any: a birth says nothing of what came after it. A record of
-// another child is a Conflict.
+// put on record: with the data that it lacks, and with the representatives whom
+// the report names, but for those who have ceased to be any: a birth says nothing
+// of what came after it. A record of another child is a Conflict.
 func (i Insured) Born(child person.Person, parents []person.SNILS) (Insured, error) {
 	if !i.Person.Name.Same(child.Name) || i.Person.Birth != child.Birth {
 		return i, errOtherChild
 	}
+	i = i.completed(child)
 	i.Representatives = together(i.Representatives, slices.DeleteFunc(slices.Clone(parents), i.formerlyRepresentedBy))
 	return i, nil
 }

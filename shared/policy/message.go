@@ -6,10 +6,11 @@ import (
 	"polis/shared/fault"
 )
 
-// Message is what a source has reported of a record and the record has taken.
+// Message is what a source has reported of a record, or a parent's account has
+// told of it, and the record has taken.
 type Message struct {
-	Cause   string `json:"cause"`   // of the id that its source gave it
-	Content string `json:"content"` // digest of all that it says
+	Cause   string `json:"cause"`             // of the id that its source gave it, or that of the application
+	Content string `json:"content,omitempty"` // of a source's: digest of all that it says
 }
 
 var errSourceIDReused = fault.New(fault.Conflict, "source_id_reused",
@@ -28,6 +29,11 @@ func (i Insured) Took(m Message) (bool, error) {
 		return false, errSourceIDReused
 	}
 	return true, nil
+}
+
+// heard reports whether a message of the cause was taken.
+func (i Insured) heard(cause string) bool {
+	return slices.ContainsFunc(i.Messages, func(m Message) bool { return m.Cause == cause })
 }
 
 // Taking is the record with the message among those that it has taken.

@@ -62,7 +62,7 @@ func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, err
 
 // Knows reports whether the cause has changed the record.
 func (i Insured) Knows(cause string) bool {
-	return i.Cause == cause || i.Changes.Has(cause) || i.renamedBy(cause) || i.unrepresentedBy(cause) ||
+	return i.Cause == cause || i.Changes.Has(cause) || i.renamedBy(cause) || i.unrepresentedBy(cause) || i.heard(cause) ||
 		slices.ContainsFunc(i.Rights, func(r Right) bool { return r.Cause == cause }) ||
 		slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == cause || in.CorrectedBy == cause })
 }

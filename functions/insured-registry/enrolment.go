@@ -21,6 +21,7 @@ func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
 	}
 	wrong := e.Person.Check("person", e.Today())
 	if e.Child != nil {
+		e.Child.Birth.Number = person.CivilRecord(e.Child.Birth.Number)
 		// Of the applicant only who they are matters: a document may have run out.
 		applicant := e.Person
 		applicant.Document = person.Document{}

@@ -457,3 +457,34 @@ func TestAChildsApplicationChangesNothingThatItIsNotFor(t *testing.T) {
 	}
 	b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-4", ilya)).Expect(409, "already_insured")
 }
+
+func TestACivilRecordIsOneHoweverItsNumberIsSpaced(t *testing.T) {
+	spaced := map[string]any{"number": " 1201 9926\u00a00000 204108003 ", "date": "2019-09-12"}
+	one := func(b *functiontest.Bench, rule string) {
+		if ids := children(b, maria); len(ids) != 1 {
+			t.Errorf("%s: the mother has %v", rule, ids)
+		}
+	}
+	b := bench(t)
+	row := functiontest.Child(ilya, functiontest.Maria)
+	row["birth_record"] = spaced
+	b.Import(row)
+	report(b, birthOfIlya("record", spaced)).Expect(202, "")
+	one(b, "imported, then reported")
+
+	b = bench(t)
+	report(b, birthOfIlya("record", spaced)).Expect(202, "")
+	e := enrolmentOf(b, "application-1", ilya)
+	e.Child.Birth.Number = "1201 99260000204108003"
+	b.CallAs("policy-request", name, "/records/try", e).Expect(200, "")
+	b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+	one(b, "reported, then applied for")
+	row["enp"] = find(b, policy.Question{Applicant: maria, Child: children(b, maria)[0]}).Card.ENP
+	if got := load(b, row); got.Unchanged != 1 {
+		t.Errorf("reported, then imported: %+v", got)
+	}
+	row["birth_record"] = map[string]string{"number": "  "}
+	if got := load(b, row); len(got.Refused) != 1 || got.Refused[0].Field != "birth_record.number" || got.Refused[0].Code != "required" {
+		t.Errorf("spaces alone: %+v", got)
+	}
+}

@@ -4,7 +4,6 @@ package function
 
 import (
 	"errors"
-	"strings"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
@@ -205,7 +204,7 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	}
 	today := r.today(b.Region)
 	b.Child = b.Child.Normalised()
-	b.Record.Number = strings.Join(strings.Fields(b.Record.Number), "")
+	b.Record.Number = person.CivilRecord(b.Record.Number)
 	wrong := b.Child.Check("child", today)
 	if b.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
@@ -375,6 +374,9 @@ func codeOf(f *fault.Error) string {
 
 func (r *register) record(line row, insurers directory.Directory, source string) (policy.Insured, error) {
 	p := person.Person{SNILS: person.SNILS(line.SNILS), Name: line.Name, Sex: line.Sex, Birth: line.Birth, Document: line.Document}.Normalised()
+	if line.BirthRecord != nil {
+		line.BirthRecord.Number = person.CivilRecord(line.BirthRecord.Number)
+	}
 	if line.Since.IsZero() || line.Since.After(r.today(r.home)) {
 		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
 	}

@@ -2,7 +2,6 @@ package function
 
 import (
 	"cmp"
-	"strings"
 
 	"polis/shared/application"
 	"polis/shared/calendar"
@@ -89,7 +88,7 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made p
 			}
 			made.Person.Document = kin.Passport
 		}
-		record := policy.BirthRecord{Number: strings.Join(strings.Fields(k.Record.Number), ""), Date: k.Record.Date}
+		record := policy.BirthRecord{Number: person.CivilRecord(k.Record.Number), Date: k.Record.Date}
 		var wrong []fault.Field
 		differs := func(field, code, ru, en string) {
 			wrong = append(wrong, fault.Field{Field: child + "." + field, Code: code, Detail: fault.Text{RU: ru, EN: en}})

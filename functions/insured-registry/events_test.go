@@ -488,3 +488,26 @@ func TestACivilRecordIsOneHoweverItsNumberIsSpaced(t *testing.T) {
 		t.Errorf("spaces alone: %+v", got)
 	}
 }
+
+func TestAChildIsComparedWithTheRecordUnderWhichNumberItComes(t *testing.T) {
+	b := bench(t)
+	report(b, birthOfIlya("father", "")).Expect(202, "")
+	id := children(b, maria)[0]
+	sister := person.Person{Name: person.Name{Family: "Соловьёва", Given: "Майя"}, Sex: person.Female, Birth: calendar.On(2022, time.May, 1)}
+	for rule, kid := range map[string]person.Person{"a sister": sister, "a brother of the same day": func() person.Person { k := ilya; k.Name.Given, k.SNILS = "Лев", ""; return k }()} {
+		b.CallAs("policy-request", name, "/records/try", enrolmentOf(b, "application-1", kid)).Expect(409, "birth_of_another_child")
+		b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-1", kid)).Expect(409, "birth_of_another_child")
+		stranger := enrolmentOf(b, "application-2", kid)
+		stranger.Person = anna
+		if res := b.CallAs("policy-request", name, "/records", stranger); res.Code != "not_represented" {
+			t.Errorf("%s: a stranger is told %s", rule, res.Code)
+		}
+	}
+	enp := find(b, policy.Question{Applicant: maria, Child: id}).Card.ENP
+	send(b, "zags", reportOf("name_changed", "name", map[string]any{"family": "Орлов", "given": "Илья", "patronymic": "Павлович"},
+		"person", map[string]any{"enp": enp, "birth_date": ilya.Birth})).Expect(202, "")
+	report(b, birthOfIlya("source_id", "zags-2")).Expect(202, "") // under the name that it was born with
+	if has := children(b, pavel); !slices.Equal(has, []string{id}) {
+		t.Errorf("the father has %v", has)
+	}
+}

@@ -4,6 +4,7 @@ package function
 
 import (
 	"errors"
+	"slices"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
@@ -217,6 +218,10 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 		wrong = append(wrong, required("record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
 	}
 	wrong = append(wrong, text.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
+	if b.Record.Date.IsZero() {
+		wrong = append(wrong, required("record.date", "Укажите дату актовой записи.", "Give the date of the civil record."))
+	}
+	wrong = append(wrong, policy.CheckBirth("child.birth_date", "record.date", b.Child.Birth, b.Record, today)...)
 	if b.Mother == "" && b.Father == "" {
 		wrong = append(wrong, required("mother", "Укажите хотя бы одного из родителей.", "Name at least one of the parents."))
 	}
@@ -233,6 +238,10 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 			wrong = append(wrong, err.Fields...)
 		}
 		*parent.snils = snils
+		if err == nil && slices.Contains(parents, snils) {
+			wrong = append(wrong, fault.Field{Field: parent.field, Code: "parents_same", Detail: fault.Text{
+				RU: "Мать и отец указаны под одним СНИЛС.", EN: "Mother and father are given under one SNILS."}})
+		}
 		parents = append(parents, snils)
 	}
 	if wrong != nil {

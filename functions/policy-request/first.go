@@ -47,14 +47,9 @@ func (k *newChild) check(today calendar.Date) (wrong []fault.Field) {
 	p := k.person()
 	wrong = p.Check(child, today)
 	age := p.Birth.Age(today)
-	if !p.Birth.IsZero() && age >= 18 {
-		note("child.birth_date", "child_of_age", "После 18 лет полис оформляют сами, из своей учётной записи.", "From 18 on people apply by themselves, from their own account.")
-	}
+	wrong = append(wrong, policy.CheckBirth("child.birth_date", "child.birth_record.date", p.Birth, k.Record, today)...)
 	if p.Document.Number != "" && p.Document.Type != papers(age)[0] && p.Document.Type != papers(age)[len(papers(age))-1] {
 		note("child.document.type", "document_not_of_age", "До 14 лет укажите свидетельство о рождении, с 14 лет — паспорт.", "Give the birth certificate below 14, the passport from then on.")
-	}
-	if k.Record.Date.After(today) || !k.Record.Date.IsZero() && k.Record.Date.Before(p.Birth) {
-		note("child.birth_record.date", "date_wrong", "Проверьте дату актовой записи.", "Check the date of the civil record.")
 	}
 	return append(wrong, text.CheckLine("child.birth_record.number", k.Record.Number, maxRecord)...)
 }

@@ -479,6 +479,26 @@ func TestATypedCivilRecordIsForTheFundToDecideOn(t *testing.T) {
 	}
 }
 
+func TestATypedNumberThatIsABrothersIsRefusedAlsoWhereTheFundApprovedIt(t *testing.T) {
+	b := bench(t)
+	b.Run(reviewdesk.Name, reviewdesk.New)
+	b.Import(functiontest.Child(functiontest.Ilya, maria))
+	silent := functiontest.Kid(vera, veraRecord, "2025-09-09", maria)
+	silent["birth_cert_doc"] = map[string]string{"type": "RF_BRTH_CERT", "series": "V-ДН", "number": "718402", "vrfStu": "VERIFIED"}
+	mother, fund := parent(b, maria, silent), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	a := submit(b, mother, body(t, vera, "1201 99260000204108003", "2025-09-09"))
+	b.Deliver(1)
+	b.Deliver(1) // the case is made
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
+	for _, q := range b.Take(2) { // the application goes on, and the case follows
+		b.Send(q).Expect(200, "")
+	}
+	if a = read(b, mother, a.ID); a.Status != "refused" || a.Reasons[0].Code != "birth_of_another_child" || a.Reasons[0].Field != "child.birth_record.number" || a.Reasons[0].Detail == "" {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestWhatTheLoginVouchesForAndTheRegisterDoesNotTakeIsRefusedAtOnce(t *testing.T) {
 	b := bench(t)
 	odd := vera

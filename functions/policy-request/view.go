@@ -78,6 +78,9 @@ var reasons = map[string]application.Reason{
 	"birth_taken": {Field: "child.birth_record.number", Detail: fault.Text{
 		RU: "Эта актовая запись уже есть в другой записи регистра. Позвоните в территориальный фонд.",
 		EN: "Another record of the register has this civil record. Call the regional fund."}},
+	"birth_of_another_child": {Field: "child.birth_record.number", Detail: fault.Text{
+		RU: "Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер. Если у ребёнка сменилось имя, сообщите об этом в территориальный фонд.",
+		EN: "The register has another child under this number of the civil record. Check the number. If the child has another name now, tell the regional fund."}},
 	"snils_taken": {Field: "snils", Detail: fault.Text{
 		RU: "Этот СНИЛС уже есть в другой записи регистра. Позвоните в территориальный фонд.",
 		EN: "Another record of the register has this SNILS. Call the regional fund."}},

@@ -73,6 +73,9 @@ func (i Insured) childAgain(e Enrolment) (Insured, error) {
 	if !i.RepresentedBy(e.Person.SNILS, e.Today()) {
 		return i, errNotRepresented
 	}
+	if differs, _ := Match(i, e.Child.Person); len(differs) > 0 {
+		return i, errOtherChild
+	}
 	insurer := i.Insurance(e.Today()).SMO
 	completed := i.completed(e.Child.Person)
 	switch {
@@ -101,15 +104,15 @@ func (i Insured) Enrolled(application string) Enrolled {
 }
 
 var errOtherChild = fault.New(fault.Conflict, "birth_of_another_child",
-	"Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер.",
-	"The register has another child under this number of the civil record. Check the number.")
+	"Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер. Если у ребёнка сменилось имя, сообщите об этом в территориальный фонд.",
+	"The register has another child under this number of the civil record. Check the number. If the child has another name now, tell the regional fund.")
 
 // Born is the record of a child whose birth is reported after a parent has had it
 // put on record: with the data that it lacks, and with the representatives whom
 // the report names, but for those who have ceased to be any: a birth says nothing
 // of what came after it. A record of another child is a Conflict.
 func (i Insured) Born(child person.Person, parents []person.SNILS) (Insured, error) {
-	if !i.Person.Name.Same(child.Name) || i.Person.Birth != child.Birth {
+	if differs, _ := Match(i, child); len(differs) > 0 {
 		return i, errOtherChild
 	}
 	i = i.completed(child)

@@ -99,9 +99,6 @@ func (r *register) find(c *web.Call) (web.Answer, error) {
 	return web.OK(policy.Answer(q, records, r.today(r.home), r.law()))
 }
 
-var errNoChild = fault.New(fault.NotFound, "person_not_found",
-	"Такого человека среди ваших детей в регистре нет.", "The register has no such person among your children.")
-
 // findChild shows a child's record to its recorded representatives only; to
 // everybody else it does not exist.
 func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error) {
@@ -119,14 +116,14 @@ func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error)
 // childOf is the record of a child, for its recorded representatives.
 func (r *register) childOf(c *web.Call, representative person.Person, child string) (policy.Insured, error) {
 	if _, ok := ident.Partition(child); !ok {
-		return policy.Insured{}, errNoChild
+		return policy.Insured{}, policy.ErrNoChild
 	}
 	record, found, err := r.store.Record(c, c.Grant, child)
 	if err != nil {
 		return policy.Insured{}, err
 	}
 	if !found || !record.RepresentedBy(representative.SNILS, record.Today(r.law())) {
-		return policy.Insured{}, errNoChild
+		return policy.Insured{}, policy.ErrNoChild
 	}
 	return record, nil
 }

@@ -67,10 +67,9 @@ var (
 )
 
 // confirmed is the child as the parent's account has it: what the parent typed
-// must be what was confirmed, for the record is made without anybody's decision. A
-// number of the civil record that the account does not tell is for the fund's
-// staff to look at: a mistyped one would be another child's.
-func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made policy.NewChild, byFund bool, err error) {
+// must be what was confirmed, for the record may be made without anybody's
+// decision.
+func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made policy.NewChild, of person.Kin, err error) {
 	typed := k.person()
 	for _, kin := range children {
 		if !kin.Name.Same(typed.Name) || kin.Birth != typed.Birth || kin.Sex != typed.Sex {
@@ -79,7 +78,7 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made p
 		made = policy.NewChild{Person: kin.Person.Normalised(), Parents: kin.Parents}
 		if kin.Birth.Age(today) >= 14 {
 			if kin.Passport.Number == "" {
-				return made, false, errPassport
+				return made, kin, errPassport
 			}
 			made.Person.Document = kin.Passport
 		}
@@ -106,11 +105,11 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made p
 			differs("birth_record.date", "required", "Укажите дату актовой записи: она есть в свидетельстве о рождении.", "Give the date of the civil record: it is on the birth certificate.")
 		}
 		if wrong != nil {
-			return made, false, fault.Wrong(wrong...)
+			return made, kin, fault.Wrong(wrong...)
 		}
-		return made, kin.Record == "", nil
+		return made, kin, nil
 	}
-	return policy.NewChild{}, false, errChild
+	return made, of, errChild
 }
 
 // foreigner holds what the documents of a foreigner must be, and answers with the
@@ -141,21 +140,25 @@ func (r *requests) first(c *web.Call, q request, a application.Application, toda
 	if q.Kind != application.Register {
 		return a, nil, nil
 	}
+	if q.Category != policy.Citizen && q.Category != "" {
+		a.Right = policy.RightOf(q.Category, q.Basis.Ends(q.Category), today)
+	}
 	switch {
 	case q.Person == child:
-		made, byFund, err := q.Child.confirmed(c.Caller.Children, today)
+		made, kin, err := q.Child.confirmed(c.Caller.Children, today)
 		if err != nil {
 			return a, nil, err
 		}
-		a.ByFund = byFund
+		// A number of the civil record that the account does not tell is for the
+		// fund's staff to look at too: a mistyped one would be another child's.
+		typed := kin.Record == ""
+		a.ByFund = typed || a.Right.Category != "" || policy.Foreign(kin, a.Applicant)
 		a.Child, a.Person = &made, r.store.InsuredID("birth", made.Birth.Number)
-	case q.Category != policy.Citizen:
-		a.Right = policy.RightOf(q.Category, q.Basis.Ends(q.Category), today)
-	default:
+		if typed {
+			return a, nil, nil // whose it is, nobody finds out by it
+		}
+	case q.Category == policy.Citizen:
 		return a, nil, nil
-	}
-	if a.Child != nil && a.ByFund {
-		return a, nil, nil // whose the typed number is, nobody finds out by it
 	}
 	var allowed struct{ Allowed bool }
 	refusal = r.register.Call(c, c.ID, "/insured-registry/records/try", enrolment(a), &allowed)

@@ -10,6 +10,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	insuredregistry "polis/functions/insured-registry"
+	notify "polis/functions/notify"
 	policycard "polis/functions/policy-card"
 	reviewdesk "polis/functions/review-desk"
 	"polis/shared/functiontest"
@@ -280,6 +281,7 @@ func TestOnlyAConfirmedChildIsPutOnRecordAsItIsConfirmed(t *testing.T) {
 	teenager["id_doc"] = passport
 	other := vera
 	other.Name.Given = "Надежда"
+	with := func(fields string) string { return strings.Replace(body(t, vera, "", ""), `{`, `{`+fields+`,`, 1) }
 	for rule, tc := range map[string]struct {
 		kid    map[string]any
 		body   string
@@ -296,7 +298,11 @@ func TestOnlyAConfirmedChildIsPutOnRecordAsItIsConfirmed(t *testing.T) {
 		"another certificate":                       {kid(), body(t, vera, veraRecord, "2025-09-09", "document", map[string]any{"type": 3, "series": "V-ДН", "number": "718403"}), 422, "invalid_fields", map[string]string{"child.document.number": "document_not_confirmed"}},
 		"another civil record":                      {kid(), body(t, vera, "120259260000301207005", "2025-09-09"), 422, "invalid_fields", map[string]string{"child.birth_record.number": "birth_record_differs"}},
 		"one that the login does not tell is typed": {silent, body(t, vera, "120259260000301207006", "2025-09-09"), 202, "", nil},
-		"a right is only one's own":                 {kid(), strings.Replace(body(t, vera, "", ""), `{`, `{"category":"citizen",`, 1), 422, "invalid_fields", map[string]string{"category": "not_expected"}},
+		"a child does not work":                     {kid(), with(`"category":"eaeu_worker","basis":{"contract_until":"2026-12-31"}`), 422, "invalid_fields", map[string]string{"category": "category_not_of_child"}},
+		"nor is it highly qualified":                {kid(), with(`"category":"highly_qualified"`), 422, "invalid_fields", map[string]string{"category": "category_not_of_child"}},
+		"a right is proven by the child's document": {kid(), with(`"category":"refugee","basis":{"stay_until":"2026-12-31","document":{"type":12,"number":"1","expires":"2026-12-31"}}`), 422, "invalid_fields", map[string]string{"basis.document": "not_expected"}},
+		"a right without its last day":              {kid(), with(`"category":"refugee"`), 422, "invalid_fields", map[string]string{"basis.stay_until": "required"}},
+		"a basis without a right":                   {kid(), with(`"basis":{"stay_until":"2026-12-31"}`), 422, "invalid_fields", map[string]string{"basis": "not_expected"}},
 		"a civil record that is not told":           {silent, body(t, vera, "", ""), 422, "invalid_fields", map[string]string{"child.birth_record.number": "required", "child.birth_record.date": "required"}},
 		"recorded before the birth":                 {kid(), body(t, vera, veraRecord, "2025-09-01"), 422, "invalid_fields", map[string]string{"child.birth_record.date": "date_wrong"}},
 		"a passport below 14":                       {kid(), body(t, vera, veraRecord, "2025-09-09", "document", map[string]any{"type": 14, "series": "4512", "number": "777888"}), 422, "invalid_fields", map[string]string{"child.document.type": "document_not_of_age"}},
@@ -476,6 +482,62 @@ func TestATypedCivilRecordIsForTheFundToDecideOn(t *testing.T) {
 	b.Import(functiontest.Child(functiontest.Ilya, functiontest.Pavel))
 	if again := submit(b, token, body(t, vera, "120199260000204108003", "2025-09-09")); again.Status != "submitted" {
 		t.Errorf("%+v", again)
+	}
+}
+
+// foreignKid is a child with the birth certificate of another state.
+func foreignKid(p person.Person) map[string]any {
+	kid := functiontest.Kid(p, veraRecord, "2025-09-09")
+	kid["birth_cert_doc"].(map[string]string)["type"] = "FID_BRTH_CERT"
+	return kid
+}
+
+func TestAForeignersChildIsForTheFundToDecideOn(t *testing.T) {
+	foreign := func(kid map[string]any) functiontest.Claims { return aram("kids", []map[string]any{kid}) }
+	russian := maria.Claims()
+	russian["kids"] = []map[string]any{foreignKid(vera)}
+	citizen := aram("citizenship", "RUS", "kids", []map[string]any{functiontest.Kid(vera, veraRecord, "2025-09-09")})
+	for rule, tc := range map[string]struct {
+		claims       functiontest.Claims
+		fields       string
+		byFund       bool
+		until, valid string
+	}{
+		"a foreigner's child":                {foreign(functiontest.Kid(vera, veraRecord, "2025-09-09")), "", true, "", ""},
+		"with a certificate of their state":  {foreign(foreignKid(vera)), "", true, "", ""},
+		"a foreign certificate of anybody's": {russian, "", true, "", ""},
+		"with the right that the parent names": {foreign(foreignKid(vera)), `"category":"temporary_resident","basis":{"permit_until":"2026-09-30"},`, true, "2026-09-30",
+			"Полис действует до 30.09.2026: в этот день заканчивается разрешение на временное проживание"},
+		"a right of whomever":      {citizen, `"category":"permanent_resident",`, true, "2026-12-31", "Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
+		"a citizen's child is not": {citizen, "", false, "", ""},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			b := bench(t)
+			b.Run(reviewdesk.Name, reviewdesk.New)
+			b.Run(notify.Name, notify.New)
+			token, fund := b.Token(tc.claims), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+			a := submit(b, token, strings.Replace(body(t, vera, "", "", "document", nil), `{`, `{`+tc.fields, 1))
+			b.Settle()
+			if waits := strings.HasPrefix(read(b, token, a.ID).Text, "На рассмотрении в территориальном фонде"); waits != tc.byFund {
+				t.Fatalf("%+v", read(b, token, a.ID))
+			}
+			if tc.byFund {
+				b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+				b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
+				b.Settle()
+			}
+			g := readGranted(b, token, a.ID)
+			if g.Status != "granted" || g.Until != tc.until || g.Validity != tc.valid {
+				t.Errorf("%+v", g)
+			}
+			b.Consent(token, a.Person)
+			submit(b, token, `{"kind":"lookup","person":"`+a.Person+`"}`)
+			b.Settle()
+			var c card
+			if b.Call("GET", policycard.Name, "/?person="+a.Person, token, nil).Expect(200, "").JSON(&c); c.ValidUntil != tc.until {
+				t.Errorf("%+v", c)
+			}
+		})
 	}
 }
 

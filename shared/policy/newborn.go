@@ -22,6 +22,21 @@ func CheckBirth(born, recorded string, birth calendar.Date, record BirthRecord, 
 	return wrong
 }
 
+// OfChildren reports whether a child can have the category: none that rests on
+// work.
+func (c Category) OfChildren() bool {
+	return c != HighlyQualified && entitlements[c].ends != contractEnds
+}
+
+// Foreign reports whether a child may be no citizen of Russia, so that no rule
+// puts it on record as one: a parent is none, or a document is another state's.
+// What the login does not tell of the parent's citizenship says nothing.
+func Foreign(child person.Kin, parent person.Person) bool {
+	return parent.Citizenship != "" && parent.Citizenship != Russia ||
+		child.Document.Number != "" && child.Document.Type != person.BirthCertificate ||
+		child.Passport.Number != "" && child.Passport.Type != person.Passport
+}
+
 // DefaultNewbornCover is for how many days after the registration of a birth the
 // mother's insurer covers the child, whoever insures it: 30, and by the Rules in
 // force since 9 September 2025 only to the day of the registration.

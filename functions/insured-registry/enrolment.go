@@ -1,6 +1,7 @@
 package function
 
 import (
+	"errors"
 	"slices"
 
 	"polis/shared/fault"
@@ -74,7 +75,7 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 }
 
 // tryEnrol answers whether an application for a first policy may be submitted
-// now, and changes nothing.
+// now, and whether it is for the fund's staff to decide on. It changes nothing.
 func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 	e, id, err := r.enrolment(c)
 	if err != nil {
@@ -84,10 +85,11 @@ func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 	if err == nil && found {
 		_, err = record.Again(e, r.law())
 	}
-	if err != nil {
+	byFund := errors.Is(err, policy.ErrFundDecides)
+	if err != nil && !byFund {
 		return web.Answer{}, err
 	}
-	return web.OK(map[string]bool{"allowed": true})
+	return web.OK(map[string]bool{"allowed": true, "by_fund": byFund})
 }
 
 // reported adds what a birth tells of a child that is on record already, once for

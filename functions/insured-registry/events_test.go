@@ -511,3 +511,47 @@ func TestAChildIsComparedWithTheRecordUnderWhichNumberItComes(t *testing.T) {
 		t.Errorf("the father has %v", has)
 	}
 }
+
+func TestAnExpiredPolicyOfAChildIsProlongedAsTheFundDecides(t *testing.T) {
+	row := functiontest.Child(ilya, functiontest.Maria)
+	row["category"], row["valid_until"], row["ends"] = "temporary_resident", "2026-02-28", "2026-02-28"
+	for rule, tc := range map[string]struct {
+		right policy.Right
+		until string
+	}{
+		"in the category that it had":     {policy.Right{}, "2026-12-31"},
+		"by the right of the application": {policy.RightOf(policy.Refugee, calendar.On(2026, time.September, 30), calendar.On(2026, time.March, 10)), "2026-09-30"},
+	} {
+		b := bench(t)
+		b.Import(row)
+		id := children(b, maria)[0]
+		e := enrolmentOf(b, "application-1", ilya)
+		e.SMO, e.Right = "26001", tc.right
+		var try struct {
+			Allowed bool
+			ByFund  bool `json:"by_fund"`
+		}
+		if b.CallAs("policy-request", name, "/records/try", e).Expect(200, "").JSON(&try); !try.Allowed || !try.ByFund {
+			t.Errorf("%s: %+v", rule, try)
+		}
+		b.CallAs("policy-request", name, "/records", e).Expect(409, "fund_decides") // by no rule
+		e.ByFund = true
+		var done policy.Enrolled
+		for range 2 {
+			b.CallAs("policy-request", name, "/records", e).Expect(201, "").JSON(&done)
+		}
+		card := find(b, policy.Question{Applicant: maria, Child: id}).Card
+		if done.ID != id || done.ENP != card.ENP || !done.Renewed || done.Completed || card.ValidUntil.String() != tc.until || card.Insurance.SMO != "26001" {
+			t.Errorf("%s: %+v, %+v", rule, done, card)
+		}
+		e.Cause = "application-2"
+		b.CallAs("policy-request", name, "/records/try", e).Expect(409, "already_insured")
+		e.Person = anna
+		b.CallAs("policy-request", name, "/records", e).Expect(409, "not_represented")
+	}
+	b := bench(t)
+	b.Import(row)
+	dead := reportOf("death", "on", "2026-03-08", "person", map[string]any{"snils": ilya.SNILS, "birth_date": ilya.Birth})
+	send(b, "zags", dead).Expect(202, "")
+	b.CallAs("policy-request", name, "/records/try", enrolmentOf(b, "application-1", ilya)).Expect(409, "death_recorded")
+}

@@ -160,15 +160,19 @@ func (r *requests) first(c *web.Call, q request, a application.Application, toda
 	case q.Category == policy.Citizen:
 		return a, nil, nil
 	}
-	var allowed struct{ Allowed bool }
+	var allowed struct {
+		Allowed bool
+		ByFund  bool `json:"by_fund"`
+	}
 	refusal = r.register.Call(c, c.ID, "/insured-registry/records/try", enrolment(a), &allowed)
 	if !fault.HasKind(refusal, fault.Conflict) && !fault.HasKind(refusal, fault.Invalid) {
 		refusal = nil
 	}
+	a.ByFund = a.ByFund || allowed.ByFund
 	return a, refusal, nil
 }
 
 // enrolment is what the register is asked for.
 func enrolment(a application.Application) policy.Enrolment {
-	return policy.Enrolment{Cause: a.ID, Submitted: a.Submitted, Person: a.Applicant, Region: a.Region, SMO: a.SMO, Right: a.Right, Child: a.Child}
+	return policy.Enrolment{Cause: a.ID, Submitted: a.Submitted, Person: a.Applicant, Region: a.Region, SMO: a.SMO, Right: a.Right, Child: a.Child, ByFund: a.ByFund}
 }

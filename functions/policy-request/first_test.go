@@ -541,6 +541,43 @@ func TestAForeignersChildIsForTheFundToDecideOn(t *testing.T) {
 	}
 }
 
+func TestAParentAppliesAgainForAChildWhosePolicyHasExpired(t *testing.T) {
+	b := bench(t)
+	b.Run(reviewdesk.Name, reviewdesk.New)
+	b.Run(notify.Name, notify.New)
+	row := functiontest.Child(functiontest.Ilya, maria)
+	row["category"], row["valid_until"], row["ends"] = "temporary_resident", "2026-02-28", "2026-02-28"
+	b.Import(row)
+	kid := functiontest.Kid(functiontest.Ilya, "120199260000204108003", "2019-09-12")
+	mother, fund := parent(b, maria, kid), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	child := family(b, mother)[1].Person
+	b.Consent(mother, child)
+	show := func() (c card) {
+		submit(b, mother, `{"kind":"lookup","person":"`+child+`"}`)
+		b.Settle()
+		b.Call("GET", policycard.Name, "/?person="+child, mother, nil).Expect(200, "").JSON(&c)
+		return c
+	}
+	before := show()
+	if before.Status != "expired" {
+		t.Fatalf("%+v", before)
+	}
+	a := submit(b, mother, body(t, functiontest.Ilya, "", ""))
+	b.Settle()
+	if a = read(b, mother, a.ID); a.Due.Format(time.DateOnly) != "2026-03-16" || !strings.HasPrefix(a.Text, "На рассмотрении в территориальном фонде") {
+		t.Fatalf("%+v", a)
+	}
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
+	b.Settle()
+	if a = read(b, mother, a.ID); a.Status != "granted" || a.Text != "Полис продлён, его номер прежний" || a.ENP != before.ENP {
+		t.Errorf("%+v", a)
+	}
+	if c := show(); c.Status != "active" || c.ENP != before.ENP || c.ValidFrom != "2026-03-10" || c.ValidUntil != "2026-12-31" || c.Category != "temporary_resident" {
+		t.Errorf("%+v", c)
+	}
+}
+
 func TestATypedNumberThatIsABrothersIsRefusedAlsoWhereTheFundApprovedIt(t *testing.T) {
 	b := bench(t)
 	b.Run(reviewdesk.Name, reviewdesk.New)

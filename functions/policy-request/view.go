@@ -75,6 +75,7 @@ var reasons = map[string]application.Reason{
 	"death_recorded": {Detail: fault.Text{
 		RU: "В регистре записана смерть. Если это ошибка, обратитесь в территориальный фонд.",
 		EN: "The register has a death on record. If that is a mistake, turn to the regional fund."}},
+	policy.ErrFundDecides.Code: {Detail: policy.ErrFundDecides.Detail},
 	"birth_taken": {Field: "child.birth_record.number", Detail: fault.Text{
 		RU: "Эта актовая запись уже есть в другой записи регистра. Позвоните в территориальный фонд.",
 		EN: "Another record of the register has this civil record. Call the regional fund."}},

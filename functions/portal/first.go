@@ -24,15 +24,27 @@ type kid struct {
 	Sex    person.Sex
 	Birth  calendar.Date
 	Record bool // the login tells the civil record of the birth
+	ByFund bool // the fund's staff decide
 }
 
 // kidsOf lists them as the register does, the eldest first.
-func kidsOf(children []person.Kin) (kids []kid) {
+func kidsOf(children []person.Kin, parent person.Person) (kids []kid) {
 	for _, k := range children {
-		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero()})
+		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero(), k.Record == "" || policy.Foreign(k, parent)})
 	}
 	slices.SortStableFunc(kids, func(a, b kid) int { return cmp.Compare(a.Birth.String(), b.Birth.String()) })
 	return kids
+}
+
+// is reports whether the child is that one of the register.
+func (k kid) is(r relative) bool { return r.Birth == k.Birth && r.Name.Same(k.Name) }
+
+// KidOf is for whom a first policy of the member is asked for.
+func (p *page) KidOf(m member) string {
+	if n := slices.IndexFunc(p.Who.Kids, func(k kid) bool { return k.is(m.relative) }); n >= 0 {
+		return strconv.Itoa(n)
+	}
+	return forOther
 }
 
 // For whom a first policy is, beside the number of a child of the login.
@@ -113,7 +125,8 @@ func (f firstPage) Papers(p *page) bool {
 func (p *page) CategoryOf(c policy.Category) string { return p.Text(policy.CategoryText(c)) }
 
 // firstOf is the form for somebody, in a region. A child that the register has
-// already needs none; where the register is silent, all are offered.
+// already is offered none, but has one where it is asked for by its number: a
+// policy may have expired. Where the register is silent, all are offered.
 func (v *visit) firstOf(who, region string) (firstPage, error) {
 	base, err := v.newRequestOf(application.Register, region)
 	f := firstPage{newRequestPage: base, Self: forSelf, Kids: map[string]kid{}}
@@ -131,8 +144,11 @@ func (v *visit) firstOf(who, region string) (firstPage, error) {
 		}
 	}
 	for n, k := range v.Who.Kids {
-		if slices.ContainsFunc(recorded.Items, func(r relative) bool { return r.Birth == k.Birth && r.Name.Same(k.Name) }) {
-			continue
+		if slices.ContainsFunc(recorded.Items, k.is) {
+			if strconv.Itoa(n) != who {
+				continue
+			}
+			k.ByFund = true
 		}
 		f.Kids[strconv.Itoa(n)] = k
 		f.Order = append(f.Order, strconv.Itoa(n))

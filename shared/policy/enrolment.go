@@ -52,7 +52,7 @@ func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
 	case i.Knows(e.Cause):
 		return i, nil
 	case e.Child != nil:
-		return i.childAgain(e)
+		return i.childAgain(e, now)
 	case i.ValidUntil.IsZero():
 		return i, ErrInsured
 	}
@@ -66,25 +66,55 @@ func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
 	return i.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
 }
 
-// childAgain is the record of a child for which a representative applies: with
-// the data that it lacks and the account confirms, for nobody tells the register
-// later that a newborn was given a SNILS. An insurer is chosen apart.
-func (i Insured) childAgain(e Enrolment) (Insured, error) {
-	if !i.RepresentedBy(e.Person.SNILS, e.Today()) {
+// ErrFundDecides is a prolongation that no rule grants.
+var ErrFundDecides = fault.New(fault.Conflict, "fund_decides",
+	"Полис ребёнка продлевает территориальный фонд. Подайте заявление ещё раз, и фонд его рассмотрит.",
+	"The regional fund prolongs a child's policy. Apply once more, and the fund will decide.")
+
+// childAgain is the record of a child for which a representative applies. It is
+// prolonged, as the fund's staff decide, under the right that the application
+// names, or under the one that it had. Otherwise it takes over the data that it
+// lacks and the account confirms, for nobody tells the register later that a
+// newborn was given a SNILS; an insurer is then chosen apart.
+func (i Insured) childAgain(e Enrolment, now time.Time) (Insured, error) {
+	day := e.Today()
+	if !i.RepresentedBy(e.Person.SNILS, day) {
 		return i, errNotRepresented
 	}
 	if differs, _ := Match(i, e.Child.Person); len(differs) > 0 {
 		return i, errOtherChild
 	}
-	insurer := i.Insurance(e.Today()).SMO
+	insurer := i.Insurance(day).SMO
 	completed := i.completed(e.Child.Person)
-	switch {
+	switch right := i.nextOfChild(e.Right, day); {
+	case i.Dead():
+		return i, errDead
+	case i.Changes.On(day).State == Invalid:
+		return i, errPolicyEnded
+	case i.outlasted(right) && !e.ByFund:
+		return i, ErrFundDecides
+	case i.outlasted(right):
+		return completed.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
 	case completed.Person != i.Person && (e.SMO == "" || e.SMO == insurer):
 		return completed.Taking(Message{Cause: e.Cause}), nil
 	case insurer == "":
 		return i, errChildInsured.Suggesting("choose")
 	}
 	return i, errChildInsured
+}
+
+// nextOfChild is the right that would prolong a child's policy on the day: the one
+// that is named, or once the policy has expired, or from the day on from which it
+// may be prolonged, the one that it had.
+func (i Insured) nextOfChild(named Right, day calendar.Date) Right {
+	have := i.right()
+	if named.Category == "" && (i.Expired(day) || !day.Before(november1(day.Year))) {
+		return RightOf(have.Category, calendar.Date{}, day)
+	}
+	if named.Category == "" {
+		return have
+	}
+	return named
 }
 
 // completed has the SNILS and the document, where the record had none.

@@ -30,9 +30,10 @@ type Enrolment struct {
 	Submitted time.Time     `json:"submitted"` // decides the dates of the law
 	Person    person.Person `json:"person"`
 	Region    string        `json:"region"`
-	SMO       string        `json:"smo,omitempty"`   // "": the fund stands in
-	Right     Right         `json:"right,omitzero"`  // of a foreigner; zero: a citizen's
-	Child     *NewChild     `json:"child,omitempty"` // whose record it is to be; nil: the person's own
+	SMO       string        `json:"smo,omitempty"`     // "": the fund stands in
+	Right     Right         `json:"right,omitzero"`    // of a foreigner; zero: a citizen's
+	Child     *NewChild     `json:"child,omitempty"`   // whose record it is to be; nil: the person's own
+	ByFund    bool          `json:"by_fund,omitempty"` // the fund's staff decide, or have
 }
 
 // NewChild is a child to be put on record by a parent, whose account confirms it.

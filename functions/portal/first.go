@@ -39,15 +39,8 @@ func kidsOf(children []person.Kin, parent person.Person) (kids []kid) {
 // is reports whether the child is that one of the register.
 func (k kid) is(r relative) bool { return r.Birth == k.Birth && r.Name.Same(k.Name) }
 
-// KidOf is for whom a first policy of the member is asked for.
-func (p *page) KidOf(m member) string {
-	if n := slices.IndexFunc(p.Who.Kids, func(k kid) bool { return k.is(m.relative) }); n >= 0 {
-		return strconv.Itoa(n)
-	}
-	return forOther
-}
-
-// For whom a first policy is, beside the number of a child of the login.
+// For whom a first policy is, beside the number of a child of the login, or the id
+// of one that the register has.
 const (
 	forSelf      = "self"
 	forForeigner = "foreigner" // oneself too
@@ -125,8 +118,8 @@ func (f firstPage) Papers(p *page) bool {
 func (p *page) CategoryOf(c policy.Category) string { return p.Text(policy.CategoryText(c)) }
 
 // firstOf is the form for somebody, in a region. A child that the register has
-// already is offered none, but has one where it is asked for by its number: a
-// policy may have expired. Where the register is silent, all are offered.
+// already is offered none, but has one where it is asked for by its id: a policy
+// may have expired. Where the register is silent, all are offered.
 func (v *visit) firstOf(who, region string) (firstPage, error) {
 	base, err := v.newRequestOf(application.Register, region)
 	f := firstPage{newRequestPage: base, Self: forSelf, Kids: map[string]kid{}}
@@ -144,20 +137,26 @@ func (v *visit) firstOf(who, region string) (firstPage, error) {
 		}
 	}
 	for n, k := range v.Who.Kids {
-		if slices.ContainsFunc(recorded.Items, k.is) {
-			if strconv.Itoa(n) != who {
+		key := strconv.Itoa(n)
+		if i := slices.IndexFunc(recorded.Items, k.is); i >= 0 {
+			if key = recorded.Items[i].Person; key != who {
 				continue
 			}
 			k.ByFund = true
 		}
-		f.Kids[strconv.Itoa(n)] = k
-		f.Order = append(f.Order, strconv.Itoa(n))
+		f.Kids[key] = k
+		f.Order = append(f.Order, key)
 	}
-	if f.For = f.Self; who == forChild {
+	if who == forChild {
 		who = append(f.Order, forOther)[0]
 	}
-	if _, ok := f.Kids[who]; ok || who == forForeigner || who == forOther {
+	switch _, kid := f.Kids[who]; {
+	case kid, who == forForeigner:
 		f.For = who
+	case who == "", who == forSelf:
+		f.For = f.Self
+	default:
+		f.For = forOther
 	}
 	for _, c := range policy.Categories {
 		if c != policy.Citizen && policy.MayBeInsured(c, v.Who.Citizenship, policy.Basis{}, nil, calendar.Today(v.law(), region)) == nil || c == policy.HighlyQualified {
@@ -266,6 +265,8 @@ func (v *visit) submitFirst() (web.Answer, error) {
 	}
 	s := firstSubmission{submission: submission{Kind: application.Register, Region: v.Form.Get("region"), SMO: v.Form.Get("smo")}}
 	switch kid := f.Kid(); {
+	case f.For == forOther: // not for oneself, because a child is listed no more
+		return v.to("/requests/new?kind=register&for=" + forOther)
 	case f.Foreign() && !slices.Contains(f.Categories, f.Category):
 		f.Category = ""
 		return refuse(noCategory)

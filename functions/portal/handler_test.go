@@ -603,17 +603,23 @@ func TestAnExpiredPolicyOfAChildIsAppliedForAgainWithTheFundToDecide(t *testing.
 		return string(b.Call("GET", Name, path, "", nil, "Cookie", cookie).Expect(200, "").Body)
 	}
 	ilya, vera := kid{Name: person.Name{Family: "Вымышленников", Given: "Илья"}, Record: true}, kid{Name: person.Name{Given: "Вера"}, Record: true}
-	if page := see("/card?person=c1", vera, ilya); !strings.Contains(page, `?kind=register&amp;for=1">Продлить полис`) {
+	for _, path := range []string{"/card?person=c1", "/"} {
+		if page := see(path, vera, ilya); !strings.Contains(page, `?kind=register&amp;for=c1">Продлить полис`) {
+			t.Errorf("%s", page)
+		}
+	}
+	if page := see("/requests/new?kind=register&for=c1", vera, ilya); !strings.Contains(page, "решает территориальный фонд") || !strings.Contains(page, `name="for" value="c1"`) {
 		t.Errorf("%s", page)
 	}
-	if page := see("/card?person=c1", vera); !strings.Contains(page, `?kind=register&amp;for=other">Продлить полис`) {
+	if page := see("/requests/new?kind=register&for=c1", vera); !strings.Contains(page, "дождитесь подтверждения и войдите снова") {
 		t.Errorf("the account does not confirm him: %s", page)
-	}
-	if page := see("/requests/new?kind=register&for=1", vera, ilya); !strings.Contains(page, "решает территориальный фонд") || !strings.Contains(page, `name="for" value="1"`) {
-		t.Errorf("%s", page)
 	}
 	if page := see("/requests/new?kind=register&for=0", vera, ilya); strings.Contains(page, "решает территориальный фонд") || strings.Contains(page, "Для ребёнка: Илья") {
 		t.Errorf("by rule, and not for him: %s", page)
+	}
+	stale := url.Values{"kind": {"register"}, "for": {"0"}, "region": {"26"}, "key": {"k1"}} // of a child that was put on record meanwhile
+	if res := send(b, in(t, b, func(v *visitor) { v.Kids = []kid{ilya} }), "/requests", stale); res.Status != http.StatusSeeOther || !strings.HasSuffix(res.Header.Get("Location"), "/requests/new?kind=register&for=other") {
+		t.Errorf("sent for whom? %d to %s", res.Status, res.Header.Get("Location"))
 	}
 	vera.ByFund = true
 	if page := see("/requests/new?kind=register&for=0", vera, ilya); !strings.Contains(page, "решает территориальный фонд") {

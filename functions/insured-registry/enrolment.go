@@ -96,6 +96,9 @@ func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 // each id of its source. Who is a representative is told, and of all that were
 // told before nobody is again.
 func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS, message policy.Message) (policy.Insured, error) {
+	if took, err := record.Took(message); took || err != nil {
+		return record, err
+	}
 	born, err := record.Born(child, parents)
 	if err != nil {
 		return record, err

@@ -38,7 +38,7 @@ var followed = []struct {
 		`"kind":"put_on_record"`, "BEGIN:VCALENDAR", `"resourceType":"Coverage"`, `"code":"consent_missing"`,
 		"Одобрено. Полис возобновлён", `"from":"2026-11-09","until":"2026-11-13","status":"granted"`, "Приостановлен с 09.11.2026",
 		`"kind":"birth.recorded"`, "Аннулирован с 09.11.2026. Причина: в регистре записана смерть", `"code":"death_recorded"`,
-		"Полис продлён, его номер прежний", `"code":"services_hidden"`, "Приём врача-дерматолога", "Полис стал бессрочным",
+		"Полис переоформлен, его номер прежний", `"code":"services_hidden"`, "Приём врача-дерматолога", "Полис стал бессрочным",
 		`"allowed":true,"reason":"contract_ended"`, `"may_call_off":true`, `"kind":"change.policy_suspended"`, "Одобрено. Приостановление отменено", `"taken":"you"`, "Одобрено. Полис восстановлен", `"phase":"done"`,
 		`"insurer":"Пример-Мед"`,
 	}},

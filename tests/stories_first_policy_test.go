@@ -184,7 +184,7 @@ func TestAMotherPutsHerNewbornOnRecordAndTheBirthAddsTheFather(t *testing.T) {
 	}
 }
 
-func TestABirthThatWasReportedNeedsNoApplication(t *testing.T) {
+func TestABirthThatWasReportedNeedsNoApplicationButForWhatItDidNotTell(t *testing.T) {
 	s := newStage(t)
 	mother := s.as(t, "mother")
 	birth := fields{"mother": human(t, "mother").SNILS}
@@ -192,10 +192,15 @@ func TestABirthThatWasReportedNeedsNoApplication(t *testing.T) {
 		birth[name] = value
 	}
 	s.as(t, "zags").post("/insured-registry/events", birth).is(http.StatusAccepted)
+	first := mother.asks(daughter(nil)) // with the birth certificate
+	mother.becomes(first.ID, "granted")
+	if granted := mother.first(first.ID); granted.ENP == "" || !strings.HasPrefix(granted.Text, "У ребёнка уже есть полис, его номер прежний") {
+		t.Errorf("granted: %+v", granted)
+	}
 	if p := mother.post("/policy-request", daughter(nil)).refused(http.StatusConflict, "already_insured"); p.Suggest != "choose" {
 		t.Errorf("suggests %q", p.Suggest)
 	}
-	if n := len(mother.applications()); n != 0 {
+	if n := len(mother.applications()); n != 1 {
 		t.Errorf("left %d applications", n)
 	}
 }

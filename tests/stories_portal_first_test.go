@@ -72,7 +72,7 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 		v.looks("Полис действует до 15 декабря 2026 г.: в этот день заканчивается трудовой договор.")
 		v.does("Подать заявление")
 		if !v.way.script {
-			v.looks("Полис продлён, его номер прежний")
+			v.looks("Полис переоформлен, его номер прежний")
 			return
 		}
 		v.looks("Полис оформлен")

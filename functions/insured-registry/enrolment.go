@@ -22,6 +22,7 @@ func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
 	}
 	wrong := e.Person.Check("person", e.Today())
 	if e.Child != nil {
+		e.Child.Birth.Number = person.CivilRecord(e.Child.Birth.Number)
 		// Of the applicant only who they are matters: a document may have run out.
 		applicant := e.Person
 		applicant.Document = person.Document{}
@@ -41,7 +42,7 @@ func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
 }
 
 // enrol puts a person on record for an application, or prolongs the policy of
-// one who is. Repeated for the same application it answers with the record as it
+// one who is, or adds what a child's record lacks. Repeated for the same application it answers with the record as it
 // became at first.
 func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	e, id, err := r.enrolment(c)
@@ -60,9 +61,9 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 		if err := r.dismissed(c, made.ID); err != nil {
 			return web.Answer{}, err
 		}
-		return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP})
+		return web.Created(made.Enrolled(e.Cause))
 	}
-	made, err = r.store.Amend(c, c.Grant, made.ID, func(i policy.Insured) (policy.Insured, bool, error) {
+	made, err = r.store.Reidentify(c, c.Grant, made.ID, func(i policy.Insured) (policy.Insured, bool, error) {
 		known := i.Knows(e.Cause)
 		i, err := i.Again(e, r.law())
 		return i, !known, err
@@ -73,7 +74,7 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.Created(policy.Enrolled{ID: made.ID, ENP: made.ENP, Renewed: true})
+	return web.Created(made.Enrolled(e.Cause))
 }
 
 // tryEnrol answers whether an application for a first policy may be submitted
@@ -94,17 +95,24 @@ func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]bool{"allowed": true, "by_fund": byFund})
 }
 
-// reported adds what a birth tells of a child that is on record already. Who is a
-// representative by it is told; the others have been.
-func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS) (policy.Insured, error) {
-	if _, err := record.Born(child, parents); err != nil {
+// reported adds what a birth tells of a child that is on record already, once for
+// each id of its source. Who is a representative is told, and of all that were
+// told before nobody is again.
+func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS, message policy.Message) (policy.Insured, error) {
+	if took, err := record.Took(message); took || err != nil {
 		return record, err
 	}
-	return r.store.Represent(c, c.Grant, record.ID, parents, func(i policy.Insured) (policy.Insured, bool, error) {
-		before := len(i.Representatives)
+	born, err := record.Born(child, parents)
+	if err != nil {
+		return record, err
+	}
+	return r.store.Represent(c, c.Grant, record.ID, born.Representatives, func(i policy.Insured) (policy.Insured, bool, error) {
+		if took, err := i.Took(message); took || err != nil {
+			return i, false, err
+		}
 		i, err := i.Born(child, parents)
-		return i, len(i.Representatives) > before, err
-	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
+		return i.Taking(message), true, err
+	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID}, store.Event{Topic: refreshTopic, Home: record.ID, Subject: message.Cause})
 }
 
 // right of a foreigner, with the term that another register has computed; the

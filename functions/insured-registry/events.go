@@ -129,6 +129,14 @@ func source(c access.Caller) string {
 	return c.Unit
 }
 
+// message is what a source reports under an id of its own, which may be anything,
+// while events carry no more than ids. A source gives no id to two messages of one
+// kind about one person.
+func (r *register) message(by, kind, sourceID string, says any) (policy.Message, error) {
+	raw, err := json.Marshal(says)
+	return policy.Message{Cause: r.store.Digest("report", by, sourceID, kind), Content: r.store.Digest("message", string(raw))}, err
+}
+
 // report does what a report says, once for each id of its source. It never
 // tells what of the data differs from the register's: nobody finds out by it who
 // is insured.
@@ -157,16 +165,20 @@ func (r *register) report(c *web.Call, kind reportKind) (web.Answer, error) {
 	if q.Kind == "death" && q.On.After(record.Today(now)) {
 		return web.Answer{}, errNotYet
 	}
-	// The source's own id may be anything, and events carry no more than ids.
-	cause := r.store.Digest("report", by, q.SourceID, q.Kind, q.On.String(), q.From.String(), q.Until.String())
-	follows := []store.Event{{Topic: kind.topic, Home: record.ID, Subject: cause}, {Topic: refreshTopic, Home: record.ID, Subject: cause}}
-	deed := policy.Deed{Source: by, Cause: cause, At: now, Recorded: now}
+	says := q
+	says.Person = subject{} // by whichever of the numbers
+	message, err := r.message(by, q.Kind, q.SourceID, says)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	follows := []store.Event{{Topic: kind.topic, Home: record.ID, Subject: message.Cause}, {Topic: refreshTopic, Home: record.ID, Subject: message.Cause}}
+	deed := policy.Deed{Source: by, Cause: message.Cause, At: now, Recorded: now}
 	_, err = r.store.Reidentify(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
-		if i.Knows(cause) {
-			return i, false, nil
+		if took, err := i.Took(message); took || err != nil {
+			return i, false, err
 		}
 		i, err := kind.do(i, q, deed)
-		return i, true, err
+		return i.Taking(message), true, err
 	}, follows...)
 	if err != nil {
 		return web.Answer{}, err

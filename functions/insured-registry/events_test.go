@@ -313,3 +313,268 @@ func TestARepresentativeWhomACourtRemovedSeesTheChildNoMore(t *testing.T) {
 	}
 	b.CallAs("smo-selection", name, "/may", policy.Request{Cause: "a", Submitted: b.Now(), Applicant: pavel, Child: id}).Expect(404, "person_not_found")
 }
+
+// ilyaBy is what the fund reports: that somebody no longer acts for Ilya.
+func ilyaBy(who person.Person, source string) map[string]any {
+	return reportOf("representative_removed", "source_id", source, "representative", who.SNILS.String(),
+		"person", map[string]any{"snils": ilya.SNILS.String(), "birth_date": ilya.Birth})
+}
+
+// birthOfIlya is the birth as ZAGS reports it, with both parents.
+func birthOfIlya(change ...any) map[string]any {
+	return birth(append([]any{
+		"record", map[string]any{"number": "120199260000204108003", "date": "2019-09-12"}, "father", pavel.SNILS.String(),
+		"child", map[string]any{"name": ilya.Name, "sex": "M", "birth_date": ilya.Birth},
+	}, change...)...)
+}
+
+func TestNoBirthGivesAChildBackToWhomACourtRemoved(t *testing.T) {
+	b := bench(t)
+	e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: maria, Region: "26", Child: &policy.NewChild{
+		Person: ilya, Birth: policy.BirthRecord{Number: "120199260000204108003", Date: calendar.On(2019, time.September, 12)}}}
+	b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+	report(b, birthOfIlya()).Expect(202, "")
+	if had := children(b, pavel); len(had) != 1 {
+		t.Fatalf("by the birth the father has %v", had)
+	}
+	send(b, "fund", ilyaBy(pavel, "court-7")).Expect(202, "")
+	for rule, again := range map[string]map[string]any{
+		"delivered again": birthOfIlya(),
+		"reported anew":   birthOfIlya("source_id", "zags-2"),
+		"of him alone":    birthOfIlya("source_id", "zags-3", "mother", ""),
+	} {
+		report(b, again).Expect(202, "")
+		if has := children(b, pavel); len(has) != 0 {
+			t.Errorf("%s: the father has %v", rule, has)
+		}
+	}
+	if has := children(b, maria); len(has) != 1 {
+		t.Errorf("the mother has %v", has)
+	}
+}
+
+func TestAnIdOfASourceIsForOneMessage(t *testing.T) {
+	orlova, vyazemskaya := map[string]any{"family": "Орлова", "given": "Мария"}, map[string]any{"family": "Вяземская", "given": "Мария"}
+	for rule, tc := range map[string]struct {
+		by           string
+		first, other map[string]any
+	}{
+		"the other parent by the same decision": {"fund", ilyaBy(maria, "court-7"), ilyaBy(pavel, "court-7")},
+		"another name":                          {"zags", reportOf("name_changed", "name", orlova), reportOf("name_changed", "name", vyazemskaya)},
+		"another day of death":                  {"zags", reportOf("death", "on", "2026-03-08"), reportOf("death", "on", "2026-03-07")},
+		"a service of other days": {"commissariat", reportOf("service_started", "ground", "mobilisation", "from", "2026-03-11"),
+			reportOf("service_started", "ground", "mobilisation", "from", "2026-03-11", "until", "2026-05-01")},
+		"a birth with the father": {"zags", birth(), birth("father", pavel.SNILS.String())},
+	} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria), functiontest.Child(ilya, functiontest.Maria, functiontest.Pavel))
+		for range 2 {
+			send(b, tc.by, tc.first).Expect(202, "")
+		}
+		if res := send(b, tc.by, tc.other); res.Status != 409 || res.Code != "source_id_reused" || res.Detail == "" {
+			t.Errorf("%s: %d %s", rule, res.Status, res.Body)
+		}
+		send(b, tc.by, tc.first).Expect(202, "")
+		tc.other["source_id"] = "another"
+		send(b, tc.by, tc.other).Expect(202, "")
+	}
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	send(b, "zags", reportOf("name_changed", "name", orlova)).Expect(202, "")
+	spelled := map[string]any{"enp": number(maria, 31), "birth_date": maria.Birth}
+	send(b, "zags", reportOf("name_changed", "name", map[string]any{"family": " Орлова ", "given": "Мария"}, "person", spelled)).Expect(202, "")
+}
+
+// enrolmentOf Ilya by Maria, as her account confirms him.
+func enrolmentOf(b *functiontest.Bench, cause string, kid person.Person) policy.Enrolment {
+	return policy.Enrolment{Cause: cause, Submitted: b.Now(), Person: maria, Region: "26", Child: &policy.NewChild{
+		Person: kid, Birth: policy.BirthRecord{Number: "120199260000204108003", Date: calendar.On(2019, time.September, 12)}}}
+}
+
+// grown is Ilya at 18, with an account of his own.
+func grown() person.Person {
+	p := ilya
+	p.Document = person.Document{Type: person.Passport, Series: "45 12", Number: "777888"}
+	return p
+}
+
+func TestWhatARecordOfABirthLacksIsAddedOnceItIsKnown(t *testing.T) {
+	unnumbered := ilya
+	unnumbered.SNILS, unnumbered.Document = "", person.Document{}
+	numbered := map[string]any{"name": ilya.Name, "sex": "M", "birth_date": ilya.Birth, "snils": ilya.SNILS, "document": ilya.Document}
+	application := func(kid person.Person) func(*functiontest.Bench) functiontest.Response {
+		return func(b *functiontest.Bench) functiontest.Response {
+			return b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-1", kid))
+		}
+	}
+	event := func(body map[string]any) func(*functiontest.Bench) functiontest.Response {
+		return func(b *functiontest.Bench) functiontest.Response { return report(b, body) }
+	}
+	for rule, tc := range map[string]struct {
+		first, then func(*functiontest.Bench) functiontest.Response
+		taken       int
+	}{
+		"a birth, then the mother's application": {event(birthOfIlya()), application(ilya), 201},
+		"her application, then the birth":        {application(unnumbered), event(birthOfIlya("child", numbered)), 202},
+		"a birth reported anew":                  {event(birthOfIlya()), event(birthOfIlya("source_id", "zags-2", "child", numbered)), 202},
+	} {
+		b := bench(t)
+		tc.first(b)
+		id := children(b, maria)[0]
+		enp := find(b, policy.Question{Applicant: maria, Child: id}).Card.ENP
+		if f := find(b, policy.Question{Applicant: grown()}); f.Card != nil {
+			t.Fatalf("%s: %+v", rule, f)
+		}
+		for range 2 {
+			tc.then(b).Expect(tc.taken, "")
+		}
+		card := find(b, policy.Question{Applicant: maria, Child: id}).Card
+		if card.Person.SNILS != ilya.SNILS || card.Person.Document.Key() != ilya.Document.Key() {
+			t.Errorf("%s: %+v", rule, card.Person)
+		}
+		b.SetClock(time.Date(2037, time.September, 10, 12, 0, 0, 0, time.UTC))
+		if f := find(b, policy.Question{Applicant: grown()}); f.Card == nil || f.Card.ENP != enp {
+			t.Errorf("%s: at 18 %+v", rule, f)
+		}
+		enrol(b, "application-18", grown()).Expect(409, "snils_taken") // no second number
+	}
+}
+
+func TestWhatAnotherRecordHasIsAddedToNone(t *testing.T) {
+	for what, other := range map[string]map[string]any{
+		"snils":    functiontest.Row(pavel, "snils", ilya.SNILS),
+		"document": functiontest.Row(pavel, "document", ilya.Document),
+	} {
+		b := bench(t)
+		b.Import(other)
+		report(b, birthOfIlya("father", "")).Expect(202, "")
+		id := children(b, maria)[0]
+		numbered := map[string]any{"name": ilya.Name, "sex": "M", "birth_date": ilya.Birth, "snils": ilya.SNILS, "document": ilya.Document}
+		b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-1", ilya)).Expect(409, what+"_taken")
+		for range 2 { // nor is the message taken
+			report(b, birthOfIlya("source_id", "zags-2", "child", numbered)).Expect(409, what+"_taken")
+		}
+		if card := find(b, policy.Question{Applicant: maria, Child: id}).Card; card.Person.SNILS != "" || card.Person.Document.Number != "" || len(children(b, pavel)) != 0 {
+			t.Errorf("%s: half done: %+v", what, card.Person)
+		}
+	}
+}
+
+func TestAChildsApplicationChangesNothingThatItIsNotFor(t *testing.T) {
+	b := bench(t)
+	report(b, birthOfIlya()).Expect(202, "")
+	other := enrolmentOf(b, "application-1", ilya)
+	other.SMO = "26001"
+	if res := b.CallAs("policy-request", name, "/records", other).Expect(409, "already_insured"); res.Suggest != "choose" {
+		t.Errorf("an insurer is chosen apart: %s", res.Body)
+	}
+	stranger := enrolmentOf(b, "application-2", ilya)
+	stranger.Person = anna
+	b.CallAs("policy-request", name, "/records", stranger).Expect(409, "not_represented")
+	if card := find(b, policy.Question{Applicant: maria, Child: children(b, maria)[0]}).Card; card.Person.SNILS != "" || card.Insurance.SMO != "" {
+		t.Errorf("%+v", card)
+	}
+	var done policy.Enrolled
+	for range 2 {
+		b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-3", ilya)).Expect(201, "").JSON(&done)
+	}
+	b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-4", ilya)).Expect(409, "already_insured")
+}
+
+func TestACivilRecordIsOneHoweverItsNumberIsSpaced(t *testing.T) {
+	spaced := map[string]any{"number": " 1201 9926\u00a00000 204108003 ", "date": "2019-09-12"}
+	one := func(b *functiontest.Bench, rule string) {
+		if ids := children(b, maria); len(ids) != 1 {
+			t.Errorf("%s: the mother has %v", rule, ids)
+		}
+	}
+	b := bench(t)
+	row := functiontest.Child(ilya, functiontest.Maria)
+	row["birth_record"] = spaced
+	b.Import(row)
+	report(b, birthOfIlya("record", spaced)).Expect(202, "")
+	one(b, "imported, then reported")
+
+	b = bench(t)
+	report(b, birthOfIlya("record", spaced)).Expect(202, "")
+	e := enrolmentOf(b, "application-1", ilya)
+	e.Child.Birth.Number = "1201 99260000204108003"
+	b.CallAs("policy-request", name, "/records/try", e).Expect(200, "")
+	b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+	one(b, "reported, then applied for")
+	row["enp"] = find(b, policy.Question{Applicant: maria, Child: children(b, maria)[0]}).Card.ENP
+	if got := load(b, row); got.Unchanged != 1 {
+		t.Errorf("reported, then imported: %+v", got)
+	}
+	row["birth_record"] = map[string]string{"number": "  "}
+	if got := load(b, row); len(got.Refused) != 1 || got.Refused[0].Field != "birth_record.number" || got.Refused[0].Code != "required" {
+		t.Errorf("spaces alone: %+v", got)
+	}
+}
+
+func TestAChildIsComparedWithTheRecordUnderWhichNumberItComes(t *testing.T) {
+	b := bench(t)
+	report(b, birthOfIlya("father", "")).Expect(202, "")
+	id := children(b, maria)[0]
+	sister := person.Person{Name: person.Name{Family: "Соловьёва", Given: "Майя"}, Sex: person.Female, Birth: calendar.On(2022, time.May, 1)}
+	for rule, kid := range map[string]person.Person{"a sister": sister, "a brother of the same day": func() person.Person { k := ilya; k.Name.Given, k.SNILS = "Лев", ""; return k }()} {
+		b.CallAs("policy-request", name, "/records/try", enrolmentOf(b, "application-1", kid)).Expect(409, "birth_of_another_child")
+		b.CallAs("policy-request", name, "/records", enrolmentOf(b, "application-1", kid)).Expect(409, "birth_of_another_child")
+		stranger := enrolmentOf(b, "application-2", kid)
+		stranger.Person = anna
+		if res := b.CallAs("policy-request", name, "/records", stranger); res.Code != "not_represented" {
+			t.Errorf("%s: a stranger is told %s", rule, res.Code)
+		}
+	}
+	enp := find(b, policy.Question{Applicant: maria, Child: id}).Card.ENP
+	send(b, "zags", reportOf("name_changed", "name", map[string]any{"family": "Орлов", "given": "Илья", "patronymic": "Павлович"},
+		"person", map[string]any{"enp": enp, "birth_date": ilya.Birth})).Expect(202, "")
+	report(b, birthOfIlya("source_id", "zags-2")).Expect(202, "") // under the name that it was born with
+	if has := children(b, pavel); !slices.Equal(has, []string{id}) {
+		t.Errorf("the father has %v", has)
+	}
+}
+
+func TestAnExpiredPolicyOfAChildIsProlongedAsTheFundDecides(t *testing.T) {
+	row := functiontest.Child(ilya, functiontest.Maria)
+	row["category"], row["valid_until"], row["ends"] = "temporary_resident", "2026-02-28", "2026-02-28"
+	for rule, tc := range map[string]struct {
+		right policy.Right
+		until string
+	}{
+		"in the category that it had":     {policy.Right{}, "2026-12-31"},
+		"by the right of the application": {policy.RightOf(policy.Refugee, calendar.On(2026, time.September, 30), calendar.On(2026, time.March, 10)), "2026-09-30"},
+	} {
+		b := bench(t)
+		b.Import(row)
+		id := children(b, maria)[0]
+		e := enrolmentOf(b, "application-1", ilya)
+		e.SMO, e.Right = "26001", tc.right
+		var try struct {
+			Allowed bool
+			ByFund  bool `json:"by_fund"`
+		}
+		if b.CallAs("policy-request", name, "/records/try", e).Expect(200, "").JSON(&try); !try.Allowed || !try.ByFund {
+			t.Errorf("%s: %+v", rule, try)
+		}
+		b.CallAs("policy-request", name, "/records", e).Expect(409, "fund_decides") // by no rule
+		e.ByFund = true
+		var done policy.Enrolled
+		for range 2 {
+			b.CallAs("policy-request", name, "/records", e).Expect(201, "").JSON(&done)
+		}
+		card := find(b, policy.Question{Applicant: maria, Child: id}).Card
+		if done.ID != id || done.ENP != card.ENP || !done.Renewed || done.Completed || card.ValidUntil.String() != tc.until || card.Insurance.SMO != "26001" {
+			t.Errorf("%s: %+v, %+v", rule, done, card)
+		}
+		e.Cause = "application-2"
+		b.CallAs("policy-request", name, "/records/try", e).Expect(409, "already_insured")
+		e.Person = anna
+		b.CallAs("policy-request", name, "/records", e).Expect(409, "not_represented")
+	}
+	b := bench(t)
+	b.Import(row)
+	dead := reportOf("death", "on", "2026-03-08", "person", map[string]any{"snils": ilya.SNILS, "birth_date": ilya.Birth})
+	send(b, "zags", dead).Expect(202, "")
+	b.CallAs("policy-request", name, "/records/try", enrolmentOf(b, "application-1", ilya)).Expect(409, "death_recorded")
+}

@@ -4,7 +4,7 @@ package function
 
 import (
 	"errors"
-	"strings"
+	"slices"
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
@@ -99,9 +99,6 @@ func (r *register) find(c *web.Call) (web.Answer, error) {
 	return web.OK(policy.Answer(q, records, r.law()))
 }
 
-var errNoChild = fault.New(fault.NotFound, "person_not_found",
-	"Такого человека среди ваших детей в регистре нет.", "The register has no such person among your children.")
-
 // findChild shows a child's record to its recorded representatives only; to
 // everybody else it does not exist.
 func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error) {
@@ -119,14 +116,14 @@ func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error)
 // childOf is the record of a child, for its recorded representatives.
 func (r *register) childOf(c *web.Call, representative person.Person, child string) (policy.Insured, error) {
 	if _, ok := ident.Partition(child); !ok {
-		return policy.Insured{}, errNoChild
+		return policy.Insured{}, policy.ErrNoChild
 	}
 	record, found, err := r.store.Record(c, c.Grant, child)
 	if err != nil {
 		return policy.Insured{}, err
 	}
 	if !found || !record.RepresentedBy(representative.SNILS, record.Today(r.law())) {
-		return policy.Insured{}, errNoChild
+		return policy.Insured{}, policy.ErrNoChild
 	}
 	return record, nil
 }
@@ -209,7 +206,7 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	}
 	today := r.today(b.Region)
 	b.Child = b.Child.Normalised()
-	b.Record.Number = strings.Join(strings.Fields(b.Record.Number), "")
+	b.Record.Number = person.CivilRecord(b.Record.Number)
 	wrong := b.Child.Check("child", today)
 	if b.SourceID == "" {
 		wrong = append(wrong, required("source_id", "Укажите номер сообщения.", "Give the id of the message."))
@@ -222,32 +219,44 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 		wrong = append(wrong, required("record.number", "Укажите номер актовой записи.", "Give the number of the civil record."))
 	}
 	wrong = append(wrong, text.CheckLine("record.number", b.Record.Number, maxRecordNumber)...)
+	if b.Record.Date.IsZero() {
+		wrong = append(wrong, required("record.date", "Укажите дату актовой записи.", "Give the date of the civil record."))
+	}
+	wrong = append(wrong, policy.CheckBirth("child.birth_date", "record.date", b.Child.Birth, b.Record, today)...)
 	if b.Mother == "" && b.Father == "" {
 		wrong = append(wrong, required("mother", "Укажите хотя бы одного из родителей.", "Name at least one of the parents."))
 	}
 	var parents []person.SNILS
 	for _, parent := range []struct {
 		field string
-		snils person.SNILS
-	}{{"mother", b.Mother}, {"father", b.Father}} {
-		if parent.snils == "" {
+		snils *person.SNILS
+	}{{"mother", &b.Mother}, {"father", &b.Father}} {
+		if *parent.snils == "" {
 			continue
 		}
-		snils, err := parseSNILS(parent.field, parent.snils)
+		snils, err := parseSNILS(parent.field, *parent.snils)
 		if err != nil {
 			wrong = append(wrong, err.Fields...)
+		}
+		*parent.snils = snils
+		if err == nil && slices.Contains(parents, snils) {
+			wrong = append(wrong, fault.Field{Field: parent.field, Code: "parents_same", Detail: fault.Text{
+				RU: "Мать и отец указаны под одним СНИЛС.", EN: "Mother and father are given under one SNILS."}})
 		}
 		parents = append(parents, snils)
 	}
 	if wrong != nil {
 		return web.Answer{}, fault.Wrong(wrong...)
 	}
-	cause := r.store.Digest("report", policy.ByZAGS, b.SourceID, "birth")
-	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", cause, today, r.law())
+	message, err := r.message(policy.ByZAGS, b.Kind, b.SourceID, b)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", message.Cause, today, r.law()).Taking(message)
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
 	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
-	if err == nil && !fresh && made.Cause != cause {
-		made, err = r.reported(c, made, b.Child, parents)
+	if err == nil && !fresh {
+		made, err = r.reported(c, made, b.Child, parents, message)
 	}
 	if err != nil {
 		return web.Answer{}, err
@@ -375,6 +384,9 @@ func codeOf(f *fault.Error) string {
 
 func (r *register) record(line row, insurers directory.Directory, source string) (policy.Insured, error) {
 	p := person.Person{SNILS: person.SNILS(line.SNILS), Name: line.Name, Sex: line.Sex, Birth: line.Birth, Document: line.Document}.Normalised()
+	if line.BirthRecord != nil {
+		line.BirthRecord.Number = person.CivilRecord(line.BirthRecord.Number)
+	}
 	if line.Since.IsZero() || line.Since.After(r.today(line.Region)) {
 		return policy.Insured{}, fault.WrongField("since", "date_wrong", "Проверьте дату начала.", "Check the first day.")
 	}

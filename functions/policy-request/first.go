@@ -2,7 +2,6 @@ package function
 
 import (
 	"cmp"
-	"strings"
 
 	"polis/shared/application"
 	"polis/shared/calendar"
@@ -48,14 +47,9 @@ func (k *newChild) check(today calendar.Date) (wrong []fault.Field) {
 	p := k.person()
 	wrong = p.Check(child, today)
 	age := p.Birth.Age(today)
-	if !p.Birth.IsZero() && age >= 18 {
-		note("child.birth_date", "child_of_age", "После 18 лет полис оформляют сами, из своей учётной записи.", "From 18 on people apply by themselves, from their own account.")
-	}
+	wrong = append(wrong, policy.CheckBirth("child.birth_date", "child.birth_record.date", p.Birth, k.Record, today)...)
 	if p.Document.Number != "" && p.Document.Type != papers(age)[0] && p.Document.Type != papers(age)[len(papers(age))-1] {
 		note("child.document.type", "document_not_of_age", "До 14 лет укажите свидетельство о рождении, с 14 лет — паспорт.", "Give the birth certificate below 14, the passport from then on.")
-	}
-	if k.Record.Date.After(today) || !k.Record.Date.IsZero() && k.Record.Date.Before(p.Birth) {
-		note("child.birth_record.date", "date_wrong", "Проверьте дату актовой записи.", "Check the date of the civil record.")
 	}
 	return append(wrong, text.CheckLine("child.birth_record.number", k.Record.Number, maxRecord)...)
 }
@@ -73,10 +67,9 @@ var (
 )
 
 // confirmed is the child as the parent's account has it: what the parent typed
-// must be what was confirmed, for the record is made without anybody's decision. A
-// number of the civil record that the account does not tell is for the fund's
-// staff to look at: a mistyped one would be another child's.
-func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made policy.NewChild, byFund bool, err error) {
+// must be what was confirmed, for the record may be made without anybody's
+// decision.
+func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made policy.NewChild, of person.Kin, err error) {
 	typed := k.person()
 	for _, kin := range children {
 		if !kin.Name.Same(typed.Name) || kin.Birth != typed.Birth || kin.Sex != typed.Sex {
@@ -85,11 +78,11 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made p
 		made = policy.NewChild{Person: kin.Person.Normalised(), Parents: kin.Parents}
 		if kin.Birth.Age(today) >= 14 {
 			if kin.Passport.Number == "" {
-				return made, false, errPassport
+				return made, kin, errPassport
 			}
 			made.Person.Document = kin.Passport
 		}
-		record := policy.BirthRecord{Number: strings.Join(strings.Fields(k.Record.Number), ""), Date: k.Record.Date}
+		record := policy.BirthRecord{Number: person.CivilRecord(k.Record.Number), Date: k.Record.Date}
 		var wrong []fault.Field
 		differs := func(field, code, ru, en string) {
 			wrong = append(wrong, fault.Field{Field: child + "." + field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
@@ -112,11 +105,11 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made p
 			differs("birth_record.date", "required", "Укажите дату актовой записи: она есть в свидетельстве о рождении.", "Give the date of the civil record: it is on the birth certificate.")
 		}
 		if wrong != nil {
-			return made, false, fault.Wrong(wrong...)
+			return made, kin, fault.Wrong(wrong...)
 		}
-		return made, kin.Record == "", nil
+		return made, kin, nil
 	}
-	return policy.NewChild{}, false, errChild
+	return made, of, errChild
 }
 
 // foreigner holds what the documents of a foreigner must be, and answers with the
@@ -147,27 +140,35 @@ func (r *requests) first(c *web.Call, q request, a application.Application, toda
 	if q.Kind != application.Register {
 		return a, nil, nil
 	}
+	if q.Category != policy.Citizen && q.Category != "" {
+		a.Right = policy.RightOf(q.Category, q.Basis.Ends(q.Category), today)
+	}
 	switch {
 	case q.Person == child:
-		made, byFund, err := q.Child.confirmed(c.Caller.Children, today)
+		made, kin, err := q.Child.confirmed(c.Caller.Children, today)
 		if err != nil {
 			return a, nil, err
 		}
-		a.ByFund = byFund
+		// A number of the civil record that the account does not tell is for the
+		// fund's staff to look at too: a mistyped one would be another child's.
+		typed := kin.Record == ""
+		a.ByFund = typed || a.Right.Category != "" || policy.Foreign(kin, a.Applicant)
 		a.Child, a.Person = &made, r.store.InsuredID("birth", made.Birth.Number)
-	case q.Category != policy.Citizen:
-		a.Right = policy.RightOf(q.Category, q.Basis.Ends(q.Category), today)
-	default:
+		if typed {
+			return a, nil, nil // whose it is, nobody finds out by it
+		}
+	case q.Category == policy.Citizen:
 		return a, nil, nil
 	}
-	if a.Child != nil && a.ByFund {
-		return a, nil, nil // whose the typed number is, nobody finds out by it
+	var allowed struct {
+		Allowed bool
+		ByFund  bool `json:"by_fund"`
 	}
-	var allowed struct{ Allowed bool }
 	refusal = r.register.Call(c, c.ID, "/insured-registry/records/try", enrolment(a), &allowed)
 	if !fault.HasKind(refusal, fault.Conflict) && !fault.HasKind(refusal, fault.Invalid) {
 		refusal = nil
 	}
+	a.ByFund = a.ByFund || allowed.ByFund
 	return a, refusal, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	insuredregistry "polis/functions/insured-registry"
+	notify "polis/functions/notify"
 	policycard "polis/functions/policy-card"
 	reviewdesk "polis/functions/review-desk"
 	"polis/shared/calendar"
@@ -101,7 +102,7 @@ func TestAWorkerOfTheEAEUIsInsuredWhileTheContractLastsAndAgainAfterwards(t *tes
 	id = submit(b, token, `{"kind":"register","region":"26","smo":"26005","category":"eaeu_worker","basis":{"contract_until":"2027-03-31"}}`).ID
 	b.Deliver(1)
 	again := readGranted(b, token, id)
-	if again.Status != "granted" || again.ENP != a.ENP || again.Until != "2027-03-31" || again.Text != "Полис продлён, его номер прежний" {
+	if again.Status != "granted" || again.ENP != a.ENP || again.Until != "2027-03-31" || again.Text != "Полис переоформлен, его номер прежний" {
 		t.Fatalf("%+v", again)
 	}
 	if c := asked(b, token, "self"); c.Status != "active" || c.ENP != a.ENP || c.ValidFrom != "2026-11-16" || c.ValidUntil != "2027-03-31" || c.Insurer.SMO != "26005" {
@@ -281,6 +282,7 @@ func TestOnlyAConfirmedChildIsPutOnRecordAsItIsConfirmed(t *testing.T) {
 	teenager["id_doc"] = passport
 	other := vera
 	other.Name.Given = "Надежда"
+	with := func(fields string) string { return strings.Replace(body(t, vera, "", ""), `{`, `{`+fields+`,`, 1) }
 	for rule, tc := range map[string]struct {
 		kid    map[string]any
 		body   string
@@ -297,7 +299,11 @@ func TestOnlyAConfirmedChildIsPutOnRecordAsItIsConfirmed(t *testing.T) {
 		"another certificate":                       {kid(), body(t, vera, veraRecord, "2025-09-09", "document", map[string]any{"type": 3, "series": "V-ДН", "number": "718403"}), 422, "invalid_fields", map[string]string{"child.document.number": "document_not_confirmed"}},
 		"another civil record":                      {kid(), body(t, vera, "120259260000301207005", "2025-09-09"), 422, "invalid_fields", map[string]string{"child.birth_record.number": "birth_record_differs"}},
 		"one that the login does not tell is typed": {silent, body(t, vera, "120259260000301207006", "2025-09-09"), 202, "", nil},
-		"a right is only one's own":                 {kid(), strings.Replace(body(t, vera, "", ""), `{`, `{"category":"citizen",`, 1), 422, "invalid_fields", map[string]string{"category": "not_expected"}},
+		"a child does not work":                     {kid(), with(`"category":"eaeu_worker","basis":{"contract_until":"2026-12-31"}`), 422, "invalid_fields", map[string]string{"category": "category_not_of_child"}},
+		"nor is it highly qualified":                {kid(), with(`"category":"highly_qualified"`), 422, "invalid_fields", map[string]string{"category": "category_not_of_child"}},
+		"a right is proven by the child's document": {kid(), with(`"category":"refugee","basis":{"stay_until":"2026-12-31","document":{"type":12,"number":"1","expires":"2026-12-31"}}`), 422, "invalid_fields", map[string]string{"basis.document": "not_expected"}},
+		"a right without its last day":              {kid(), with(`"category":"refugee"`), 422, "invalid_fields", map[string]string{"basis.stay_until": "required"}},
+		"a basis without a right":                   {kid(), with(`"basis":{"stay_until":"2026-12-31"}`), 422, "invalid_fields", map[string]string{"basis": "not_expected"}},
 		"a civil record that is not told":           {silent, body(t, vera, "", ""), 422, "invalid_fields", map[string]string{"child.birth_record.number": "required", "child.birth_record.date": "required"}},
 		"recorded before the birth":                 {kid(), body(t, vera, veraRecord, "2025-09-01"), 422, "invalid_fields", map[string]string{"child.birth_record.date": "date_wrong"}},
 		"a passport below 14":                       {kid(), body(t, vera, veraRecord, "2025-09-09", "document", map[string]any{"type": 14, "series": "4512", "number": "777888"}), 422, "invalid_fields", map[string]string{"child.document.type": "document_not_of_age"}},
@@ -337,10 +343,16 @@ func TestABirthAndAParentsApplicationMakeOneRecordInEitherOrder(t *testing.T) {
 		b := bench(t)
 		birth(b, "Вера", "mother").Expect(202, "")
 		mother, father := parent(b, maria, functiontest.Kid(vera, veraRecord, "2025-09-09")), parent(b, functiontest.Pavel, functiontest.Kid(vera, veraRecord, "2025-09-09"))
+		b.Call("POST", name, "/", father, body(t, vera, "", "")).Expect(409, "not_represented")
+		b.Lose("policy-request/refresh")
+		a := submit(b, mother, body(t, vera, "", "")) // ZAGS told of no certificate
+		b.Deliver(1)
+		if a = read(b, mother, a.ID); a.Status != "granted" || !strings.HasPrefix(a.Text, "У ребёнка уже есть полис, его номер прежний") || a.ENP == "" {
+			t.Errorf("%+v", a)
+		}
 		if res := b.Call("POST", name, "/", mother, body(t, vera, "", "")).Expect(409, "already_insured"); res.Suggest != "choose" {
 			t.Errorf("suggests %q", res.Suggest)
 		}
-		b.Call("POST", name, "/", father, body(t, vera, "", "")).Expect(409, "not_represented")
 	})
 	t.Run("the birth while the application waits", func(t *testing.T) {
 		b := bench(t)
@@ -348,6 +360,8 @@ func TestABirthAndAParentsApplicationMakeOneRecordInEitherOrder(t *testing.T) {
 		a := submit(b, mother, body(t, vera, "", ""))
 		work := b.Take(1)[0]
 		birth(b, "Вера", "mother").Expect(202, "")
+		b.CallAs("policy-request", insuredregistry.Name, "/records", policy.Enrolment{Cause: "another", Submitted: b.Now(), Person: maria.Person, Region: "26",
+			Child: &policy.NewChild{Person: vera, Birth: policy.BirthRecord{Number: veraRecord}}}).Expect(201, "")
 		b.Send(work).Expect(200, "")
 		if a = read(b, mother, a.ID); a.Status != "refused" || a.Reasons[0].Code != "already_insured" || a.Reasons[0].Detail != "Ребёнок уже есть в регистре, новый полис не нужен. Запросите данные о полисе." {
 			t.Errorf("%+v", a)
@@ -505,6 +519,119 @@ func TestATypedCivilRecordIsForTheFundToDecideOn(t *testing.T) {
 	b.Import(functiontest.Child(functiontest.Ilya, functiontest.Pavel))
 	if again := submit(b, token, body(t, vera, "120199260000204108003", "2025-09-09")); again.Status != "submitted" {
 		t.Errorf("%+v", again)
+	}
+}
+
+// foreignKid is a child with the birth certificate of another state.
+func foreignKid(p person.Person) map[string]any {
+	kid := functiontest.Kid(p, veraRecord, "2025-09-09")
+	kid["birth_cert_doc"].(map[string]string)["type"] = "FID_BRTH_CERT"
+	return kid
+}
+
+func TestAForeignersChildIsForTheFundToDecideOn(t *testing.T) {
+	foreign := func(kid map[string]any) functiontest.Claims { return aram("kids", []map[string]any{kid}) }
+	russian := maria.Claims()
+	russian["kids"] = []map[string]any{foreignKid(vera)}
+	citizen := aram("citizenship", "RUS", "kids", []map[string]any{functiontest.Kid(vera, veraRecord, "2025-09-09")})
+	for rule, tc := range map[string]struct {
+		claims       functiontest.Claims
+		fields       string
+		byFund       bool
+		until, valid string
+	}{
+		"a foreigner's child":                {foreign(functiontest.Kid(vera, veraRecord, "2025-09-09")), "", true, "", ""},
+		"with a certificate of their state":  {foreign(foreignKid(vera)), "", true, "", ""},
+		"a foreign certificate of anybody's": {russian, "", true, "", ""},
+		"with the right that the parent names": {foreign(foreignKid(vera)), `"category":"temporary_resident","basis":{"permit_until":"2026-09-30"},`, true, "2026-09-30",
+			"Полис действует до 30.09.2026: в этот день заканчивается разрешение на временное проживание"},
+		"a right of whomever":      {citizen, `"category":"permanent_resident",`, true, "2026-12-31", "Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
+		"a citizen's child is not": {citizen, "", false, "", ""},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			b := bench(t)
+			b.Run(reviewdesk.Name, reviewdesk.New)
+			b.Run(notify.Name, notify.New)
+			token, fund := b.Token(tc.claims), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+			a := submit(b, token, strings.Replace(body(t, vera, "", "", "document", nil), `{`, `{`+tc.fields, 1))
+			b.Settle()
+			if waits := strings.HasPrefix(read(b, token, a.ID).Text, "На рассмотрении в территориальном фонде"); waits != tc.byFund {
+				t.Fatalf("%+v", read(b, token, a.ID))
+			}
+			if tc.byFund {
+				b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+				b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
+				b.Settle()
+			}
+			g := readGranted(b, token, a.ID)
+			if g.Status != "granted" || g.Until != tc.until || g.Validity != tc.valid {
+				t.Errorf("%+v", g)
+			}
+			b.Consent(token, a.Person)
+			submit(b, token, `{"kind":"lookup","person":"`+a.Person+`"}`)
+			b.Settle()
+			var c card
+			if b.Call("GET", policycard.Name, "/?person="+a.Person, token, nil).Expect(200, "").JSON(&c); c.ValidUntil != tc.until {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
+}
+
+func TestAParentAppliesAgainForAChildWhosePolicyHasExpired(t *testing.T) {
+	b := bench(t)
+	b.Run(reviewdesk.Name, reviewdesk.New)
+	b.Run(notify.Name, notify.New)
+	row := functiontest.Child(functiontest.Ilya, maria)
+	row["category"], row["valid_until"], row["ends"] = "temporary_resident", "2026-02-28", "2026-02-28"
+	b.Import(row)
+	kid := functiontest.Kid(functiontest.Ilya, "120199260000204108003", "2019-09-12")
+	mother, fund := parent(b, maria, kid), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	child := family(b, mother)[1].Person
+	b.Consent(mother, child)
+	show := func() (c card) {
+		submit(b, mother, `{"kind":"lookup","person":"`+child+`"}`)
+		b.Settle()
+		b.Call("GET", policycard.Name, "/?person="+child, mother, nil).Expect(200, "").JSON(&c)
+		return c
+	}
+	before := show()
+	if before.Status != "expired" {
+		t.Fatalf("%+v", before)
+	}
+	a := submit(b, mother, body(t, functiontest.Ilya, "", ""))
+	b.Settle()
+	if a = read(b, mother, a.ID); a.Due.Format(time.DateOnly) != "2026-03-16" || !strings.HasPrefix(a.Text, "На рассмотрении в территориальном фонде") {
+		t.Fatalf("%+v", a)
+	}
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
+	b.Settle()
+	if a = read(b, mother, a.ID); a.Status != "granted" || a.Text != "Полис переоформлен, его номер прежний" || a.ENP != before.ENP {
+		t.Errorf("%+v", a)
+	}
+	if c := show(); c.Status != "active" || c.ENP != before.ENP || c.ValidFrom != "2026-03-10" || c.ValidUntil != "2026-12-31" || c.Category != "temporary_resident" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestATypedNumberThatIsABrothersIsRefusedAlsoWhereTheFundApprovedIt(t *testing.T) {
+	b := bench(t)
+	b.Run(reviewdesk.Name, reviewdesk.New)
+	b.Import(functiontest.Child(functiontest.Ilya, maria))
+	silent := functiontest.Kid(vera, veraRecord, "2025-09-09", maria)
+	silent["birth_cert_doc"] = map[string]string{"type": "RF_BRTH_CERT", "series": "V-ДН", "number": "718402", "vrfStu": "VERIFIED"}
+	mother, fund := parent(b, maria, silent), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	a := submit(b, mother, body(t, vera, "1201 99260000204108003", "2025-09-09"))
+	b.Deliver(1)
+	b.Deliver(1) // the case is made
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
+	for _, q := range b.Take(2) { // the application goes on, and the case follows
+		b.Send(q).Expect(200, "")
+	}
+	if a = read(b, mother, a.ID); a.Status != "refused" || a.Reasons[0].Code != "birth_of_another_child" || a.Reasons[0].Field != "child.birth_record.number" || a.Reasons[0].Detail == "" {
+		t.Errorf("%+v", a)
 	}
 }
 

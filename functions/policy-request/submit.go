@@ -28,7 +28,7 @@ type request struct {
 	SMO    string           `json:"smo"`
 	Region string           `json:"region"`
 
-	Category policy.Category `json:"category"` // Register, for oneself
+	Category policy.Category `json:"category"` // Register
 	Basis    policy.Basis    `json:"basis"`
 	Child    *newChild       `json:"child"` // Register, for a child
 }
@@ -91,8 +91,16 @@ func (q *request) check(home string, insurers directory.Directory, applicant per
 	}
 	switch {
 	case forChild:
-		only("category", string(q.Category))
 		wrong = append(wrong, q.Child.check(today)...)
+		switch {
+		case q.Category == "" || q.Category == policy.Citizen:
+		case !q.Category.OfChildren():
+			note("category", "category_not_of_child", "У ребёнка такого основания нет: он не работает. Выберите, по какому праву он живёт в России.", "A child has no such category: it does not work. Choose by what right it lives in Russia.")
+		case q.Basis.Document != (person.Document{}):
+			note("basis.document", "not_expected", "Для ребёнка документ берут из учётной записи.", "A child's document is taken from the account.")
+		default:
+			wrong = append(wrong, q.Basis.Check("basis", q.Category, today)...)
+		}
 	case q.Kind == application.Register:
 		q.Category = cmp.Or(q.Category, policy.Citizen)
 		if q.Category != policy.Citizen {

@@ -19,7 +19,8 @@ var (
 	textPartly    = fault.Text{RU: "Полис найден, данные уже в кабинете. Об услугах регистр пока не ответил, спросим ещё раз", EN: "The policy is found, its data are in the cabinet. The register has not answered for the services yet and is asked again"}
 	textEnrolled  = fault.Text{RU: "Полис оформлен, вы внесены в регистр", EN: "The policy is issued, you are on record"}
 	textChild     = fault.Text{RU: "Полис оформлен, ребёнок внесён в регистр", EN: "The policy is issued, the child is on record"}
-	textProlonged = fault.Text{RU: "Полис продлён, его номер прежний", EN: "The policy is prolonged under its number"}
+	textProlonged = fault.Text{RU: "Полис переоформлен, его номер прежний", EN: "The policy is renewed under its number"}
+	textCompleted = fault.Text{RU: "У ребёнка уже есть полис, его номер прежний. Запись дополнена данными из вашей учётной записи", EN: "The child has a policy already, under its number. Its record now has the data of your account too"}
 	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
 	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
 	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Если полиса ещё нет, получите его впервые", EN: "Not found yet, the search goes on. If you have no policy yet, apply for a first one"}
@@ -77,6 +78,9 @@ var reasons = map[string]application.Reason{
 	"birth_taken": {Field: "child.birth_record.number", Detail: fault.Text{
 		RU: "Эта актовая запись уже есть в другой записи регистра. Позвоните в территориальный фонд.",
 		EN: "Another record of the register has this civil record. Call the regional fund."}},
+	"birth_of_another_child": {Field: "child.birth_record.number", Detail: fault.Text{
+		RU: "Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер. Если у ребёнка сменилось имя, сообщите об этом в территориальный фонд.",
+		EN: "The register has another child under this number of the civil record. Check the number. If the child has another name now, tell the regional fund."}},
 	"snils_taken": {Field: "snils", Detail: fault.Text{
 		RU: "Этот СНИЛС уже есть в другой записи регистра. Позвоните в территориальный фонд.",
 		EN: "Another record of the register has this SNILS. Call the regional fund."}},
@@ -87,10 +91,12 @@ var reasons = map[string]application.Reason{
 
 func enrolledText(a application.Application, made policy.Enrolled) fault.Text {
 	switch {
-	case a.Child != nil:
-		return textChild
 	case made.Renewed:
 		return textProlonged
+	case made.Completed:
+		return textCompleted
+	case a.Child != nil:
+		return textChild
 	}
 	return textEnrolled
 }

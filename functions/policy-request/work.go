@@ -215,7 +215,7 @@ func (o outcome) silent() bool {
 // decided are the register's refusals of a first policy. Whatever else comes
 // back, from a gateway or from another version of the register, is no verdict.
 var decided = map[string]bool{
-	"already_insured": true, "snils_taken": true, "document_taken": true, "birth_taken": true, codeNotRepresented: true,
+	"already_insured": true, "snils_taken": true, "document_taken": true, "birth_taken": true, codeNotRepresented: true, "birth_of_another_child": true,
 	"record_differs": true, "insurance_in_force": true, "policy_ended": true, "death_recorded": true,
 }
 

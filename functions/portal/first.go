@@ -24,18 +24,23 @@ type kid struct {
 	Sex    person.Sex
 	Birth  calendar.Date
 	Record bool // the login tells the civil record of the birth
+	ByFund bool // the fund's staff decide
 }
 
 // kidsOf lists them as the register does, the eldest first.
-func kidsOf(children []person.Kin) (kids []kid) {
+func kidsOf(children []person.Kin, parent person.Person) (kids []kid) {
 	for _, k := range children {
-		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero()})
+		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero(), k.Record == "" || policy.Foreign(k, parent)})
 	}
 	slices.SortStableFunc(kids, func(a, b kid) int { return cmp.Compare(a.Birth.String(), b.Birth.String()) })
 	return kids
 }
 
-// For whom a first policy is, beside the number of a child of the login.
+// is reports whether the child is that one of the register.
+func (k kid) is(r relative) bool { return r.Birth == k.Birth && r.Name.Same(k.Name) }
+
+// For whom a first policy is, beside the number of a child of the login, or the id
+// of one that the register has.
 const (
 	forSelf      = "self"
 	forForeigner = "foreigner" // oneself too
@@ -113,7 +118,8 @@ func (f firstPage) Papers(p *page) bool {
 func (p *page) CategoryOf(c policy.Category) string { return p.Text(policy.CategoryText(c)) }
 
 // firstOf is the form for somebody, in a region. A child that the register has
-// already needs none; where the register is silent, all are offered.
+// already is offered none, but has one where it is asked for by its id: a policy
+// may have expired. Where the register is silent, all are offered.
 func (v *visit) firstOf(who, region string) (firstPage, error) {
 	base, err := v.newRequestOf(application.Register, region)
 	f := firstPage{newRequestPage: base, Self: forSelf, Kids: map[string]kid{}}
@@ -131,17 +137,26 @@ func (v *visit) firstOf(who, region string) (firstPage, error) {
 		}
 	}
 	for n, k := range v.Who.Kids {
-		if slices.ContainsFunc(recorded.Items, func(r relative) bool { return r.Birth == k.Birth && r.Name.Same(k.Name) }) {
-			continue
+		key := strconv.Itoa(n)
+		if i := slices.IndexFunc(recorded.Items, k.is); i >= 0 {
+			if key = recorded.Items[i].Person; key != who {
+				continue
+			}
+			k.ByFund = true
 		}
-		f.Kids[strconv.Itoa(n)] = k
-		f.Order = append(f.Order, strconv.Itoa(n))
+		f.Kids[key] = k
+		f.Order = append(f.Order, key)
 	}
-	if f.For = f.Self; who == forChild {
+	if who == forChild {
 		who = append(f.Order, forOther)[0]
 	}
-	if _, ok := f.Kids[who]; ok || who == forForeigner || who == forOther {
+	switch _, kid := f.Kids[who]; {
+	case kid, who == forForeigner:
 		f.For = who
+	case who == "", who == forSelf:
+		f.For = f.Self
+	default:
+		f.For = forOther
 	}
 	for _, c := range policy.Categories {
 		if c != policy.Citizen && policy.MayBeInsured(c, v.Who.Citizenship, policy.Basis{}, nil, calendar.Today(v.law(), region)) == nil || c == policy.HighlyQualified {
@@ -250,6 +265,8 @@ func (v *visit) submitFirst() (web.Answer, error) {
 	}
 	s := firstSubmission{submission: submission{Kind: application.Register, Region: v.Form.Get("region"), SMO: v.Form.Get("smo")}}
 	switch kid := f.Kid(); {
+	case f.For == forOther: // not for oneself, because a child is listed no more
+		return v.to("/requests/new?kind=register&for=" + forOther)
 	case f.Foreign() && !slices.Contains(f.Categories, f.Category):
 		f.Category = ""
 		return refuse(noCategory)

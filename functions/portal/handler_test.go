@@ -592,6 +592,41 @@ func TestTheFormOfAFirstPolicySpeaksOfWhomItIsFor(t *testing.T) {
 	}
 }
 
+func TestAnExpiredPolicyOfAChildIsAppliedForAgainWithTheFundToDecide(t *testing.T) {
+	b := plain(t)
+	const given = `{"items":[{"operator":"ffoms","person":"c1","status":"granted"}],"history":[]}`
+	b.Put("consent-toggle", answering(map[string]string{"GET /": given}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	b.Put("policy-card", answering(map[string]string{"GET /family": aFamily, "GET /": `{"person":"c1","name":{"family":"Вымышленников","given":"Илья"},"status":"expired","valid_from":"2019-05-14","valid_until":"2026-02-28"}`}))
+	see := func(path string, kids ...kid) string {
+		cookie := in(t, b, func(v *visitor) { v.Kids = kids })
+		return string(b.Call("GET", Name, path, "", nil, "Cookie", cookie).Expect(200, "").Body)
+	}
+	ilya, vera := kid{Name: person.Name{Family: "Вымышленников", Given: "Илья"}, Record: true}, kid{Name: person.Name{Given: "Вера"}, Record: true}
+	for _, path := range []string{"/card?person=c1", "/"} {
+		if page := see(path, vera, ilya); !strings.Contains(page, `?kind=register&amp;for=c1">Продлить полис`) {
+			t.Errorf("%s", page)
+		}
+	}
+	if page := see("/requests/new?kind=register&for=c1", vera, ilya); !strings.Contains(page, "решает территориальный фонд") || !strings.Contains(page, `name="for" value="c1"`) {
+		t.Errorf("%s", page)
+	}
+	if page := see("/requests/new?kind=register&for=c1", vera); !strings.Contains(page, "дождитесь подтверждения и войдите снова") {
+		t.Errorf("the account does not confirm him: %s", page)
+	}
+	if page := see("/requests/new?kind=register&for=0", vera, ilya); strings.Contains(page, "решает территориальный фонд") || strings.Contains(page, "Для ребёнка: Илья") {
+		t.Errorf("by rule, and not for him: %s", page)
+	}
+	stale := url.Values{"kind": {"register"}, "for": {"0"}, "region": {"26"}, "key": {"k1"}} // of a child that was put on record meanwhile
+	if res := send(b, in(t, b, func(v *visitor) { v.Kids = []kid{ilya} }), "/requests", stale); res.Status != http.StatusSeeOther || !strings.HasSuffix(res.Header.Get("Location"), "/requests/new?kind=register&for=other") {
+		t.Errorf("sent for whom? %d to %s", res.Status, res.Header.Get("Location"))
+	}
+	vera.ByFund = true
+	if page := see("/requests/new?kind=register&for=0", vera, ilya); !strings.Contains(page, "решает территориальный фонд") {
+		t.Errorf("%s", page)
+	}
+}
+
 func TestACardSaysOfItsTermNothingAgainstItsState(t *testing.T) {
 	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
 	for state, text := range map[string]string{"active": "Действует", "no_insurer": "Действует", "suspended": "Срок полиса", "invalid": "Действовал", "expired": "Действовал"} {

@@ -232,7 +232,7 @@ func (p *portal) finish(c *web.Call) (web.Answer, error) {
 		Account: who.Account, Token: who.Token, IDToken: who.IDToken,
 		Name: who.Person.Name, Role: who.Role, Unit: who.Unit, Confirmed: who.Confirmed,
 		Birth: who.Person.Birth, Email: who.Email, Phone: tel(who.Phone),
-		Citizenship: who.Person.Citizenship, Kids: kidsOf(who.Children),
+		Citizenship: who.Person.Citizenship, Kids: kidsOf(who.Children, who.Person),
 	})
 	if err != nil {
 		return web.Answer{}, err

@@ -290,7 +290,7 @@ func (k kid) confirmed() (person.Kin, bool) {
 	kin.Name, kin.Sex = person.Name{Family: k.LastName, Given: k.FirstName, Patronymic: k.MiddleName}.Normalised(), person.Sex(k.Gender)
 	kin.Document = k.Certificate.verified()
 	if kin.Document.Number != "" {
-		kin.Record = strings.Join(strings.Fields(k.Certificate.ActNo), "")
+		kin.Record = person.CivilRecord(k.Certificate.ActNo)
 		kin.Recorded, _ = civil(k.Certificate.ActDate) // not every login tells it
 	}
 	var err error

@@ -18,6 +18,10 @@ func digits(s string) (string, bool) {
 	return s, allDigits(s)
 }
 
+// CivilRecord is the number of a civil record as it is kept and compared: people
+// group its digits by spaces, and each registry in its own way.
+func CivilRecord(number string) string { return strings.Join(strings.Fields(number), "") }
+
 func allDigits(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {

@@ -7,6 +7,7 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/directory"
 	"polis/shared/fault"
+	"polis/shared/person"
 )
 
 var lasting = []directory.Contract{{}}
@@ -303,5 +304,26 @@ func TestTheInsurerOfEachDayAndWhatWasKnownOfItOnEachDay(t *testing.T) {
 	// It still counts as the year's replacement.
 	if _, err := i.May(day(7, 1), market); fault.From(err).Code != "insurer_changed_this_year" {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestWhoWasRemovedMeanwhileChangesAChildsRecordNoMore(t *testing.T) {
+	child := recordOf(person.Person{SNILS: "19035627168", Birth: dated("2019-09-02")})
+	child.Representatives = []person.SNILS{"11223344595", "13177046242"}
+	at := time.Date(2026, 3, 10, 9, 0, 0, 0, time.UTC)
+	request := Request{Cause: "a", Submitted: at, Applicant: person.Person{SNILS: "13177046242"}, Child: child.ID,
+		Choice: &Choice{SMO: "26001", Reason: ByRight, Region: "26"}}
+	if _, err := child.Apply(request, at, market); err != nil {
+		t.Errorf("while the father is a representative: %v", err)
+	}
+	removed, err := child.Unrepresented("13177046242", Deed{Source: ByFund, Cause: "court", At: at, Recorded: at})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after, err := removed.Apply(request, at, market); fault.From(err).Code != "person_not_found" || len(after.Insurances) != 1 {
+		t.Errorf("afterwards: %v, %+v", err, after.Insurances)
+	}
+	if _, err := child.Apply(request, time.Date(2037, 9, 2, 9, 0, 0, 0, time.UTC), market); fault.From(err).Code != "person_not_found" {
+		t.Errorf("of an adult: %v", err)
 	}
 }

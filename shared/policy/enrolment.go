@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -45,18 +46,14 @@ var errNotRepresented = fault.New(fault.Conflict, "not_represented",
 
 // Again is the record of somebody who is in the register already and applies for
 // a first policy: it is prolonged where the new right lasts longer, or put in force
-// again where it was ended, and nothing else comes of it. A child's is there for
-// its representatives. Done for the same application before, it changes nothing.
+// again where it was ended, and nothing else comes of it. Done for the same
+// application before, it changes nothing.
 func (i Insured) Again(e Enrolment, now time.Time) (Insured, error) {
 	switch {
 	case i.Knows(e.Cause):
 		return i, nil
-	case e.Child != nil && !i.RepresentedBy(e.Person.SNILS, e.Today()):
-		return i, errNotRepresented
-	case e.Child != nil && i.Insurance(e.Today()).SMO == "":
-		return i, errChildInsured.Suggesting("choose")
 	case e.Child != nil:
-		return i, errChildInsured
+		return i.childAgain(e, now)
 	}
 	if _, err := Own(e.Person, []Insured{i}); err != nil {
 		return i, err
@@ -78,18 +75,82 @@ var ErrFundDecides = fault.New(fault.Conflict, "fund_decides",
 	"Это заявление рассматривает территориальный фонд.",
 	"The regional fund decides on this application.")
 
-var errOtherChild = fault.New(fault.Conflict, "birth_of_another_child",
-	"Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер.",
-	"The register has another child under this number of the civil record. Check the number.")
-
-// Born is the record of a child whose birth is reported after a parent has had it
-// put on record: with the representatives whom the report names. A record of
-// another child is a Conflict.
-func (i Insured) Born(child person.Person, parents []person.SNILS) (Insured, error) {
-	if !i.Person.Name.Same(child.Name) || i.Person.Birth != child.Birth {
+// childAgain is the record of a child for which a representative applies. It is
+// prolonged, as the fund's staff decide, under the right that the application
+// names, or under the one that it had. Otherwise it takes over the data that it
+// lacks and the account confirms, for nobody tells the register later that a
+// newborn was given a SNILS; an insurer is then chosen apart.
+func (i Insured) childAgain(e Enrolment, now time.Time) (Insured, error) {
+	day := e.Today()
+	if !i.RepresentedBy(e.Person.SNILS, day) {
+		return i, errNotRepresented
+	}
+	if differs, _ := Match(i, e.Child.Person); len(differs) > 0 {
 		return i, errOtherChild
 	}
-	i.Representatives = together(i.Representatives, parents)
+	insurer := i.Insurance(day).SMO
+	completed := i.completed(e.Child.Person)
+	switch right := i.nextOfChild(e.Right, day); {
+	case i.Dead():
+		return i, errDead
+	case i.Changes.On(day).State == Invalid:
+		return i, errPolicyEnded
+	case i.outlasted(right) && !e.ByFund:
+		return i, ErrFundDecides
+	case i.outlasted(right):
+		return completed.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
+	case completed.Person != i.Person && (e.SMO == "" || e.SMO == insurer):
+		return completed.Taking(Message{Cause: e.Cause}), nil
+	case insurer == "":
+		return i, errChildInsured.Suggesting("choose")
+	}
+	return i, errChildInsured
+}
+
+// nextOfChild is the right that would prolong a child's policy on the day: the one
+// that is named, or once the policy has expired, or from the day on from which it
+// may be prolonged, the one that it had.
+func (i Insured) nextOfChild(named Right, day calendar.Date) Right {
+	have := i.right()
+	if named.Category == "" && (i.Expired(day) || !day.Before(november1(day.Year))) {
+		return RightOf(have.Category, calendar.Date{}, day)
+	}
+	if named.Category == "" {
+		return have
+	}
+	return named
+}
+
+// completed has the SNILS and the document, where the record had none.
+func (i Insured) completed(p person.Person) Insured {
+	i.Person.SNILS = cmp.Or(i.Person.SNILS, p.SNILS)
+	if i.Person.Document.Number == "" {
+		i.Person.Document = p.Document
+	}
+	return i
+}
+
+// Enrolled is what the application of that id has come to.
+func (i Insured) Enrolled(application string) Enrolled {
+	renewed := slices.ContainsFunc(i.Rights, func(r Right) bool { return r.Cause == application })
+	made := i.Cause == application
+	return Enrolled{ID: i.ID, ENP: i.ENP, Renewed: !made && renewed, Completed: !made && !renewed}
+}
+
+var errOtherChild = fault.New(fault.Conflict, "birth_of_another_child",
+	"Под этим номером актовой записи в регистре другой ребёнок. Проверьте номер. Если у ребёнка сменилось имя, сообщите об этом в территориальный фонд.",
+	"The register has another child under this number of the civil record. Check the number. If the child has another name now, tell the regional fund.")
+
+// Born is the record of a child whose birth is reported after a parent has had it
+// put on record: with the data that it lacks, and with the representatives whom
+// the report names, but for those who have ceased to be any: a birth says nothing
+// of what came after it. A record of another child is a Conflict.
+func (i Insured) Born(child person.Person, parents []person.SNILS) (Insured, error) {
+	if differs, _ := Match(i, child); len(differs) > 0 {
+		return i, errOtherChild
+	}
+	i = i.completed(child)
+	i.Representatives = together(i.Representatives, slices.DeleteFunc(slices.Clone(parents), i.formerlyRepresentedBy))
 	return i, nil
 }
 

@@ -48,6 +48,8 @@ type Enrolled struct {
 	ID      string     `json:"id"`
 	ENP     person.ENP `json:"enp"`
 	Renewed bool       `json:"renewed,omitempty"` // a policy that the person had is prolonged
+
+	Completed bool `json:"completed,omitempty"` // a child's record that there was has now the data that it lacked
 }
 
 // Born is what the register tells of a birth, so that the parents can be told.

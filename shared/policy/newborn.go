@@ -2,8 +2,40 @@ package policy
 
 import (
 	"polis/shared/calendar"
+	"polis/shared/fault"
 	"polis/shared/person"
 )
+
+// CheckBirth names what is wrong with the day on which a child was born and with
+// that of the civil record, by the JSON paths of both. Who is of age is put on
+// record by themselves.
+func CheckBirth(born, recorded string, birth calendar.Date, record BirthRecord, today calendar.Date) (wrong []fault.Field) {
+	if !birth.IsZero() && birth.Age(today) >= adult {
+		wrong = append(wrong, fault.Field{Field: born, Code: "child_of_age", Detail: fault.Text{
+			RU: "После 18 лет полис оформляют сами, из своей учётной записи.",
+			EN: "From 18 on people apply by themselves, from their own account."}})
+	}
+	if record.Date.After(today) || !record.Date.IsZero() && record.Date.Before(birth) && !birth.After(today) {
+		wrong = append(wrong, fault.Field{Field: recorded, Code: "date_wrong", Detail: fault.Text{
+			RU: "Проверьте дату актовой записи.", EN: "Check the date of the civil record."}})
+	}
+	return wrong
+}
+
+// OfChildren reports whether a child can have the category: none that rests on
+// work.
+func (c Category) OfChildren() bool {
+	return c != HighlyQualified && entitlements[c].ends != contractEnds
+}
+
+// Foreign reports whether a child may be no citizen of Russia, so that no rule
+// puts it on record as one: a parent is none, or a document is another state's.
+// What the login does not tell of the parent's citizenship says nothing.
+func Foreign(child person.Kin, parent person.Person) bool {
+	return parent.Citizenship != "" && parent.Citizenship != Russia ||
+		child.Document.Number != "" && child.Document.Type != person.BirthCertificate ||
+		child.Passport.Number != "" && child.Passport.Type != person.Passport
+}
 
 // DefaultNewbornCover is for how many days after the registration of a birth the
 // mother's insurer covers the child, whoever insures it: 30, and by the Rules in

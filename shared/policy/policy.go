@@ -43,6 +43,7 @@ type Insured struct {
 	Representatives []person.SNILS    `json:"representatives,omitempty"`
 
 	FormerRepresentatives []FormerRepresentative `json:"former_representatives,omitempty"`
+	Messages              []Message              `json:"messages,omitempty"`
 
 	RecordedAt time.Time     `json:"recorded_at"`
 	Territory  string        `json:"territory,omitempty"` // whose fund gave the ENP; need not be the region of insurance

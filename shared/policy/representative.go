@@ -16,6 +16,10 @@ type FormerRepresentative struct {
 	Recorded time.Time    `json:"recorded"`
 }
 
+// ErrNoChild is a child's record for anybody but its representatives.
+var ErrNoChild = fault.New(fault.NotFound, "person_not_found",
+	"Такого человека среди ваших детей в регистре нет.", "The register has no such person among your children.")
+
 var errNoRepresentative = fault.New(fault.Conflict, "representative_not_recorded",
 	"Такого представителя в записи нет.", "The record has no such representative.")
 
@@ -35,4 +39,8 @@ func (i Insured) Unrepresented(by person.SNILS, d Deed) (Insured, error) {
 
 func (i Insured) unrepresentedBy(cause string) bool {
 	return slices.ContainsFunc(i.FormerRepresentatives, func(r FormerRepresentative) bool { return r.Cause == cause })
+}
+
+func (i Insured) formerlyRepresentedBy(snils person.SNILS) bool {
+	return slices.ContainsFunc(i.FormerRepresentatives, func(r FormerRepresentative) bool { return r.SNILS == snils })
 }

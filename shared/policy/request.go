@@ -43,10 +43,14 @@ type May struct {
 	From    string `json:"from,omitempty"`
 }
 
-// Apply does what a request asks for, as far as the law allows it.
+// Apply does what a request asks for, as far as the law allows it. For a child
+// that is for who represents it at this moment: one may have been removed since
+// the request was begun.
 func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, error) {
 	d := Deed{Source: ByPerson, Cause: r.Cause, At: r.Submitted, Recorded: now}
 	switch {
+	case r.Child != "" && !i.RepresentedBy(r.Applicant.SNILS, i.Today(now)):
+		return i, ErrNoChild
 	case r.Choice != nil:
 		return i.Choose(*r.Choice, d, find)
 	case r.Suspension != nil:
@@ -62,7 +66,7 @@ func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, err
 
 // Knows reports whether the cause has changed the record.
 func (i Insured) Knows(cause string) bool {
-	return i.Cause == cause || i.Changes.Has(cause) || i.renamedBy(cause) || i.unrepresentedBy(cause) ||
+	return i.Cause == cause || i.Changes.Has(cause) || i.renamedBy(cause) || i.unrepresentedBy(cause) || i.heard(cause) ||
 		slices.ContainsFunc(i.Rights, func(r Right) bool { return r.Cause == cause }) ||
 		slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == cause || in.CorrectedBy == cause })
 }

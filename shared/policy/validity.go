@@ -276,6 +276,13 @@ func (i Insured) Under(r Right, cause string, recorded time.Time) Insured {
 	return i
 }
 
+// replaces reports whether another right takes the place of the one that the
+// policy rests on, though it ends on the same day: who has lived here by a
+// temporary permit gets one to stay, and the first is cancelled then.
+func (i Insured) replaces(r Right) bool {
+	return r.Category != i.right().Category && r.ValidUntil == i.ValidUntil
+}
+
 // outlasted reports whether a right lasts longer than the policy as it stands.
 func (i Insured) outlasted(r Right) bool {
 	if i.ValidUntil.IsZero() {
@@ -317,8 +324,8 @@ var ErrInsured = fault.New(fault.Conflict, "already_insured",
 	"Вы уже есть в регистре, новый полис не нужен. Запросите данные о полисе.",
 	"You are in the register already, no new policy is needed. Request the policy's data.").Suggesting("lookup")
 
-// Renew prolongs the policy under a new right: the record and its number stay,
-// for a number is kept for life. While the policy is in force its insurer stays
+// Renew prolongs the policy under a new right, or rests it on that one: the record
+// and its number stay, for a number is kept for life. While the policy is in force its insurer stays
 // too; after it had lapsed the person chooses anew. One that was ended is in force
 // again, also where the new right lasts no longer. Repeated for the same cause it
 // changes nothing.
@@ -333,7 +340,7 @@ func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 		return i, errDead
 	case at.Ground == Merged:
 		return i, errPolicyEnded // another record stands for this person
-	case !ended && !i.outlasted(r):
+	case !ended && !i.outlasted(r) && !i.replaces(r):
 		return i, ErrInsured
 	}
 	if ended && day.Before(at.Since) {

@@ -188,7 +188,8 @@ func (s *Store) committed(ctx context.Context, g access.Grant, tx *Tx) error {
 	return err
 }
 
-// Represent names representatives for a record, as fn adds them to it.
+// Represent names representatives for a record, as fn adds them to it, and takes
+// what else fn adds as Reidentify does.
 func (s *Store) Represent(ctx context.Context, g access.Grant, id string, representatives []person.SNILS, fn func(policy.Insured) (policy.Insured, bool, error), tell ...Event) (policy.Insured, error) {
 	for _, r := range representatives {
 		// A hint only, as where a record is made.
@@ -196,7 +197,7 @@ func (s *Store) Represent(ctx context.Context, g access.Grant, id string, repres
 			return policy.Insured{}, unreachable(err)
 		}
 	}
-	return s.Amend(ctx, g, id, fn, tell...)
+	return s.Reidentify(ctx, g, id, fn, tell...)
 }
 
 // ErrNoRecord is an id that the register has no record under.

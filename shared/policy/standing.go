@@ -261,8 +261,8 @@ func (i Insured) Suspend(s Suspension, d Deed) (Insured, error) {
 
 // Resume puts the policy in force again from a day on. A source's word that a
 // service ended is kept also where its beginning is not known yet, and in whatever
-// state: what ended the policy may be a mistake. A person can only resume what is suspended, or call off what they have asked for and has not
-// begun.
+// state: what ended the policy may be a mistake. A person can only resume what is
+// suspended, or call off what they have asked for and has not begun.
 func (i Insured) Resume(from calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil

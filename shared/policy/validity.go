@@ -325,10 +325,10 @@ var ErrInsured = fault.New(fault.Conflict, "already_insured",
 	"You are in the register already, no new policy is needed. Request the policy's data.").Suggesting("lookup")
 
 // Renew prolongs the policy under a new right, or rests it on that one: the record
-// and its number stay, for a number is kept for life. While the policy is in force its insurer stays
-// too; after it had lapsed the person chooses anew. One that was ended is in force
-// again, also where the new right lasts no longer. Repeated for the same cause it
-// changes nothing.
+// and its number stay, for a number is kept for life. While the policy is in force
+// its insurer stays too; after it had lapsed the person chooses anew. One that was
+// ended is in force again, also where the new right lasts no longer. Repeated for
+// the same cause it changes nothing.
 func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 	if i.Knows(d.Cause) {
 		return i, nil

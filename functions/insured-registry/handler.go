@@ -92,21 +92,28 @@ func (r *register) find(c *web.Call) (web.Answer, error) {
 	if q.ENP != "" {
 		query = store.Query{ENP: q.ENP}
 	}
+	asked := clock.System()
 	records, err := r.store.Find(c, c.Grant, query)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.OK(policy.Answer(q, records, r.law()))
+	found := policy.Answer(q, records, r.law())
+	if found.Card != nil {
+		found.Card.Answered = asked
+	}
+	return web.OK(found)
 }
 
 // findChild shows a child's record to its recorded representatives only; to
 // everybody else it does not exist.
 func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error) {
+	asked := clock.System()
 	record, err := r.childOf(c, q.Applicant, q.Child)
 	if err != nil {
 		return web.Answer{}, err
 	}
 	card := policy.CardOf(record, record.Today(r.law()), r.law())
+	card.Answered = asked
 	if card.Covering, err = r.covering(c, record); err != nil {
 		return web.Answer{}, err
 	}

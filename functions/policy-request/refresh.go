@@ -135,7 +135,7 @@ func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account
 			return none, err
 		case out.card == nil:
 			return none, store.Put(tx, account, store.EraseCopy(tx, home, have, who))
-		case before.AsOf.After(out.card.AsOf):
+		case before.Answered.After(out.card.Answered):
 			return none, nil // asked for again meanwhile
 		}
 		return none, putCard(tx, home, who, *out.card, before, r.law())

@@ -65,6 +65,21 @@ func TestACopyFollowsTheRegisterAndKeepsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
+// Which of two answers is the later the machine's clock tells: that of the law
+// can be moved back.
+func TestACopyFollowsTheRegisterWhenTheLawClockIsMovedBack(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria.Person))
+	token := consenting(b, maria)
+	submit(b, token, `{"kind":"lookup"}`)
+	b.Deliver(1)
+	b.Advance(-24 * time.Hour)
+	b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
+	if got := shown(b, token, "self"); got != "26001" {
+		t.Errorf("shown: %s", got)
+	}
+}
+
 func TestEachParentsCopyFollowsUnderItsOwnConsent(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Child(functiontest.Ilya, maria, functiontest.Pavel))

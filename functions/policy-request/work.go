@@ -99,7 +99,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if err != nil {
 				return a, have, err
 			}
-			if before.AsOf.After(out.card.AsOf) {
+			if before.Answered.After(out.card.Answered) {
 				return a, have, nil // brought up to date meanwhile
 			}
 			if have.Missed != missed {

@@ -86,6 +86,7 @@ type Card struct {
 	Clinic     *Clinic       `json:"clinic,omitempty"`
 	Warnings   []string      `json:"warnings,omitempty"` // data that differ from the applicant's, by code
 	AsOf       time.Time     `json:"as_of"`
+	Answered   time.Time     `json:"answered,omitzero"` // machine's clock: which of two answers is the later
 
 	DiffersSince calendar.Date `json:"differs_since,omitzero"` // when the cabinet first knew of the warnings
 }

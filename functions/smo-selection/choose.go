@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"polis/shared/application"
 	"polis/shared/cabinet"
@@ -136,6 +137,8 @@ func (q *choice) check(known directory.Directory, now time.Time) error {
 		switch {
 		case q.Address == "":
 			note("address", "required", "Укажите новый адрес.", "Give the new address.")
+		case !strings.ContainsFunc(q.Address, unicode.IsLetter):
+			note("address", "address_wrong", "Напишите адрес: город, улицу и дом.", "Write the address: town, street and house.")
 		default:
 			wrong = append(wrong, text.CheckLine("address", q.Address, maxAddress)...)
 		}

@@ -110,6 +110,8 @@ func TestEveryWrongFieldOfAChoiceIsNamed(t *testing.T) {
 		"a move without its address": {body{"reason": "move", "smo": "77004", "region": "77", "moved": "2026-03-01"}, "address required"},
 		"a move without its day":     {body{"reason": "move", "smo": "77004", "region": "77", "address": "ул. Мира, 1"}, "moved required"},
 		"a move to come":             {body{"reason": "move", "smo": "77004", "region": "77", "address": "ул. Мира, 1", "moved": "2026-03-11"}, "moved date_in_future"},
+		"an address that is none":    {body{"reason": "move", "smo": "77004", "region": "77", "address": "🏠 1", "moved": "2026-03-01"}, "address address_wrong"},
+		"a move before the birth":    {body{"reason": "move", "smo": "77004", "region": "77", "address": "ул. Мира, 1", "moved": "1899-12-31"}, "moved date_wrong"},
 		"an endless address":         {body{"reason": "move", "smo": "77004", "region": "77", "address": strings.Repeat("я", 301), "moved": "2026-03-01"}, "address too_long"},
 		"all at once":                {body{"smo": "x", "reason": "x", "moved": "2026-03-01"}, "moved not_expected, reason reason_unknown, smo smo_wrong"},
 	} {

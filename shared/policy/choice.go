@@ -89,6 +89,8 @@ func (i Insured) Choose(c Choice, d Deed, find FindInsurer) (Insured, error) {
 	}
 	chosen, known := find(c.SMO)
 	switch {
+	case !c.Moved.IsZero() && c.Moved.Before(i.Person.Birth):
+		return i, fault.WrongField("moved", "date_wrong", "Дата раньше рождения.", "The date is before the birth.")
 	case !known:
 		return i, fault.WrongField("smo", "smo_unknown", "Такой страховой нет в справочнике.", "The directory has no such insurer.")
 	case chosen.Region != c.Region:

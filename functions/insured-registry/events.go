@@ -173,9 +173,14 @@ func (r *register) report(c *web.Call, kind reportKind) (web.Answer, error) {
 	}
 	follows := []store.Event{{Topic: kind.topic, Home: record.ID, Subject: message.Cause}, {Topic: refreshTopic, Home: record.ID, Subject: message.Cause}}
 	deed := policy.Deed{Source: by, Cause: message.Cause, At: now, Recorded: now}
+	// Before messages were kept, a cause had the dates in it.
+	former := r.store.Digest("report", by, q.SourceID, q.Kind, q.On.String(), q.From.String(), q.Until.String())
 	_, err = r.store.Reidentify(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
 		if took, err := i.Took(message); took || err != nil {
 			return i, false, err
+		}
+		if i.Knows(former) {
+			return i, false, nil
 		}
 		i, err := kind.do(i, q, deed)
 		return i.Taking(message), true, err

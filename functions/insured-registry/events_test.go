@@ -5,10 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"polis/shared/access"
 	"polis/shared/calendar"
 	"polis/shared/functiontest"
 	"polis/shared/person"
 	"polis/shared/policy"
+	"polis/shared/store"
 )
 
 // as is the token of a source, or of the fund's staff.
@@ -44,6 +46,31 @@ func shown(b *functiontest.Bench) string {
 }
 
 const active = "Активен. Бумажный полис менять не нужно"
+
+// Records made before messages were kept know a report by the cause that it had
+// then.
+func TestAReportTakenByAnEarlierVersionIsNotTakenAgain(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria))
+	s := store.Open(b.Env())
+	grant, err := access.Caller{Role: access.Source, Unit: policy.ByZAGS}.May(access.ReportEvent, "call")
+	if err != nil {
+		t.Fatal(err)
+	}
+	day, none := calendar.On(2026, time.March, 1), calendar.Date{}.String()
+	former := s.Digest("report", policy.ByZAGS, "death-1", "death", day.String(), none, none)
+	if _, err := s.Amend(t.Context(), grant, find(b, policy.Question{Applicant: maria}).Card.Insured, func(i policy.Insured) (policy.Insured, bool, error) {
+		i, err := i.EndOn(day, policy.Death, policy.Deed{Source: policy.ByZAGS, Cause: former, At: b.Now(), Recorded: b.Now()})
+		return i, true, err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	send(b, policy.ByFund, reportOf("death_cancelled")).Expect(202, "")
+	send(b, policy.ByZAGS, reportOf("death", "on", day)).Expect(202, "")
+	if got := shown(b); got != active {
+		t.Errorf("delivered again: %s", got)
+	}
+}
 
 func TestEachKindIsReportedByThoseWhoseBusinessItIs(t *testing.T) {
 	b := bench(t)

@@ -228,6 +228,20 @@ func TestTodayIsThatOfTheRegionOfInsurance(t *testing.T) {
 	}
 }
 
+func TestASuspensionIsCalledOffByTheClockOfTheRegionOfInsurance(t *testing.T) {
+	b := bench(t)
+	b.SetClock(time.Date(2026, time.March, 10, 20, 0, 0, 0, time.UTC)) // 11 March, 08:00 in Kamchatka
+	b.Import(functiontest.Row(maria.Person, "region", "41", "insurer", "41002"))
+	token := b.Token(maria.Claims())
+	submit(b, token, body("from", "2026-03-20", "until", "2026-03-25"))
+	b.Deliver(1)
+	a := submit(b, token, map[string]string{"action": "resume"})
+	b.Deliver(1)
+	if got := card(b, maria).Changes.On(calendar.On(2026, time.March, 20)); a.From != "2026-03-11" || got.State != policy.Active {
+		t.Errorf("from %s: %+v", a.From, got)
+	}
+}
+
 func TestASilentRegisterEndsNothing(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria.Person))

@@ -126,7 +126,9 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 		a.From = today
 	}
 	var stands policy.Applied
-	refusal := l.register.Call(c, c.ID, "/insured-registry/changes/try", asked(a), &stands)
+	attempt := asked(a)
+	attempt.FromToday = q.Action != application.Suspend && q.From.IsZero() // whose region is not known yet
+	refusal := l.register.Call(c, c.ID, "/insured-registry/changes/try", attempt, &stands)
 	if fault.HasKind(refusal, fault.Unavailable) {
 		refusal = nil // it is kept, and the register asked again
 	}

@@ -181,7 +181,8 @@ func (c Card) Coming(today calendar.Date) (Coming, bool) {
 	if over := c.Changes.Next(on); !over.IsZero() {
 		next.Until = over.AddDays(-1)
 	}
-	next.MayCallOff = slices.ContainsFunc(c.Changes, func(x Change) bool { return x.Since == on && x.comes(today) })
+	causes, _ := c.Changes.toCallOff(today)
+	next.MayCallOff = slices.ContainsFunc(c.Changes, func(x Change) bool { return x.Since == on && slices.Contains(causes, x.Cause) })
 	return next, true
 }
 

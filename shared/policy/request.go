@@ -20,6 +20,8 @@ type Request struct {
 	Suspension *Suspension   `json:"suspension,omitempty"`
 	Resume     calendar.Date `json:"resume,omitzero"`
 	Restore    calendar.Date `json:"restore,omitzero"`
+
+	FromToday bool `json:"from_today,omitempty"` // the day is that of the submission where the person is insured
 }
 
 // Applied is the record as it stands after a request, or before one that is only
@@ -48,6 +50,11 @@ type May struct {
 // the request was begun.
 func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, error) {
 	d := Deed{Source: ByPerson, Cause: r.Cause, At: r.Submitted, Recorded: now}
+	for _, day := range []*calendar.Date{&r.Resume, &r.Restore} {
+		if r.FromToday && !day.IsZero() {
+			*day = i.Today(r.Submitted)
+		}
+	}
 	switch {
 	case r.Child != "" && !i.RepresentedBy(r.Applicant.SNILS, i.Today(now)):
 		return i, ErrNoChild

@@ -216,6 +216,9 @@ var (
 		"Полис на эту дату уже приостановлен.", "The policy is suspended on this date already.")
 	errNotSuspended = fault.New(fault.Conflict, "policy_not_suspended",
 		"Полис на эту дату не приостановлен, возобновлять нечего.", "The policy is not suspended on this date, there is nothing to resume.")
+	errReported = fault.New(fault.Conflict, "suspension_reported",
+		"О службе с этого дня сообщил и военный комиссариат, поэтому отменить приостановление нельзя. Если это ошибка, обратитесь в территориальный фонд.",
+		"The military commissariat has reported a service from this day too, so the suspension cannot be called off. If that is a mistake, turn to the regional fund.")
 	errAdults = fault.New(fault.Conflict, "adults_only",
 		"Полис приостанавливают только совершеннолетним.", "Only an adult's policy is suspended.")
 	errExpired = fault.New(fault.Conflict, "policy_expired",
@@ -285,16 +288,37 @@ func (c Change) comes(day calendar.Date) bool {
 	return c.Turn == Suspend && c.Source == ByPerson && c.Cancelled.IsZero() && c.Since.After(day)
 }
 
+// toCallOff are the causes of the person's own suspensions that begin after the
+// day and can be called off; reported: there are some, but a source's word has the
+// policy suspended on their first day too.
+func (c Changes) toCallOff(day calendar.Date) (causes []string, reported bool) {
+	var own Changes
+	for _, x := range c {
+		if x.comes(day) {
+			own = append(own, x)
+		}
+	}
+	rest := slices.DeleteFunc(slices.Clone(c), func(x Change) bool {
+		return slices.ContainsFunc(own, func(o Change) bool { return o.Cause == x.Cause })
+	})
+	for _, x := range own {
+		if rest.On(x.Since).State == Suspended {
+			reported = true
+		} else {
+			causes = append(causes, x.Cause)
+		}
+	}
+	return causes, reported
+}
+
 // callOff does away with the person's own suspensions that begin after the day,
 // each with its end. What a source has reported stays.
 func (i Insured) callOff(day calendar.Date, d Deed) (Insured, error) {
-	var causes []string
-	for _, c := range i.Changes {
-		if c.comes(day) {
-			causes = append(causes, c.Cause)
-		}
-	}
-	if causes == nil {
+	causes, reported := i.Changes.toCallOff(day)
+	switch {
+	case causes == nil && reported:
+		return i, errReported
+	case causes == nil:
 		return i, errNotSuspended
 	}
 	i.Changes = slices.Clone(i.Changes)

@@ -317,6 +317,13 @@ func TestAPersonCallsOffTheirOwnSuspensionBeforeItBegins(t *testing.T) {
 	if _, err := spoken(t, recordOf(holder), suspend(on(3, 9), calendar.Date{}, ByPerson, "s")).Resume(on(3, 8), deed(ByPerson, "past")); fault.From(err).Code != "policy_not_suspended" {
 		t.Errorf("from a day before one that has begun: %v", err)
 	}
+	too := spoken(t, both, suspend(on(4, 1), calendar.Date{}, ByCommissiary, "too"))
+	if after, err := too.Resume(on(3, 10), deed(ByPerson, "off")); fault.From(err).Code != "suspension_reported" || !slices.Equal(after.Changes, too.Changes) {
+		t.Errorf("reported from the same day: %v", err)
+	}
+	if next, _ := CardOf(too, on(3, 10), now).Coming(on(3, 10)); next.On != on(4, 1) || next.MayCallOff {
+		t.Errorf("reported from the same day, the card offers: %+v", next)
+	}
 	if _, tells := off.Tells("off", on(3, 10)); tells {
 		t.Error("somebody is told")
 	}

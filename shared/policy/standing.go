@@ -184,6 +184,14 @@ func (i Insured) turned(turn Turn, ground string, since calendar.Date, d Deed) I
 	return i
 }
 
+// lost reports whether the policy rests on a right of the category, and an end that
+// takes it was recorded after a moment.
+func (i Insured) lost(right Category, after time.Time) bool {
+	return right == i.right().Category && slices.ContainsFunc(i.Changes, func(x Change) bool {
+		return x.Turn == End && x.Recorded.After(after) && slices.Contains(restsOn[x.Ground], right)
+	})
+}
+
 // Next is the first day after the given one on which the state turns; the zero
 // date where none is known.
 func (c Changes) Next(day calendar.Date) calendar.Date {

@@ -327,8 +327,9 @@ var ErrInsured = fault.New(fault.Conflict, "already_insured",
 // Renew prolongs the policy under a new right, or rests it on that one: the record
 // and its number stay, for a number is kept for life. While the policy is in force
 // its insurer stays too; after it had lapsed the person chooses anew. One that was
-// ended is in force again, also where the new right lasts no longer. Repeated for
-// the same cause it changes nothing.
+// ended is in force again, also where the new right lasts no longer, but not by a
+// right that was lost after the application. Repeated for the same cause it changes
+// nothing.
 func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 	if i.Knows(d.Cause) {
 		return i, nil
@@ -340,6 +341,8 @@ func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 		return i, errDead
 	case at.Ground == Merged:
 		return i, errPolicyEnded // another record stands for this person
+	case ended && i.lost(r.Category, d.At):
+		return i, errPolicyEnded // the right applied for is the one that was lost
 	case !ended && !i.outlasted(r) && !i.replaces(r):
 		return i, ErrInsured
 	}

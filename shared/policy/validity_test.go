@@ -350,6 +350,9 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
 	permit := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "a", now)
 	dead := spoken(t, recordOf(holder), end(on(3, 1), Death, "d"))
+	lost := func(i Insured, day calendar.Date, ground string) Insured {
+		return spoken(t, i, func(i Insured) (Insured, error) { return i.EndOn(day, ground, reported(t, "e", day.String())) })
+	}
 	for _, tc := range []struct {
 		rule     string
 		record   Insured
@@ -368,11 +371,15 @@ func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
 			PermanentResident, calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
 		{"a contract after a permit, though it ends sooner", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
 			EAEUWorker, on(5, 31), Cover{Region: "26", SMO: "26002"}, "2026-05-31", "26002", nil},
-		{"another permit, and another insurer", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
+		{"another permit, and another insurer", lost(permit, on(2, 1), "permit_cancelled"), on(3, 9), true,
 			TemporaryResident, on(12, 31), Cover{Region: "26", SMO: "26005"}, "2026-12-31", "26005", nil},
+		{"the permit of the application, cancelled while the fund decides", lost(permit, on(3, 10), "permit_cancelled"), on(3, 9), true,
+			TemporaryResident, on(12, 31), Cover{Region: "26"}, "", "", errPolicyEnded},
+		{"asylum, applied for before the status of a refugee was lost", lost(recordOf(holder).Under(RightOf(Refugee, on(12, 31), on(1, 10)), "a", now), on(3, 10), "refugee_status_lost"), on(3, 9), true,
+			TemporaryAsylum, on(12, 31), Cover{Region: "26"}, "2026-12-31", "26002", nil},
 		{"applied for before the end came", spoken(t, permit, end(on(3, 10), "permit_cancelled", "e")), on(3, 2), true,
 			EAEUWorker, on(12, 31), Cover{Region: "26", SMO: "26002"}, "2026-12-31", "26002", nil},
-		{"citizenship that was lost proves nothing by rule", spoken(t, recordOf(holder), end(on(2, 1), "citizenship_lost", "e")), on(3, 9), false,
+		{"citizenship that was lost proves nothing by rule", lost(recordOf(holder), on(2, 1), "citizenship_lost"), on(3, 9), false,
 			"", calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
 		{"a permit to stay in place of a temporary one, to the same day", permit, on(3, 9), false,
 			PermanentResident, calendar.Date{}, Cover{Region: "26", SMO: "26002"}, "2026-12-31", "26002", nil},

@@ -343,6 +343,12 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 	}
 }
 
+// lost is a record that was ended on the day on which its source reported it.
+func lost(t *testing.T, i Insured, day calendar.Date, ground string) Insured {
+	t.Helper()
+	return spoken(t, i, func(i Insured) (Insured, error) { return i.EndOn(day, ground, reported(t, "e", day.String())) })
+}
+
 // What ended a policy takes the right that it rested on. Under another right the
 // person is put on record anew (Rules of compulsory medical insurance), also where
 // that lasts no longer; what ended the first may end this one too, and so the
@@ -350,9 +356,6 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
 	permit := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "a", now)
 	dead := spoken(t, recordOf(holder), end(on(3, 1), Death, "d"))
-	lost := func(i Insured, day calendar.Date, ground string) Insured {
-		return spoken(t, i, func(i Insured) (Insured, error) { return i.EndOn(day, ground, reported(t, "e", day.String())) })
-	}
 	for _, tc := range []struct {
 		rule     string
 		record   Insured
@@ -371,15 +374,15 @@ func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
 			PermanentResident, calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
 		{"a contract after a permit, though it ends sooner", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
 			EAEUWorker, on(5, 31), Cover{Region: "26", SMO: "26002"}, "2026-05-31", "26002", nil},
-		{"another permit, and another insurer", lost(permit, on(2, 1), "permit_cancelled"), on(3, 9), true,
+		{"another permit, and another insurer", lost(t, permit, on(2, 1), "permit_cancelled"), on(3, 9), true,
 			TemporaryResident, on(12, 31), Cover{Region: "26", SMO: "26005"}, "2026-12-31", "26005", nil},
-		{"the permit of the application, cancelled while the fund decides", lost(permit, on(3, 10), "permit_cancelled"), on(3, 9), true,
+		{"the permit of the application, cancelled while the fund decides", lost(t, permit, on(3, 10), "permit_cancelled"), on(3, 9), true,
 			TemporaryResident, on(12, 31), Cover{Region: "26"}, "", "", errPolicyEnded},
-		{"asylum, applied for before the status of a refugee was lost", lost(recordOf(holder).Under(RightOf(Refugee, on(12, 31), on(1, 10)), "a", now), on(3, 10), "refugee_status_lost"), on(3, 9), true,
+		{"asylum, applied for before the status of a refugee was lost", lost(t, recordOf(holder).Under(RightOf(Refugee, on(12, 31), on(1, 10)), "a", now), on(3, 10), "refugee_status_lost"), on(3, 9), true,
 			TemporaryAsylum, on(12, 31), Cover{Region: "26"}, "2026-12-31", "26002", nil},
 		{"applied for before the end came", spoken(t, permit, end(on(3, 10), "permit_cancelled", "e")), on(3, 2), true,
 			EAEUWorker, on(12, 31), Cover{Region: "26", SMO: "26002"}, "2026-12-31", "26002", nil},
-		{"citizenship that was lost proves nothing by rule", lost(recordOf(holder), on(2, 1), "citizenship_lost"), on(3, 9), false,
+		{"citizenship that was lost proves nothing by rule", lost(t, recordOf(holder), on(2, 1), "citizenship_lost"), on(3, 9), false,
 			"", calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
 		{"a permit to stay in place of a temporary one, to the same day", permit, on(3, 9), false,
 			PermanentResident, calendar.Date{}, Cover{Region: "26", SMO: "26002"}, "2026-12-31", "26002", nil},
@@ -416,6 +419,51 @@ func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
 			if fired, err := got.Dismissed(on(4, 30), reported(t, "fired", "2026-05-01")); err != nil || fired.ValidUntil != on(4, 30) {
 				t.Errorf("%s, and then dismissed: %v, until %s", tc.rule, err, fired.ValidUntil)
 			}
+		}
+	}
+}
+
+// What a child's policy rested on may be lost too: its parent applies, and the
+// fund's staff decide, as of a grown-up, whether its term is over by then or not.
+func TestAChildThatLostItsRightIsPutInForceAgainAsTheFundDecides(t *testing.T) {
+	child := with(func(p *person.Person) { p.Birth, p.SNILS = calendar.On(2019, 9, 12), "" })
+	permit := recordOf(child).Under(RightOf(TemporaryResident, on(10, 31), on(1, 10)), "a", now)
+	permit.Representatives = []person.SNILS{holder.SNILS}
+	expired := permit.Under(RightOf(TemporaryResident, on(2, 28), on(1, 10)), "b", now)
+	stays := RightOf(PermanentResident, calendar.Date{}, on(3, 9))
+	for _, tc := range []struct {
+		rule   string
+		record Insured
+		right  Right
+		from   calendar.Date
+		until  calendar.Date
+		err    error
+	}{
+		{"under another right", lost(t, permit, on(2, 1), "permit_cancelled"), stays, on(3, 9), on(12, 31), nil},
+		{"that ends sooner", lost(t, permit, on(2, 1), "permit_cancelled"), RightOf(Refugee, on(5, 31), on(3, 9)), on(3, 9), on(5, 31), nil},
+		{"after its term", lost(t, expired, on(2, 1), "permit_cancelled"), stays, on(3, 9), on(12, 31), nil},
+		{"under the right that it had, which the fund found in force", lost(t, permit, on(2, 1), "permit_cancelled"), Right{}, on(3, 9), on(10, 31), nil},
+		{"applied for before the loss came", lost(t, permit, on(3, 10), "permit_cancelled"), stays, on(3, 10), on(12, 31), nil},
+		{"applied for with the permit that was lost", lost(t, permit, on(3, 10), "permit_cancelled"), Right{}, calendar.Date{}, calendar.Date{}, errPolicyEnded},
+		{"another record stands for the child", lost(t, permit, on(2, 1), Merged), stays, calendar.Date{}, calendar.Date{}, errPolicyEnded},
+		{"dead", lost(t, permit, on(2, 1), Death), stays, calendar.Date{}, calendar.Date{}, errDead},
+		{"in force, and its right lasts no longer", permit, Right{}, calendar.Date{}, calendar.Date{}, errChildInsured},
+	} {
+		e := Enrolment{Cause: "x", Submitted: on(3, 9).Start(time.UTC), Person: holder, Region: "26", Right: tc.right, Child: &NewChild{Person: child}}
+		byRule := tc.err
+		if byRule == nil {
+			byRule = ErrFundDecides
+		}
+		if _, err := tc.record.Again(e, now); !errors.Is(err, byRule) {
+			t.Errorf("%s, by rule: %v", tc.rule, err)
+		}
+		e.ByFund = true
+		got, err := tc.record.Again(e, now)
+		if !errors.Is(err, tc.err) {
+			t.Errorf("%s: %v", tc.rule, err)
+		}
+		if tc.err == nil && (got.Changes.On(today).State != Active || got.ValidFrom != tc.from || got.ValidUntil != tc.until) {
+			t.Errorf("%s: %s from %s until %s", tc.rule, got.Changes.On(today).State, got.ValidFrom, got.ValidUntil)
 		}
 	}
 }

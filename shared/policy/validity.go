@@ -291,14 +291,18 @@ func (i Insured) outlasted(r Right) bool {
 	return r.ValidUntil.IsZero() || r.ValidUntil.After(i.ValidUntil)
 }
 
+// last day of what the right rests on, as far as it is known.
+func (r Right) last() calendar.Date { return cmp.Or(r.Ends, r.ValidUntil) }
+
 // hasEnded reports whether this very right was ended before its time: one of the
-// same category and the same last day, unless it begins after that end.
+// same category and the same last day, unless it begins after that end. Where an
+// import does not tell the last day, that is the policy's.
 func (i Insured) hasEnded(r Right) bool {
 	for n, end := range i.Rights {
 		if n == 0 || end.Ground == "" || r.ValidFrom.After(end.ValidUntil) {
 			continue
 		}
-		if was := i.Rights[n-1]; was.Category == r.Category && was.Ends == r.Ends {
+		if was := i.Rights[n-1]; was.Category == r.Category && was.last() == r.last() {
 			return true
 		}
 	}

@@ -480,6 +480,10 @@ func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	untold, err := recordOf(holder).Under(row(EAEUWorker, calendar.Date{}, on(2, 1), on(12, 31)), "import", now).Dismissed(on(3, 5), deed(ByEmployer, "fired"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	short, _ := fired.Prolonged(row(EAEUWorker, on(9, 30), on(4, 1), on(9, 30)), "another contract", now)
 	for _, tc := range []struct {
 		rule   string
@@ -491,6 +495,8 @@ func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
 		{"the same once more", stands, contract, calendar.Date{}},
 		{"the same once more, and it was ended", fired, contract, calendar.Date{}},
 		{"the same for the next year, and it was ended", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), calendar.On(2027, 12, 31)), calendar.Date{}},
+		{"the same once more, where no end of the contract is told", untold, row(EAEUWorker, calendar.Date{}, on(2, 1), on(12, 31)), calendar.Date{}},
+		{"the next year's, where no end of the contract is told", untold, row(EAEUWorker, calendar.Date{}, on(2, 1), calendar.On(2027, 12, 31)), calendar.On(2027, 12, 31)},
 		{"a contract that ends on another day", fired, row(EAEUWorker, on(9, 30), on(2, 1), on(9, 30)), on(9, 30)},
 		{"another right", fired, row(TemporaryResident, calendar.On(2028, 5, 31), on(2, 1), on(12, 31)), on(12, 31)},
 		{"one that begins after the end", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(3, 6), on(12, 31)), on(12, 31)},

@@ -195,8 +195,9 @@ func MayBeInsured(c Category, citizenship string, b Basis, years Stages, day cal
 // place of those before; none is ever taken away.
 type Right struct {
 	Category   Category      `json:"category"`
-	Filed      calendar.Date `json:"filed,omitzero"` // day of the application
-	Ends       calendar.Date `json:"ends,omitzero"`  // of the permit, stay or contract; zero: not capped
+	Filed      calendar.Date `json:"filed,omitzero"`  // day of the application
+	Ends       calendar.Date `json:"ends,omitzero"`   // of the permit, stay or contract; zero: not capped
+	Begins     calendar.Date `json:"begins,omitzero"` // as an import tells, where the policy is older
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until,omitzero"` // of the policy; zero: no limit
 	Ground     string        `json:"ground,omitempty"`     // for which it was ended before its time
@@ -318,7 +319,7 @@ func (i Insured) Prolonged(r Right, cause string, recorded time.Time) (Insured, 
 	}
 	r.Source = ByImport
 	if !i.Expired(r.ValidFrom) {
-		r.ValidFrom = i.ValidFrom
+		r.Begins, r.ValidFrom = r.ValidFrom, i.ValidFrom
 	}
 	return i.Under(r, cause, recorded), true
 }
@@ -397,7 +398,7 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if entitlements[r.Category].ends != contractEnds {
 		return i, ErrNotByContract
 	}
-	if last.Before(cmp.Or(r.Filed, r.ValidFrom)) || !last.Before(r.ValidUntil) {
+	if last.Before(cmp.Or(r.Filed, r.Begins, r.ValidFrom)) || !last.Before(r.ValidUntil) {
 		return i, nil
 	}
 	r.Ends, r.ValidUntil, r.Ground, r.Source = last, last, "contract_ended", d.Source

@@ -517,3 +517,25 @@ func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
 		t.Errorf("and ended again: %v, %+v", err, past)
 	}
 }
+
+// A former job may end after the next contract has begun, and be reported later
+// still. It ends nothing, also where the policy is older than that contract.
+func TestTheEndOfAFormerJobEndsNoContractThatAnImportTellsOf(t *testing.T) {
+	row := func(from, until calendar.Date) Right {
+		return Right{Category: EAEUWorker, Ends: until, ValidFrom: from, ValidUntil: until}
+	}
+	record := recordOf(holder).Under(row(calendar.On(2025, 1, 15), on(1, 31)), "import", now)
+	next, did := record.Prolonged(row(on(1, 19), on(11, 30)), "next import", now)
+	if !did || next.ValidFrom != calendar.On(2025, 1, 15) || !CardOf(next, today, now).Right.Begins.IsZero() {
+		t.Fatalf("%v, %+v", did, next.Rights)
+	}
+	for last, until := range map[calendar.Date]calendar.Date{on(1, 15): on(11, 30), on(1, 18): on(11, 30), on(1, 19): on(1, 19), on(2, 20): on(2, 20)} {
+		after, err := next.Dismissed(last, deed(ByEmployer, "fired"))
+		if err != nil || after.ValidUntil != until {
+			t.Errorf("on %s: %v, until %s instead of %s", last, err, after.ValidUntil, until)
+		}
+		if again, err := after.Dismissed(on(1, 15), deed(ByEmployer, "the former")); err != nil || again.ValidUntil != until {
+			t.Errorf("on %s, and then the former job: %v, until %s", last, err, again.ValidUntil)
+		}
+	}
+}

@@ -310,11 +310,20 @@ func (i Insured) hasEnded(r Right) bool {
 	return false
 }
 
+// supersedes reports whether a right that an import tells of replaces the present
+// one: not one that the policy has rested on to that day before, nor one of a time
+// before the person applied for the present one.
+func (i Insured) supersedes(r Right) bool {
+	had := func(x Right) bool { return x.Category == r.Category && x.ValidUntil == r.ValidUntil }
+	return i.replaces(r) && !r.ValidFrom.Before(i.right().Filed) && !slices.ContainsFunc(i.Rights, had)
+}
+
 // Prolonged is the record under a right that an import tells of, if that lasts
-// longer than the policy; false where it tells nothing new. A right that was ended
-// here is no news of the source that still has it.
+// longer than the policy or takes the place of what it rests on; false where it
+// tells nothing new. A right that was ended here is no news of the source that
+// still has it.
 func (i Insured) Prolonged(r Right, cause string, recorded time.Time) (Insured, bool) {
-	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) || i.hasEnded(r) {
+	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) && !i.supersedes(r) || i.hasEnded(r) {
 		return i, false
 	}
 	r.Source = ByImport

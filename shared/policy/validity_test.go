@@ -518,6 +518,42 @@ func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
 	}
 }
 
+// A permit to stay takes the place of a temporary one to the same day, and that one
+// is cancelled then. What an import has told before, or of a time before the person
+// applied, replaces nothing.
+func TestAnImportRestsThePolicyOnAnotherRightToTheSameDay(t *testing.T) {
+	row := func(category Category, from calendar.Date) Right {
+		return Right{Category: category, ValidFrom: from, ValidUntil: on(12, 31)}
+	}
+	imported := recordOf(holder).Under(row(TemporaryResident, on(1, 10)), "import", now)
+	stays, _ := imported.Prolonged(row(PermanentResident, on(1, 10)), "another import", now)
+	applied := recordOf(holder).Under(RightOf(PermanentResident, calendar.Date{}, on(2, 1)), "application", now)
+	for _, tc := range []struct {
+		rule   string
+		record Insured
+		right  Right
+		want   Category // on which it rests then
+	}{
+		{"a permit to stay", imported, row(PermanentResident, on(1, 10)), PermanentResident},
+		{"the same right", imported, row(TemporaryResident, on(1, 10)), TemporaryResident},
+		{"the right before that one, once more", stays, row(TemporaryResident, on(1, 10)), PermanentResident},
+		{"what was so before the application", applied, row(TemporaryResident, on(1, 10)), PermanentResident},
+		{"what has become so since", applied, row(TemporaryResident, on(2, 2)), TemporaryResident},
+		{"of a citizen", recordOf(holder), row(TemporaryResident, on(1, 10)), Citizen},
+	} {
+		got, did := tc.record.Prolonged(tc.right, "next import", now)
+		if have := got.right(); have.Category != tc.want || did != (tc.want != tc.record.right().Category) || got.ValidUntil != tc.record.ValidUntil {
+			t.Errorf("%s: %v, as %s until %s", tc.rule, did, have.Category, got.ValidUntil)
+		}
+	}
+	if _, did := imported.Prolonged(row(PermanentResident, on(1, 10)), "import", now); did {
+		t.Error("under the same id")
+	}
+	if _, err := stays.EndOn(on(3, 10), "permit_cancelled", deed(ByInterior, "x")); !errors.Is(err, ErrOtherRight) {
+		t.Errorf("and then the permit is cancelled: %v", err)
+	}
+}
+
 // A former job may end after the next contract has begun, and be reported later
 // still. It ends nothing, also where the policy is older than that contract.
 func TestTheEndOfAFormerJobEndsNoContractThatAnImportTellsOf(t *testing.T) {

@@ -403,6 +403,23 @@ func TestAServiceThatEndedMeanwhileSuspendsNothingAfterwards(t *testing.T) {
 	}
 }
 
+// The end of a service puts no policy in force whose term is over by then.
+func TestAServiceThatEndsAfterTheTermResumesNothing(t *testing.T) {
+	serves := spoken(t, recordOf(holder).Under(RightOf(TemporaryResident, on(2, 28), on(1, 10)), "f", now), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
+	for from, told := range map[calendar.Date]bool{on(2, 28): true, on(3, 1): false, on(3, 6): false} {
+		over := spoken(t, serves, resume(from, ByCommissiary, "o"))
+		if got, tells := over.Tells("o", on(3, 10)); tells != told || got.Kind == PolicyResumed != told {
+			t.Errorf("from %s: told is %v, %q", from, tells, got.Kind)
+		}
+		if has := slices.ContainsFunc(over.History(true), func(p Past) bool { return p.Kind == WasResumed }); has != told {
+			t.Errorf("from %s: the history has it resumed: %v", from, has)
+		}
+		if !over.Knows("o") {
+			t.Errorf("from %s: it is not kept", from)
+		}
+	}
+}
+
 func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 	foreigner := recordOf(holder).Under(RightOf(TemporaryResident, on(12, 31), on(1, 10)), "f", now)
 	today := foreigner.Today(now)

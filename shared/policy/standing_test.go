@@ -55,6 +55,19 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 		"and is reported before that end": {
 			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
 			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Suspended, on(12, 31): Suspended}},
+		"and the person has resumed the policy during the one before": {
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "e"}, {Turn: Suspend, Since: on(3, 1), Source: ByCommissiary, Cause: "2"}},
+			map[calendar.Date]State{on(2, 19): Suspended, on(2, 20): Active, on(2, 28): Active, on(3, 1): Suspended, on(12, 31): Suspended}},
+		"and then it is reported before the end": {
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Suspend, Since: on(3, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "e"}},
+			map[calendar.Date]State{on(2, 20): Active, on(3, 1): Suspended, on(12, 31): Suspended}},
+		"a service that was none, after one that was resumed and then ended": {
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "1"},
+				{Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			map[calendar.Date]State{on(2, 20): Active, on(3, 1): Active, on(7, 1): Active}},
 		"a service that ended before it began was none": {
 			Changes{{Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
 			map[calendar.Date]State{on(7, 1): Active}},

@@ -76,10 +76,10 @@ var ErrFundDecides = fault.New(fault.Conflict, "fund_decides",
 	"The regional fund decides on this application.")
 
 // childAgain is the record of a child for which a representative applies. It is
-// prolonged, as the fund's staff decide, under the right that the application
-// names, or under the one that it had. Otherwise it takes over the data that it
-// lacks and the account confirms, for nobody tells the register later that a
-// newborn was given a SNILS; an insurer is then chosen apart.
+// prolonged, or put in force again, as the fund's staff decide, under the right that
+// the application names, or under the one that it had. Otherwise it takes over the
+// data that it lacks and the account confirms, for nobody tells the register later
+// that a newborn was given a SNILS; an insurer is then chosen apart.
 func (i Insured) childAgain(e Enrolment, now time.Time) (Insured, error) {
 	day := e.Today()
 	if !i.RepresentedBy(e.Person.SNILS, day) {
@@ -90,15 +90,16 @@ func (i Insured) childAgain(e Enrolment, now time.Time) (Insured, error) {
 	}
 	insurer := i.Insurance(day).SMO
 	completed := i.completed(e.Child.Person)
-	switch right := i.nextOfChild(e.Right, day); {
+	ended := i.Changes.On(i.Today(now)).State == Invalid
+	switch right := i.nextOfChild(e.Right, day, ended); {
 	case i.Dead():
 		return i, errDead
-	case i.Changes.On(day).State == Invalid:
-		return i, errPolicyEnded
-	case i.outlasted(right) && !e.ByFund:
-		return i, ErrFundDecides
-	case i.outlasted(right):
-		return completed.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
+	case ended || i.outlasted(right):
+		renewed, err := completed.Renew(right, Cover{SMO: e.SMO, Region: e.Region}, Deed{Source: ByPerson, Cause: e.Cause, At: e.Submitted, Recorded: now})
+		if err == nil && !e.ByFund {
+			return i, ErrFundDecides
+		}
+		return renewed, err
 	case completed.Person != i.Person && (e.SMO == "" || e.SMO == insurer):
 		return completed.Taking(Message{Cause: e.Cause}), nil
 	case insurer == "":
@@ -109,16 +110,19 @@ func (i Insured) childAgain(e Enrolment, now time.Time) (Insured, error) {
 
 // nextOfChild is the right that would prolong a child's policy on the day: the one
 // that is named, or once the policy has expired, or from the day on from which it
-// may be prolonged, the one that it had.
-func (i Insured) nextOfChild(named Right, day calendar.Date) Right {
-	have := i.right()
-	if named.Category == "" && (i.Expired(day) || !day.Before(november1(day.Year))) {
+// may be prolonged, the one that it had. Where that was ended, it lasts no longer
+// than what it rested on.
+func (i Insured) nextOfChild(named Right, day calendar.Date, ended bool) Right {
+	switch have := i.right(); {
+	case named.Category != "":
+		return named
+	case ended && !i.Expired(day):
+		return RightOf(have.Category, have.Ends, day)
+	case i.Expired(day) || !day.Before(november1(day.Year)):
 		return RightOf(have.Category, calendar.Date{}, day)
-	}
-	if named.Category == "" {
+	default:
 		return have
 	}
-	return named
 }
 
 // completed has the SNILS and the document, where the record had none.

@@ -84,8 +84,8 @@ func (i Insured) History(toThemself bool) []Past {
 		all = append(all, p)
 	}
 	for _, c := range i.Changes {
-		if c.Turn == Resume && (!c.Cancelled.IsZero() || i.Changes.On(c.Since).State == Invalid) {
-			continue // the end of what was called off, or of a service while the policy was ended
+		if c.Turn == Resume && (!c.Cancelled.IsZero() || i.Changes.On(c.Since).State == Invalid || i.Expired(c.Since)) {
+			continue // the end of what was called off, or of a service while the policy was ended or its term over
 		}
 		p := Past{Kind: turns[c.Turn], On: c.Since, Recorded: c.Recorded, Source: c.Source, Ground: c.Ground, Undone: c.Cancelled}
 		if c.Source == ByPerson {

@@ -178,8 +178,8 @@ func (i Insured) Tells(cause string, today calendar.Date) (Told, bool) {
 			return told, true
 		}
 		if c.Cause == cause && c.Ground != Death {
-			if c.Turn == Resume && i.Changes.On(c.Since).State != Active {
-				return told, false // the policy was ended meanwhile, or another service lasts
+			if c.Turn == Resume && (i.Changes.On(c.Since).State != Active || i.Expired(c.Since)) {
+				return told, false // the policy was ended meanwhile, its term is over, or another service lasts
 			}
 			told.At = c.Recorded
 			told.Kind = map[Turn]ChangeKind{Suspend: PolicySuspended, Resume: PolicyResumed, End: PolicyEnded, Restore: PolicyRestored}[c.Turn]

@@ -118,12 +118,14 @@ type Standing struct {
 // restored, and a dead person's for good. A suspension lasts to the end that came
 // with it, or to the end of service that was reported by itself, which ends every
 // one begun by then, and of one day with it only where none had begun before: the
-// next service may begin on that day. The policy is suspended while any of them
-// lasts, also where it was ended and restored meanwhile.
+// next service may begin on that day. One that the person has resumed the policy
+// from still has its end reported, which is no end of the next. The policy is
+// suspended while any of them lasts, also where it was ended and restored meanwhile.
 func (c Changes) On(day calendar.Date) Standing {
 	active := Standing{State: Active}
 	var ended *Standing
-	var open Changes // suspensions that last
+	var open Changes    // suspensions that last
+	var resumed Changes // those that would, had the person not resumed the policy
 	for _, change := range c.inOrder() {
 		if change.Since.After(day) || ended != nil && ended.Ground == Death {
 			break
@@ -143,11 +145,15 @@ func (c Changes) On(day calendar.Date) Standing {
 			before := len(open)
 			own := func(x Change) bool { return x.Turn == Suspend && x.Cause == change.Cause }
 			earlier := func(x Change) bool { return x.Since.Before(change.Since) }
-			if change.Cause != "" && slices.ContainsFunc(c, own) {
-				open = slices.DeleteFunc(open, own)
-			} else if change.Source != ByPerson && slices.ContainsFunc(open, earlier) {
-				open = slices.DeleteFunc(open, earlier)
-			} else {
+			byPerson := func(x Change) bool { return x.Source == ByPerson }
+			switch {
+			case change.Cause != "" && slices.ContainsFunc(c, own):
+				open, resumed = slices.DeleteFunc(open, own), slices.DeleteFunc(resumed, own)
+			case byPerson(change):
+				open, resumed = nil, append(resumed, slices.DeleteFunc(open, byPerson)...)
+			case slices.ContainsFunc(open, earlier), slices.ContainsFunc(resumed, earlier):
+				open, resumed = slices.DeleteFunc(open, earlier), slices.DeleteFunc(resumed, earlier)
+			default:
 				open = nil
 			}
 			if before > 0 && len(open) == 0 {
@@ -182,6 +188,14 @@ func (c Changes) Has(cause string) bool {
 func (i Insured) turned(turn Turn, ground string, since calendar.Date, d Deed) Insured {
 	i.Changes = append(slices.Clone(i.Changes), Change{Turn: turn, Ground: ground, Since: since, Source: d.Source, Cause: d.Cause, Recorded: d.Recorded})
 	return i
+}
+
+// lost reports whether the policy rests on a right of the category, and an end that
+// takes it was recorded after a moment.
+func (i Insured) lost(right Category, after time.Time) bool {
+	return right == i.right().Category && slices.ContainsFunc(i.Changes, func(x Change) bool {
+		return x.Turn == End && x.Recorded.After(after) && slices.Contains(restsOn[x.Ground], right)
+	})
 }
 
 // Next is the first day after the given one on which the state turns; the zero

@@ -55,6 +55,19 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 		"and is reported before that end": {
 			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
 			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Suspended, on(12, 31): Suspended}},
+		"and the person has resumed the policy during the one before": {
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "e"}, {Turn: Suspend, Since: on(3, 1), Source: ByCommissiary, Cause: "2"}},
+			map[calendar.Date]State{on(2, 19): Suspended, on(2, 20): Active, on(2, 28): Active, on(3, 1): Suspended, on(12, 31): Suspended}},
+		"and then it is reported before the end": {
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Suspend, Since: on(3, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "e"}},
+			map[calendar.Date]State{on(2, 20): Active, on(3, 1): Suspended, on(12, 31): Suspended}},
+		"a service that was none, after one that was resumed and then ended": {
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "1"},
+				{Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			map[calendar.Date]State{on(2, 20): Active, on(3, 1): Active, on(7, 1): Active}},
 		"a service that ended before it began was none": {
 			Changes{{Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
 			map[calendar.Date]State{on(7, 1): Active}},
@@ -406,6 +419,23 @@ func TestAServiceThatEndedMeanwhileSuspendsNothingAfterwards(t *testing.T) {
 		}
 		if at := spoken(t, over, tc.again).Changes.On(on(5, 2)); at.State != Active {
 			t.Errorf("%s: %+v", rule, at)
+		}
+	}
+}
+
+// The end of a service puts no policy in force whose term is over by then.
+func TestAServiceThatEndsAfterTheTermResumesNothing(t *testing.T) {
+	serves := spoken(t, recordOf(holder).Under(RightOf(TemporaryResident, on(2, 28), on(1, 10)), "f", now), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
+	for from, told := range map[calendar.Date]bool{on(2, 28): true, on(3, 1): false, on(3, 6): false} {
+		over := spoken(t, serves, resume(from, ByCommissiary, "o"))
+		if got, tells := over.Tells("o", on(3, 10)); tells != told || got.Kind == PolicyResumed != told {
+			t.Errorf("from %s: told is %v, %q", from, tells, got.Kind)
+		}
+		if has := slices.ContainsFunc(over.History(true), func(p Past) bool { return p.Kind == WasResumed }); has != told {
+			t.Errorf("from %s: the history has it resumed: %v", from, has)
+		}
+		if !over.Knows("o") {
+			t.Errorf("from %s: it is not kept", from)
 		}
 	}
 }

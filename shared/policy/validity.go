@@ -195,8 +195,9 @@ func MayBeInsured(c Category, citizenship string, b Basis, years Stages, day cal
 // place of those before; none is ever taken away.
 type Right struct {
 	Category   Category      `json:"category"`
-	Filed      calendar.Date `json:"filed,omitzero"` // day of the application
-	Ends       calendar.Date `json:"ends,omitzero"`  // of the permit, stay or contract; zero: not capped
+	Filed      calendar.Date `json:"filed,omitzero"`  // day of the application
+	Ends       calendar.Date `json:"ends,omitzero"`   // of the permit, stay or contract; zero: not capped
+	Begins     calendar.Date `json:"begins,omitzero"` // as an import tells, where the policy is older
 	ValidFrom  calendar.Date `json:"valid_from"`
 	ValidUntil calendar.Date `json:"valid_until,omitzero"` // of the policy; zero: no limit
 	Ground     string        `json:"ground,omitempty"`     // for which it was ended before its time
@@ -291,30 +292,43 @@ func (i Insured) outlasted(r Right) bool {
 	return r.ValidUntil.IsZero() || r.ValidUntil.After(i.ValidUntil)
 }
 
+// last day of what the right rests on, as far as it is known.
+func (r Right) last() calendar.Date { return cmp.Or(r.Ends, r.ValidUntil) }
+
 // hasEnded reports whether this very right was ended before its time: one of the
-// same category and the same last day, unless it begins after that end.
+// same category and the same last day, unless it begins after that end. Where an
+// import does not tell the last day, that is the policy's.
 func (i Insured) hasEnded(r Right) bool {
 	for n, end := range i.Rights {
 		if n == 0 || end.Ground == "" || r.ValidFrom.After(end.ValidUntil) {
 			continue
 		}
-		if was := i.Rights[n-1]; was.Category == r.Category && was.Ends == r.Ends {
+		if was := i.Rights[n-1]; was.Category == r.Category && was.last() == r.last() {
 			return true
 		}
 	}
 	return false
 }
 
+// supersedes reports whether a right that an import tells of replaces the present
+// one: not one that the policy has rested on to that day before, nor one of a time
+// before the person applied for the present one.
+func (i Insured) supersedes(r Right) bool {
+	had := func(x Right) bool { return x.Category == r.Category && x.ValidUntil == r.ValidUntil }
+	return i.replaces(r) && !r.ValidFrom.Before(i.right().Filed) && !slices.ContainsFunc(i.Rights, had)
+}
+
 // Prolonged is the record under a right that an import tells of, if that lasts
-// longer than the policy; false where it tells nothing new. A right that was ended
-// here is no news of the source that still has it.
+// longer than the policy or takes the place of what it rests on; false where it
+// tells nothing new. A right that was ended here is no news of the source that
+// still has it.
 func (i Insured) Prolonged(r Right, cause string, recorded time.Time) (Insured, bool) {
-	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) || i.hasEnded(r) {
+	if i.Knows(cause) || r.Category == "" || !i.outlasted(r) && !i.supersedes(r) || i.hasEnded(r) {
 		return i, false
 	}
 	r.Source = ByImport
 	if !i.Expired(r.ValidFrom) {
-		r.ValidFrom = i.ValidFrom
+		r.Begins, r.ValidFrom = r.ValidFrom, i.ValidFrom
 	}
 	return i.Under(r, cause, recorded), true
 }
@@ -327,8 +341,9 @@ var ErrInsured = fault.New(fault.Conflict, "already_insured",
 // Renew prolongs the policy under a new right, or rests it on that one: the record
 // and its number stay, for a number is kept for life. While the policy is in force
 // its insurer stays too; after it had lapsed the person chooses anew. One that was
-// ended is in force again, also where the new right lasts no longer. Repeated for
-// the same cause it changes nothing.
+// ended is in force again, also where the new right lasts no longer, but not by a
+// right that was lost after the application. Repeated for the same cause it changes
+// nothing.
 func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 	if i.Knows(d.Cause) {
 		return i, nil
@@ -340,6 +355,8 @@ func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 		return i, errDead
 	case at.Ground == Merged:
 		return i, errPolicyEnded // another record stands for this person
+	case ended && i.lost(r.Category, d.At):
+		return i, errPolicyEnded // the right applied for is the one that was lost
 	case !ended && !i.outlasted(r) && !i.replaces(r):
 		return i, ErrInsured
 	}
@@ -390,7 +407,7 @@ func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
 	if entitlements[r.Category].ends != contractEnds {
 		return i, ErrNotByContract
 	}
-	if last.Before(cmp.Or(r.Filed, r.ValidFrom)) || !last.Before(r.ValidUntil) {
+	if last.Before(cmp.Or(r.Filed, r.Begins, r.ValidFrom)) || !last.Before(r.ValidUntil) {
 		return i, nil
 	}
 	r.Ends, r.ValidUntil, r.Ground, r.Source = last, last, "contract_ended", d.Source

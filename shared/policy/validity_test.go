@@ -343,6 +343,12 @@ func TestANewApplicationProlongsThePolicyUnderItsNumber(t *testing.T) {
 	}
 }
 
+// lost is a record that was ended on the day on which its source reported it.
+func lost(t *testing.T, i Insured, day calendar.Date, ground string) Insured {
+	t.Helper()
+	return spoken(t, i, func(i Insured) (Insured, error) { return i.EndOn(day, ground, reported(t, "e", day.String())) })
+}
+
 // What ended a policy takes the right that it rested on. Under another right the
 // person is put on record anew (Rules of compulsory medical insurance), also where
 // that lasts no longer; what ended the first may end this one too, and so the
@@ -368,11 +374,15 @@ func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
 			PermanentResident, calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
 		{"a contract after a permit, though it ends sooner", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
 			EAEUWorker, on(5, 31), Cover{Region: "26", SMO: "26002"}, "2026-05-31", "26002", nil},
-		{"another permit, and another insurer", spoken(t, permit, end(on(2, 1), "permit_cancelled", "e")), on(3, 9), true,
+		{"another permit, and another insurer", lost(t, permit, on(2, 1), "permit_cancelled"), on(3, 9), true,
 			TemporaryResident, on(12, 31), Cover{Region: "26", SMO: "26005"}, "2026-12-31", "26005", nil},
+		{"the permit of the application, cancelled while the fund decides", lost(t, permit, on(3, 10), "permit_cancelled"), on(3, 9), true,
+			TemporaryResident, on(12, 31), Cover{Region: "26"}, "", "", errPolicyEnded},
+		{"asylum, applied for before the status of a refugee was lost", lost(t, recordOf(holder).Under(RightOf(Refugee, on(12, 31), on(1, 10)), "a", now), on(3, 10), "refugee_status_lost"), on(3, 9), true,
+			TemporaryAsylum, on(12, 31), Cover{Region: "26"}, "2026-12-31", "26002", nil},
 		{"applied for before the end came", spoken(t, permit, end(on(3, 10), "permit_cancelled", "e")), on(3, 2), true,
 			EAEUWorker, on(12, 31), Cover{Region: "26", SMO: "26002"}, "2026-12-31", "26002", nil},
-		{"citizenship that was lost proves nothing by rule", spoken(t, recordOf(holder), end(on(2, 1), "citizenship_lost", "e")), on(3, 9), false,
+		{"citizenship that was lost proves nothing by rule", lost(t, recordOf(holder), on(2, 1), "citizenship_lost"), on(3, 9), false,
 			"", calendar.Date{}, Cover{Region: "26"}, "", "", ErrFundDecides},
 		{"a permit to stay in place of a temporary one, to the same day", permit, on(3, 9), false,
 			PermanentResident, calendar.Date{}, Cover{Region: "26", SMO: "26002"}, "2026-12-31", "26002", nil},
@@ -413,6 +423,51 @@ func TestANewRightReplacesOneThatHasEndedAsTheFundDecides(t *testing.T) {
 	}
 }
 
+// What a child's policy rested on may be lost too: its parent applies, and the
+// fund's staff decide, as of a grown-up, whether its term is over by then or not.
+func TestAChildThatLostItsRightIsPutInForceAgainAsTheFundDecides(t *testing.T) {
+	child := with(func(p *person.Person) { p.Birth, p.SNILS = calendar.On(2019, 9, 12), "" })
+	permit := recordOf(child).Under(RightOf(TemporaryResident, on(10, 31), on(1, 10)), "a", now)
+	permit.Representatives = []person.SNILS{holder.SNILS}
+	expired := permit.Under(RightOf(TemporaryResident, on(2, 28), on(1, 10)), "b", now)
+	stays := RightOf(PermanentResident, calendar.Date{}, on(3, 9))
+	for _, tc := range []struct {
+		rule   string
+		record Insured
+		right  Right
+		from   calendar.Date
+		until  calendar.Date
+		err    error
+	}{
+		{"under another right", lost(t, permit, on(2, 1), "permit_cancelled"), stays, on(3, 9), on(12, 31), nil},
+		{"that ends sooner", lost(t, permit, on(2, 1), "permit_cancelled"), RightOf(Refugee, on(5, 31), on(3, 9)), on(3, 9), on(5, 31), nil},
+		{"after its term", lost(t, expired, on(2, 1), "permit_cancelled"), stays, on(3, 9), on(12, 31), nil},
+		{"under the right that it had, which the fund found in force", lost(t, permit, on(2, 1), "permit_cancelled"), Right{}, on(3, 9), on(10, 31), nil},
+		{"applied for before the loss came", lost(t, permit, on(3, 10), "permit_cancelled"), stays, on(3, 10), on(12, 31), nil},
+		{"applied for with the permit that was lost", lost(t, permit, on(3, 10), "permit_cancelled"), Right{}, calendar.Date{}, calendar.Date{}, errPolicyEnded},
+		{"another record stands for the child", lost(t, permit, on(2, 1), Merged), stays, calendar.Date{}, calendar.Date{}, errPolicyEnded},
+		{"dead", lost(t, permit, on(2, 1), Death), stays, calendar.Date{}, calendar.Date{}, errDead},
+		{"in force, and its right lasts no longer", permit, Right{}, calendar.Date{}, calendar.Date{}, errChildInsured},
+	} {
+		e := Enrolment{Cause: "x", Submitted: on(3, 9).Start(time.UTC), Person: holder, Region: "26", Right: tc.right, Child: &NewChild{Person: child}}
+		byRule := tc.err
+		if byRule == nil {
+			byRule = ErrFundDecides
+		}
+		if _, err := tc.record.Again(e, now); !errors.Is(err, byRule) {
+			t.Errorf("%s, by rule: %v", tc.rule, err)
+		}
+		e.ByFund = true
+		got, err := tc.record.Again(e, now)
+		if !errors.Is(err, tc.err) {
+			t.Errorf("%s: %v", tc.rule, err)
+		}
+		if tc.err == nil && (got.Changes.On(today).State != Active || got.ValidFrom != tc.from || got.ValidUntil != tc.until) {
+			t.Errorf("%s: %s from %s until %s", tc.rule, got.Changes.On(today).State, got.ValidFrom, got.ValidUntil)
+		}
+	}
+}
+
 // An import tells again what it has told before. It prolongs a policy by a right
 // that lasts longer, but not by one that the register knows to have ended.
 func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
@@ -422,6 +477,10 @@ func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
 	contract := row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), on(12, 31))
 	stands := recordOf(holder).Under(contract, "import", now)
 	fired, err := stands.Dismissed(on(3, 5), deed(ByEmployer, "fired"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	untold, err := recordOf(holder).Under(row(EAEUWorker, calendar.Date{}, on(2, 1), on(12, 31)), "import", now).Dismissed(on(3, 5), deed(ByEmployer, "fired"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,6 +495,8 @@ func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
 		{"the same once more", stands, contract, calendar.Date{}},
 		{"the same once more, and it was ended", fired, contract, calendar.Date{}},
 		{"the same for the next year, and it was ended", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(2, 1), calendar.On(2027, 12, 31)), calendar.Date{}},
+		{"the same once more, where no end of the contract is told", untold, row(EAEUWorker, calendar.Date{}, on(2, 1), on(12, 31)), calendar.Date{}},
+		{"the next year's, where no end of the contract is told", untold, row(EAEUWorker, calendar.Date{}, on(2, 1), calendar.On(2027, 12, 31)), calendar.On(2027, 12, 31)},
 		{"a contract that ends on another day", fired, row(EAEUWorker, on(9, 30), on(2, 1), on(9, 30)), on(9, 30)},
 		{"another right", fired, row(TemporaryResident, calendar.On(2028, 5, 31), on(2, 1), on(12, 31)), on(12, 31)},
 		{"one that begins after the end", fired, row(EAEUWorker, calendar.On(2028, 5, 31), on(3, 6), on(12, 31)), on(12, 31)},
@@ -454,5 +515,63 @@ func TestAnImportProlongsByWhatHasNotEnded(t *testing.T) {
 	again, err := short.Dismissed(on(5, 31), deed(ByEmployer, "fired again"))
 	if past := again.History(true)[0]; err != nil || past.On != on(5, 31) || past.Source != ByEmployer {
 		t.Errorf("and ended again: %v, %+v", err, past)
+	}
+}
+
+// A permit to stay takes the place of a temporary one to the same day, and that one
+// is cancelled then. What an import has told before, or of a time before the person
+// applied, replaces nothing.
+func TestAnImportRestsThePolicyOnAnotherRightToTheSameDay(t *testing.T) {
+	row := func(category Category, from calendar.Date) Right {
+		return Right{Category: category, ValidFrom: from, ValidUntil: on(12, 31)}
+	}
+	imported := recordOf(holder).Under(row(TemporaryResident, on(1, 10)), "import", now)
+	stays, _ := imported.Prolonged(row(PermanentResident, on(1, 10)), "another import", now)
+	applied := recordOf(holder).Under(RightOf(PermanentResident, calendar.Date{}, on(2, 1)), "application", now)
+	for _, tc := range []struct {
+		rule   string
+		record Insured
+		right  Right
+		want   Category // on which it rests then
+	}{
+		{"a permit to stay", imported, row(PermanentResident, on(1, 10)), PermanentResident},
+		{"the same right", imported, row(TemporaryResident, on(1, 10)), TemporaryResident},
+		{"the right before that one, once more", stays, row(TemporaryResident, on(1, 10)), PermanentResident},
+		{"what was so before the application", applied, row(TemporaryResident, on(1, 10)), PermanentResident},
+		{"what has become so since", applied, row(TemporaryResident, on(2, 2)), TemporaryResident},
+		{"of a citizen", recordOf(holder), row(TemporaryResident, on(1, 10)), Citizen},
+	} {
+		got, did := tc.record.Prolonged(tc.right, "next import", now)
+		if have := got.right(); have.Category != tc.want || did != (tc.want != tc.record.right().Category) || got.ValidUntil != tc.record.ValidUntil {
+			t.Errorf("%s: %v, as %s until %s", tc.rule, did, have.Category, got.ValidUntil)
+		}
+	}
+	if _, did := imported.Prolonged(row(PermanentResident, on(1, 10)), "import", now); did {
+		t.Error("under the same id")
+	}
+	if _, err := stays.EndOn(on(3, 10), "permit_cancelled", deed(ByInterior, "x")); !errors.Is(err, ErrOtherRight) {
+		t.Errorf("and then the permit is cancelled: %v", err)
+	}
+}
+
+// A former job may end after the next contract has begun, and be reported later
+// still. It ends nothing, also where the policy is older than that contract.
+func TestTheEndOfAFormerJobEndsNoContractThatAnImportTellsOf(t *testing.T) {
+	row := func(from, until calendar.Date) Right {
+		return Right{Category: EAEUWorker, Ends: until, ValidFrom: from, ValidUntil: until}
+	}
+	record := recordOf(holder).Under(row(calendar.On(2025, 1, 15), on(1, 31)), "import", now)
+	next, did := record.Prolonged(row(on(1, 19), on(11, 30)), "next import", now)
+	if !did || next.ValidFrom != calendar.On(2025, 1, 15) || !CardOf(next, today, now).Right.Begins.IsZero() {
+		t.Fatalf("%v, %+v", did, next.Rights)
+	}
+	for last, until := range map[calendar.Date]calendar.Date{on(1, 15): on(11, 30), on(1, 18): on(11, 30), on(1, 19): on(1, 19), on(2, 20): on(2, 20)} {
+		after, err := next.Dismissed(last, deed(ByEmployer, "fired"))
+		if err != nil || after.ValidUntil != until {
+			t.Errorf("on %s: %v, until %s instead of %s", last, err, after.ValidUntil, until)
+		}
+		if again, err := after.Dismissed(on(1, 15), deed(ByEmployer, "the former")); err != nil || again.ValidUntil != until {
+			t.Errorf("on %s, and then the former job: %v, until %s", last, err, again.ValidUntil)
+		}
 	}
 }

@@ -146,6 +146,48 @@ func TestAFormIsTakenFromThePortalsOwnPagesAlone(t *testing.T) {
 	}
 }
 
+func TestAFormActsForNobodyButTheOneToWhomItWasShown(t *testing.T) {
+	b := plain(t)
+	another := func(v *visitor) { v.Account = ident.Home(ident.Account, [32]byte{}, "pavel") }
+	fund := func(v *visitor) { v.Role, v.Confirmed = access.Fund, false }
+	mine, again, others := in(t, b), in(t, b), in(t, b, another)
+	asked := 0
+	for _, name := range []string{"consent-toggle", "policy-request", "policy-lifecycle", "policy-card", "smo-selection", "extract-rendering", "notify", "review-desk"} {
+		b.Put(name, functiontest.Handler(func(handler.Request) (handler.Response, error) {
+			asked++
+			return handler.Response{StatusCode: 200, Body: []byte(`{"id":"a1"}`)}, nil
+		}))
+	}
+	forms := map[string]url.Values{
+		"/consents": {"action": {"revoke"}, "operator": {"ffoms"}, "person": {"self"}}, "/requests": {"kind": {"lookup"}}, "/suspend": {"action": {"resume"}},
+		"/services": {"hidden": {"yes"}}, "/insurer": {"smo": {"26002"}}, "/doctor": {}, "/documents": {}, "/documents/d1/send": {}, "/notices": {}, "/desk/a1": {"action": {"take"}},
+	}
+	for path, form := range forms {
+		from, to, same := mine, others, again
+		if path == "/desk/a1" {
+			from, to, same = in(t, b, fund), in(t, b, fund, another), in(t, b, fund)
+		}
+		own := keyOf(b, from)
+		for rule, key := range map[string]string{"another's": own, "another's, of a part": own + "-self", "a made up one": ident.Secret() + ident.Secret(), "none": ""} {
+			asked = 0
+			form.Set("key", key)
+			page := string(send(b, to, path, form).Expect(http.StatusConflict, "").Body)
+			if asked > 0 || !strings.Contains(page, "Эта страница была открыта под другой учётной записью. Ничего не отправлено.") ||
+				!strings.Contains(page, `href="`+root+`/">На главную`) || strings.Contains(page, "Вернитесь назад") {
+				t.Errorf("%s with the key %s: asked %d times, %s", path, rule, asked, page)
+			}
+		}
+		// Who logged in anew may still send what they were shown before.
+		for _, key := range []string{own, own + "-self"} {
+			asked = 0
+			form.Set("key", key)
+			if send(b, same, path, form).Expect(http.StatusSeeOther, ""); asked == 0 {
+				t.Errorf("%s of one's own is not sent", path)
+			}
+		}
+	}
+}
+
 func TestLoggingOutEndsEverySessionOfTheAccount(t *testing.T) {
 	b := plain(t)
 	phone, desk, another := in(t, b), in(t, b), in(t, b, func(v *visitor) { v.Account = ident.Home(ident.Account, [32]byte{}, "pavel") })
@@ -209,8 +251,7 @@ func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
 	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
 	b.Put("policy-card", answering(map[string]string{"GET /family": `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"given":"Ил\u202eья"}}]}`}))
 	mine := in(t, b)
-	form := url.Values{"kind": {"link"}, "enp": {"<b>26\u202e56\u200b\u2066</b>"}}.Encode()
-	res := b.Call("POST", Name, "/requests", "", form, "Cookie", mine, "Content-Type", "application/x-www-form-urlencoded").Expect(422, "")
+	res := send(b, mine, "/requests", url.Values{"kind": {"link"}, "enp": {"<b>26\u202e56\u200b\u2066</b>"}}).Expect(422, "")
 	if !strings.Contains(string(res.Body), `value="&lt;b&gt;2656&lt;/b&gt;"`) {
 		t.Errorf("what was typed is not kept: %s", res.Body)
 	}
@@ -264,11 +305,12 @@ const formType = "application/x-www-form-urlencoded"
 func TestAFormThatFoundNobodyIsSentAgainAsItWas(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)
+	key := keyOf(b, mine)
 	for path, form := range map[string]url.Values{
-		"/consents": {"key": {"k-self-ffoms"}, "action": {"revoke"}, "operator": {"ffoms"}, "person": {"self"}, "reason": {"<b>больше\nне нужно</b>"}},
-		"/requests": {"key": {"k-x"}, "kind": {"lookup"}, "person": {"self"}, "grant": {"ffoms", "mincifry"}},
+		"/consents": {"key": {key + "-self-ffoms"}, "action": {"revoke"}, "operator": {"ffoms"}, "person": {"self"}, "reason": {"<b>больше\nне нужно</b>"}},
+		"/requests": {"key": {key + "-x"}, "kind": {"lookup"}, "person": {"self"}, "grant": {"ffoms", "mincifry"}},
 		// This one has an ending that the page it stands on lacks.
-		"/documents/d1/send": {"key": {"k"}},
+		"/documents/d1/send": {"key": {key}},
 	} {
 		res := b.Call("POST", Name, path, "", form.Encode(), "Cookie", mine, "Content-Type", formType).Expect(http.StatusServiceUnavailable, "")
 		again := formsOf(t, res.Body)[path]
@@ -539,7 +581,7 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 	b := plain(t)
 	foreign := func(v *visitor) { v.Citizenship = "ARM" }
 	mine := in(t, b, foreign)
-	form := url.Values{"kind": {"register"}, "for": {"foreigner"}, "region": {"26"}, "category": {"eaeu_worker"}, "smo": {"26002"}, "key": {"k1"},
+	form := url.Values{"kind": {"register"}, "for": {"foreigner"}, "region": {"26"}, "category": {"eaeu_worker"}, "smo": {"26002"},
 		"basis.contract_until": {"31.05.2026"}, "basis.document.number": {"AN1234567"}}
 	post := func(change ...string) functiontest.Response {
 		for i := 0; i < len(change); i += 2 {
@@ -617,7 +659,7 @@ func TestAnExpiredPolicyOfAChildIsAppliedForAgainWithTheFundToDecide(t *testing.
 	if page := see("/requests/new?kind=register&for=0", vera, ilya); strings.Contains(page, "решает территориальный фонд") || strings.Contains(page, "Для ребёнка: Илья") {
 		t.Errorf("by rule, and not for him: %s", page)
 	}
-	stale := url.Values{"kind": {"register"}, "for": {"0"}, "region": {"26"}, "key": {"k1"}} // of a child that was put on record meanwhile
+	stale := url.Values{"kind": {"register"}, "for": {"0"}, "region": {"26"}} // of a child that was put on record meanwhile
 	if res := send(b, in(t, b, func(v *visitor) { v.Kids = []kid{ilya} }), "/requests", stale); res.Status != http.StatusSeeOther || !strings.HasSuffix(res.Header.Get("Location"), "/requests/new?kind=register&for=other") {
 		t.Errorf("sent for whom? %d to %s", res.Status, res.Header.Get("Location"))
 	}

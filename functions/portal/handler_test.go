@@ -621,9 +621,10 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 
 func TestTheFormOfAFirstPolicySpeaksOfWhomItIsFor(t *testing.T) {
 	b := plain(t)
-	mine := in(t, b, func(v *visitor) { v.Kids = []kid{{Name: person.Name{Given: "Вера"}}} })
+	vera := kid{Name: person.Name{Given: "Вера"}}
+	mine := in(t, b, func(v *visitor) { v.Kids = []kid{vera} })
 	for query, has := range map[string][2]string{
-		"for=0":                          {"Пока ребёнка застрахует", "Пока вас застрахует"},
+		"for=" + markOf(b, vera):         {"Пока ребёнка застрахует", "Пока вас застрахует"},
 		"for=self":                       {"Пока вас застрахует", "Пока ребёнка застрахует"},
 		"for=foreigner&category=refugee": {"Загружать ничего не нужно", "Страховая компания"},
 	} {
@@ -656,16 +657,51 @@ func TestAnExpiredPolicyOfAChildIsAppliedForAgainWithTheFundToDecide(t *testing.
 	if page := see("/requests/new?kind=register&for=c1", vera); !strings.Contains(page, "дождитесь подтверждения и войдите снова") {
 		t.Errorf("the account does not confirm him: %s", page)
 	}
-	if page := see("/requests/new?kind=register&for=0", vera, ilya); strings.Contains(page, "решает территориальный фонд") || strings.Contains(page, "Для ребёнка: Илья") {
+	if page := see("/requests/new?kind=register&for="+markOf(b, vera), vera, ilya); strings.Contains(page, "решает территориальный фонд") || strings.Contains(page, "Для ребёнка: Илья") {
 		t.Errorf("by rule, and not for him: %s", page)
 	}
-	stale := url.Values{"kind": {"register"}, "for": {"0"}, "region": {"26"}} // of a child that was put on record meanwhile
-	if res := send(b, in(t, b, func(v *visitor) { v.Kids = []kid{ilya} }), "/requests", stale); res.Status != http.StatusSeeOther || !strings.HasSuffix(res.Header.Get("Location"), "/requests/new?kind=register&for=other") {
-		t.Errorf("sent for whom? %d to %s", res.Status, res.Header.Get("Location"))
-	}
 	vera.ByFund = true
-	if page := see("/requests/new?kind=register&for=0", vera, ilya); !strings.Contains(page, "решает территориальный фонд") {
+	if page := see("/requests/new?kind=register&for="+markOf(b, vera), vera, ilya); !strings.Contains(page, "решает территориальный фонд") {
 		t.Errorf("%s", page)
+	}
+}
+
+// markOf is what names a child of Anna.
+func markOf(b *functiontest.Bench, k kid) string {
+	key := b.Env().Key("portal-session-key")
+	return (&visit{portal: &portal{key: key}, Who: &visitor{Account: ident.Home(ident.Account, [32]byte{}, "anna")}}).markOf(k)
+}
+
+func TestAFirstPolicyIsSentForWhomTheFormNamesOrForNobody(t *testing.T) {
+	b := plain(t)
+	b.Put("policy-card", answering(map[string]string{"GET /family": aFamily}))
+	var sent []string
+	b.Put("policy-request", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		sent = append(sent, string(r.Body))
+		return handler.Response{StatusCode: 202, Body: []byte(`{"id":"a1"}`)}, nil
+	}))
+	vera, nadia := kid{Name: person.Name{Given: "Вера"}, Record: true}, kid{Name: person.Name{Given: "Надежда"}, Record: true}
+	both := in(t, b, func(v *visitor) { v.Kids = []kid{vera, nadia} })
+	one := in(t, b, func(v *visitor) { v.Kids = []kid{nadia} }) // logged in anew, with Vera gone
+	form := formsOf(t, b.Call("GET", Name, "/requests/new?kind=register&for=child", "", nil, "Cookie", both).Expect(200, "").Body)["/requests"][0]
+	form.Set("region", "26")
+	if send(b, both, "/requests", form).Expect(http.StatusSeeOther, ""); len(sent) != 1 || !strings.Contains(sent[0], `"given":"Вера"`) {
+		t.Fatalf("sent %q", sent)
+	}
+	for cookie, whom := range map[string][]string{one: {form.Get("for")}, both: {"", "child", "other", "0", "7", "nobody"}} {
+		for _, who := range whom {
+			form.Set("for", who)
+			page := string(send(b, cookie, "/requests", form).Expect(http.StatusUnprocessableEntity, "").Body)
+			if len(sent) != 1 || !strings.Contains(page, "Такого ребёнка в вашей учётной записи нет.") || !strings.Contains(page, `href="#for"`) || !strings.Contains(page, `id="for"`) || !strings.Contains(page, "Для ребёнка: Надежда") {
+				t.Errorf("for %q: sent %q, %s", who, sent[1:], page)
+			}
+		}
+	}
+	for _, who := range []string{"0", "7", "nobody"} {
+		page := string(b.Call("GET", Name, "/requests/new?kind=register&for="+who, "", nil, "Cookie", both).Expect(200, "").Body)
+		if !strings.Contains(page, "Ребёнок, которого здесь нет") || strings.Contains(page, "Подать заявление") {
+			t.Errorf("for %s: %s", who, page)
+		}
 	}
 }
 

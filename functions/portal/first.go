@@ -39,8 +39,7 @@ func kidsOf(children []person.Kin, parent person.Person) (kids []kid) {
 // is reports whether the child is that one of the register.
 func (k kid) is(r relative) bool { return r.Birth == k.Birth && r.Name.Same(k.Name) }
 
-// For whom a first policy is, beside a child of the login, by its mark, or by the id
-// of one that the register has.
+// For whom a first policy is, beside a child of the login, by its mark.
 const (
 	forSelf      = "self"
 	forForeigner = "foreigner" // oneself too
@@ -125,8 +124,9 @@ func (v *visit) markOf(k kid) string {
 
 // firstOf is the form for somebody, in a region; for nobody where it is not known
 // who that is. A child that the register has already is offered none, but has one
-// where it is asked for by its id there: a policy may have expired. Where the
-// register is silent, all are offered.
+// where it is asked for, by its mark or its id there: a policy may have expired, or
+// the form be sent again that put the child on record. Where the register is silent,
+// all are offered.
 func (v *visit) firstOf(who, region string) (firstPage, error) {
 	base, err := v.newRequestOf(application.Register, region)
 	f := firstPage{newRequestPage: base, For: forOther, Self: forSelf, Kids: map[string]kid{}}
@@ -151,15 +151,16 @@ func (v *visit) firstOf(who, region string) (firstPage, error) {
 	}
 	for _, k := range v.Who.Kids {
 		mark := v.markOf(k)
+		asked := who == mark
 		if i := slices.IndexFunc(recorded.Items, k.is); i >= 0 {
-			if mark = recorded.Items[i].Person; mark != who {
+			if asked = asked || who == recorded.Items[i].Person; !asked {
 				continue
 			}
 			k.ByFund = true
 		}
 		f.Kids[mark] = k
 		f.Order = append(f.Order, mark)
-		if mark == who {
+		if asked {
 			f.For = mark
 		}
 	}

@@ -651,7 +651,7 @@ func TestAnExpiredPolicyOfAChildIsAppliedForAgainWithTheFundToDecide(t *testing.
 			t.Errorf("%s", page)
 		}
 	}
-	if page := see("/requests/new?kind=register&for=c1", vera, ilya); !strings.Contains(page, "решает территориальный фонд") || !strings.Contains(page, `name="for" value="c1"`) {
+	if page := see("/requests/new?kind=register&for=c1", vera, ilya); !strings.Contains(page, "решает территориальный фонд") || !strings.Contains(page, `name="for" value="`+markOf(b, ilya)+`"`) {
 		t.Errorf("%s", page)
 	}
 	if page := see("/requests/new?kind=register&for=c1", vera); !strings.Contains(page, "дождитесь подтверждения и войдите снова") {
@@ -702,6 +702,45 @@ func TestAFirstPolicyIsSentForWhomTheFormNamesOrForNobody(t *testing.T) {
 		if !strings.Contains(page, "Ребёнок, которого здесь нет") || strings.Contains(page, "Подать заявление") {
 			t.Errorf("for %s: %s", who, page)
 		}
+	}
+}
+
+func TestAFormForAChildStaysThatChildsThoughTheRegisterHasItMeanwhile(t *testing.T) {
+	b := plain(t)
+	family := `{"items":[{"person":"self","name":{"given":"Анна"}}]}`
+	b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 200, Body: []byte(family)}, nil
+	}))
+	var sent []string
+	b.Put("policy-request", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		sent = append(sent, r.Header.Get("Idempotency-Key")+" "+string(r.Body))
+		return handler.Response{StatusCode: 202, Body: []byte(`{"id":"a1"}`)}, nil
+	}))
+	vera := kid{Name: person.Name{Given: "Вера"}, Record: true}
+	mine := in(t, b, func(v *visitor) { v.Kids = []kid{vera} })
+	open := func() url.Values {
+		form := formsOf(t, b.Call("GET", Name, "/requests/new?kind=register&for=child", "", nil, "Cookie", mine).Expect(200, "").Body)["/requests"][0]
+		form.Set("region", "26")
+		return form
+	}
+	first, stale := open(), open() // in two tabs
+	for n, form := range []url.Values{first, first, stale} {
+		if res := send(b, mine, "/requests", form).Expect(http.StatusSeeOther, ""); res.Header.Get("Location") != root+"/requests/a1" {
+			t.Errorf("%d: to %s", n, res.Header.Get("Location"))
+		}
+		family = `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"given":"Вера"}}]}`
+	}
+	if len(sent) != 3 || sent[1] != sent[0] || sent[2] == sent[0] || !strings.Contains(sent[2], `"person":"child"`) || !strings.Contains(sent[2], `"given":"Вера"`) {
+		t.Errorf("%q", sent)
+	}
+	// A step back to the form finds it, too, though it is offered no more.
+	step := url.Values{"kind": {"register"}, "for": {first.Get("for")}, "region": {"77"}, "step": {"region"}}
+	at := strings.TrimPrefix(send(b, mine, "/requests", step).Expect(http.StatusSeeOther, "").Header.Get("Location"), root)
+	if page := string(b.Call("GET", Name, at, "", nil, "Cookie", mine).Expect(200, "").Body); !strings.Contains(page, "<dd>Вера</dd>") || !strings.Contains(page, "Страховые компании: Москва") {
+		t.Errorf("%s", page)
+	}
+	if page := string(b.Call("GET", Name, "/requests/new?kind=register&for=child", "", nil, "Cookie", mine).Expect(200, "").Body); strings.Contains(page, "Вера") {
+		t.Errorf("%s", page)
 	}
 }
 

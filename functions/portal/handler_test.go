@@ -759,6 +759,37 @@ func TestACardSaysOfItsTermNothingAgainstItsState(t *testing.T) {
 	}
 }
 
+func TestAChoiceThatIsNotAllowedNowIsNotThereToBeConfirmed(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	b.Put("policy-card", answering(map[string]string{"GET /family": aFamily}))
+	const why = `"code":"insurer_changed_this_year","detail":"В этом году её уже меняли."`
+	may := `"allowed":false,"from":"2027-01-01",` + why
+	b.Put("smo-selection", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		if r.Method == http.MethodPost {
+			return handler.Response{StatusCode: 409, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":409,"from":"2027-01-01","suggest":"move",` + why + `}`)}, nil
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(`{` + may + `,"reason":"by_right","region":"26","article":"ст. 16"}`)}, nil
+	}))
+	confirm := func(query string) string {
+		return string(b.Call("GET", Name, "/insurer?person=self&smo=26002"+query, "", nil, "Cookie", mine).Expect(200, "").Body)
+	}
+	sent := string(send(b, mine, "/insurer", url.Values{"person": {"self"}, "smo": {"26002"}, "reason": {"by_right"}, "region": {"26"}}).Expect(http.StatusConflict, "").Body)
+	for rule, page := range map[string]string{"opened": confirm(""), "refused": sent} {
+		if strings.Contains(page, "Подать заявление") || strings.Contains(page, "Проверьте и подтвердите") || strings.Count(page, "В этом году её уже меняли.") != 1 ||
+			!strings.Contains(page, `datetime="2027-01-01"`) || !strings.Contains(page, `/insurer?person=self"`) {
+			t.Errorf("%s: %s", rule, page)
+		}
+	}
+	if page := confirm("&reason=move&region=77"); !strings.Contains(page, "Подать заявление") || strings.Contains(page, "В этом году") {
+		t.Errorf("a move is no replacement: %s", page)
+	}
+	may = `"allowed":true`
+	if page := confirm(""); !strings.Contains(page, "Подать заявление") {
+		t.Errorf("%s", page)
+	}
+}
+
 func TestTheDayOfAMoveIsTypedAsPeopleWriteIt(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)

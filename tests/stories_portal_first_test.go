@@ -2,6 +2,7 @@ package tests
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 )
@@ -116,4 +117,38 @@ func TestInTheBrowserAMotherGetsAPolicyForHerSecondChild(t *testing.T) {
 		v.opens("/card?person=" + child)
 		v.looks("Гончарова Вера Игоревна")
 	})
+}
+
+func TestInTheBrowserAFormForAChildThatIsSentAgainStaysTheChilds(t *testing.T) {
+	t.Parallel()
+	for _, w := range ways[:2] {
+		t.Run(w.String(), func(t *testing.T) {
+			s := newStage(t)
+			mother := s.as(t, "mother")
+			v := s.visit(t, w)
+			v.logsIn("mother")
+			v.does("Получить полис ребёнку")
+			v.does("Для ребёнка: Вера")
+			v.Has("Гончарова Вера Игоревна")
+			stale := v.tab()
+			stale.opens("/requests/new?kind=register&for=child")
+			stale.Has("Гончарова Вера Игоревна")
+			one := func() {
+				t.Helper()
+				v.Has("Полис оформлен")
+				if made := mother.applications(); len(made) != 1 || !strings.HasSuffix(v.URL(), "/"+made[0].ID) {
+					t.Errorf("%s of %+v", v.URL(), made)
+				}
+			}
+			v.ClickTwice("Подать заявление")
+			one()
+			stale.does("Подать заявление")
+			stale.looks("Ребёнок уже есть в регистре, новый полис не нужен.")
+			stale.Has("Гончарова Вера Игоревна")
+			v.Back()
+			v.Has("Гончарова Вера Игоревна")
+			v.does("Подать заявление")
+			one()
+		})
+	}
 }

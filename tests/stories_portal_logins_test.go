@@ -63,3 +63,33 @@ func TestABrowserIsShownAPageWhereTheServerItselfRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestInTheBrowserAFormOfWhoWasLoggedInBeforeDoesNothing(t *testing.T) {
+	s := newStage(t)
+	v := s.visit(t, ways[0])
+	v.logsIn("insured")
+	v.opens("/suspend")
+	v.ticks("Военная служба по призыву")
+	v.does("Приостановить полис")
+	v.Has("Проверьте и подтвердите")
+	v.Has(human(t, "insured").FullName())
+	other := v.tab()
+	other.opens("/")
+	other.does("Выйти")
+	other.logsIn("father")
+	other.Has("Здравствуйте, Игорь")
+	v.does("Подтвердить приостановление")
+	v.Has("Эта страница была открыта под другой учётной записью. Ничего не отправлено.")
+	v.Axe()
+	v.NoHorizontalScroll(320)
+	if v.Status() != http.StatusConflict {
+		t.Errorf("answered with %d", v.Status())
+	}
+	for _, persona := range []string{"insured", "father"} {
+		if made := s.as(t, persona).applications(); len(made) > 0 {
+			t.Errorf("%s has %+v", persona, made)
+		}
+	}
+	v.does("На главную")
+	v.Has("Здравствуйте, Игорь")
+}

@@ -99,11 +99,7 @@ func (p *portal) changeConsent(v *visit) (web.Answer, error) {
 // askOnce posts with a key of its own for one part of a form, so that a form
 // sent twice does each part once.
 func (v *visit) askOnce(part, target string, body, out any) error {
-	key := v.Form.Get("key")
-	if key == "" {
-		return v.ask(http.MethodPost, target, body, out)
-	}
 	own := *v
-	own.Form = map[string][]string{"key": {key + "-" + part}}
+	own.Form = map[string][]string{"key": {v.Form.Get("key") + "-" + part}}
 	return own.ask(http.MethodPost, target, body, out)
 }

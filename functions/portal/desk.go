@@ -68,7 +68,7 @@ func (p *portal) reviewer(do func(*visit) (web.Answer, error)) func(*web.Call) (
 // reviewed takes a form of theirs, from the portal's own pages alone.
 func (p *portal) reviewed(do func(*visit) (web.Answer, error)) func(*web.Call) (web.Answer, error) {
 	return p.visit(func(v *visit) (web.Answer, error) {
-		if err := v.read(); err != nil {
+		if err := v.take(); err != nil {
 			return web.Answer{}, err
 		}
 		return v.asReviewer(do)

@@ -39,12 +39,11 @@ func kidsOf(children []person.Kin, parent person.Person) (kids []kid) {
 // is reports whether the child is that one of the register.
 func (k kid) is(r relative) bool { return r.Birth == k.Birth && r.Name.Same(k.Name) }
 
-// For whom a first policy is, beside the number of a child of the login, or the id
-// of one that the register has.
+// For whom a first policy is, beside a child of the login, by its mark.
 const (
 	forSelf      = "self"
 	forForeigner = "foreigner" // oneself too
-	forChild     = "child"     // the first of them
+	forChild     = "child"     // the first of them that may need one
 	forOther     = "other"
 )
 
@@ -117,12 +116,20 @@ func (f firstPage) Papers(p *page) bool {
 // CategoryOf names a category.
 func (p *page) CategoryOf(c policy.Category) string { return p.Text(policy.CategoryText(c)) }
 
-// firstOf is the form for somebody, in a region. A child that the register has
-// already is offered none, but has one where it is asked for by its id: a policy
-// may have expired. Where the register is silent, all are offered.
+// markOf names a child of the visitor in a form and in addresses: it stays the
+// same whatever other children there are, and says nothing about the child.
+func (v *visit) markOf(k kid) string {
+	return v.mark("child", v.Who.Account, k.Name.Family, k.Name.Given, k.Name.Patronymic, k.Birth.String())
+}
+
+// firstOf is the form for somebody, in a region; for nobody where it is not known
+// who that is. A child that the register has already is offered none, but has one
+// where it is asked for, by its mark or its id there: a policy may have expired, or
+// the form be sent again that put the child on record. Where the register is silent,
+// all are offered.
 func (v *visit) firstOf(who, region string) (firstPage, error) {
 	base, err := v.newRequestOf(application.Register, region)
-	f := firstPage{newRequestPage: base, Self: forSelf, Kids: map[string]kid{}}
+	f := firstPage{newRequestPage: base, For: forOther, Self: forSelf, Kids: map[string]kid{}}
 	if err != nil {
 		return f, err
 	}
@@ -136,27 +143,26 @@ func (v *visit) firstOf(who, region string) (firstPage, error) {
 			return f, err
 		}
 	}
-	for n, k := range v.Who.Kids {
-		key := strconv.Itoa(n)
+	switch who {
+	case forSelf:
+		f.For = f.Self
+	case forForeigner:
+		f.For = who
+	}
+	for _, k := range v.Who.Kids {
+		mark := v.markOf(k)
+		asked := who == mark
 		if i := slices.IndexFunc(recorded.Items, k.is); i >= 0 {
-			if key = recorded.Items[i].Person; key != who {
+			if asked = asked || who == recorded.Items[i].Person; !asked {
 				continue
 			}
 			k.ByFund = true
 		}
-		f.Kids[key] = k
-		f.Order = append(f.Order, key)
-	}
-	if who == forChild {
-		who = append(f.Order, forOther)[0]
-	}
-	switch _, kid := f.Kids[who]; {
-	case kid, who == forForeigner:
-		f.For = who
-	case who == "", who == forSelf:
-		f.For = f.Self
-	default:
-		f.For = forOther
+		f.Kids[mark] = k
+		f.Order = append(f.Order, mark)
+		if asked {
+			f.For = mark
+		}
 	}
 	for _, c := range policy.Categories {
 		if c != policy.Citizen && policy.MayBeInsured(c, v.Who.Citizenship, policy.Basis{}, nil, calendar.Today(v.law(), region)) == nil || c == policy.HighlyQualified {
@@ -179,9 +185,13 @@ func (p *portal) firstPolicy(v *visit) (web.Answer, error) {
 	if kept.Account != v.Who.Account {
 		kept.Form = nil
 	}
-	f, err := v.firstOf(v.Query.Get("for"), cmp.Or(v.Query.Get("region"), v.region))
+	who := cmp.Or(v.Query.Get("for"), forSelf)
+	f, err := v.firstOf(who, cmp.Or(v.Query.Get("region"), v.region))
 	if err != nil {
 		return web.Answer{}, err
+	}
+	if who == forChild && len(f.Order) > 0 {
+		f.For = f.Order[0]
 	}
 	if c := policy.Category(v.Query.Get("category")); f.Foreign() && slices.Contains(f.Categories, c) {
 		f.Category = c
@@ -232,6 +242,9 @@ func (f *firstPage) rests(form url.Values, at time.Time) (policy.Basis, []fault.
 	return basis, wrong
 }
 
+var noPerson = fault.Field{Field: "for", Code: "person_unknown", Detail: fault.Text{
+	RU: "Такого ребёнка в вашей учётной записи нет. Выберите, для кого полис.", EN: "Your account has no such child. Choose for whom the policy is."}}
+
 var noCategory = fault.Field{Field: "category", Code: "required", Detail: fault.Text{RU: "Выберите основание.", EN: "Choose a category."}}
 
 var firstTitle = fault.Text{RU: "Получить полис впервые", EN: "Get a policy for the first time"}
@@ -265,8 +278,8 @@ func (v *visit) submitFirst() (web.Answer, error) {
 	}
 	s := firstSubmission{submission: submission{Kind: application.Register, Region: v.Form.Get("region"), SMO: v.Form.Get("smo")}}
 	switch kid := f.Kid(); {
-	case f.For == forOther: // not for oneself, because a child is listed no more
-		return v.to("/requests/new?kind=register&for=" + forOther)
+	case f.For == forOther:
+		return refuse(noPerson)
 	case f.Foreign() && !slices.Contains(f.Categories, f.Category):
 		f.Category = ""
 		return refuse(noCategory)

@@ -37,6 +37,7 @@ type portal struct {
 	region    string // where most of an installation's people live
 	zone      *time.Location
 	crossed   *http.CrossOriginProtection
+	key       [32]byte // of what a page tells of its visitor without saying it
 }
 
 // New makes the function from its settings. public_url is the address that
@@ -46,7 +47,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	p := &portal{
 		functions: gateway.OpenFace(env), login: identity.OpenLogin(env, root+"/login/callback", root+"/"),
 		sessions: store.OpenSessions(env), machine: clock.System, law: env.Law, crossed: http.NewCrossOriginProtection(),
-		region: env.String("region", "26"),
+		region: env.String("region", "26"), key: env.Key("portal-session-key"),
 	}
 	var ok bool
 	if p.zone, ok = calendar.Zone(p.region); !ok {

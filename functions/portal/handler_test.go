@@ -146,6 +146,48 @@ func TestAFormIsTakenFromThePortalsOwnPagesAlone(t *testing.T) {
 	}
 }
 
+func TestAFormActsForNobodyButTheOneToWhomItWasShown(t *testing.T) {
+	b := plain(t)
+	another := func(v *visitor) { v.Account = ident.Home(ident.Account, [32]byte{}, "pavel") }
+	fund := func(v *visitor) { v.Role, v.Confirmed = access.Fund, false }
+	mine, again, others := in(t, b), in(t, b), in(t, b, another)
+	asked := 0
+	for _, name := range []string{"consent-toggle", "policy-request", "policy-lifecycle", "policy-card", "smo-selection", "extract-rendering", "notify", "review-desk"} {
+		b.Put(name, functiontest.Handler(func(handler.Request) (handler.Response, error) {
+			asked++
+			return handler.Response{StatusCode: 200, Body: []byte(`{"id":"a1"}`)}, nil
+		}))
+	}
+	forms := map[string]url.Values{
+		"/consents": {"action": {"revoke"}, "operator": {"ffoms"}, "person": {"self"}}, "/requests": {"kind": {"lookup"}}, "/suspend": {"action": {"resume"}},
+		"/services": {"hidden": {"yes"}}, "/insurer": {"smo": {"26002"}}, "/doctor": {}, "/documents": {}, "/documents/d1/send": {}, "/notices": {}, "/desk/a1": {"action": {"take"}},
+	}
+	for path, form := range forms {
+		from, to, same := mine, others, again
+		if path == "/desk/a1" {
+			from, to, same = in(t, b, fund), in(t, b, fund, another), in(t, b, fund)
+		}
+		own := keyOf(b, from)
+		for rule, key := range map[string]string{"another's": own, "another's, of a part": own + "-self", "a made up one": ident.Secret() + ident.Secret(), "none": ""} {
+			asked = 0
+			form.Set("key", key)
+			page := string(send(b, to, path, form).Expect(http.StatusConflict, "").Body)
+			if asked > 0 || !strings.Contains(page, "Эта страница была открыта под другой учётной записью. Ничего не отправлено.") ||
+				!strings.Contains(page, `href="`+root+`/">На главную`) || strings.Contains(page, "Вернитесь назад") {
+				t.Errorf("%s with the key %s: asked %d times, %s", path, rule, asked, page)
+			}
+		}
+		// Who logged in anew may still send what they were shown before.
+		for _, key := range []string{own, own + "-self"} {
+			asked = 0
+			form.Set("key", key)
+			if send(b, same, path, form).Expect(http.StatusSeeOther, ""); asked == 0 {
+				t.Errorf("%s of one's own is not sent", path)
+			}
+		}
+	}
+}
+
 func TestLoggingOutEndsEverySessionOfTheAccount(t *testing.T) {
 	b := plain(t)
 	phone, desk, another := in(t, b), in(t, b), in(t, b, func(v *visitor) { v.Account = ident.Home(ident.Account, [32]byte{}, "pavel") })
@@ -209,8 +251,7 @@ func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
 	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
 	b.Put("policy-card", answering(map[string]string{"GET /family": `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"given":"Ил\u202eья"}}]}`}))
 	mine := in(t, b)
-	form := url.Values{"kind": {"link"}, "enp": {"<b>26\u202e56\u200b\u2066</b>"}}.Encode()
-	res := b.Call("POST", Name, "/requests", "", form, "Cookie", mine, "Content-Type", "application/x-www-form-urlencoded").Expect(422, "")
+	res := send(b, mine, "/requests", url.Values{"kind": {"link"}, "enp": {"<b>26\u202e56\u200b\u2066</b>"}}).Expect(422, "")
 	if !strings.Contains(string(res.Body), `value="&lt;b&gt;2656&lt;/b&gt;"`) {
 		t.Errorf("what was typed is not kept: %s", res.Body)
 	}
@@ -264,11 +305,12 @@ const formType = "application/x-www-form-urlencoded"
 func TestAFormThatFoundNobodyIsSentAgainAsItWas(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)
+	key := keyOf(b, mine)
 	for path, form := range map[string]url.Values{
-		"/consents": {"key": {"k-self-ffoms"}, "action": {"revoke"}, "operator": {"ffoms"}, "person": {"self"}, "reason": {"<b>больше\nне нужно</b>"}},
-		"/requests": {"key": {"k-x"}, "kind": {"lookup"}, "person": {"self"}, "grant": {"ffoms", "mincifry"}},
+		"/consents": {"key": {key + "-self-ffoms"}, "action": {"revoke"}, "operator": {"ffoms"}, "person": {"self"}, "reason": {"<b>больше\nне нужно</b>"}},
+		"/requests": {"key": {key + "-x"}, "kind": {"lookup"}, "person": {"self"}, "grant": {"ffoms", "mincifry"}},
 		// This one has an ending that the page it stands on lacks.
-		"/documents/d1/send": {"key": {"k"}},
+		"/documents/d1/send": {"key": {key}},
 	} {
 		res := b.Call("POST", Name, path, "", form.Encode(), "Cookie", mine, "Content-Type", formType).Expect(http.StatusServiceUnavailable, "")
 		again := formsOf(t, res.Body)[path]
@@ -539,7 +581,7 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 	b := plain(t)
 	foreign := func(v *visitor) { v.Citizenship = "ARM" }
 	mine := in(t, b, foreign)
-	form := url.Values{"kind": {"register"}, "for": {"foreigner"}, "region": {"26"}, "category": {"eaeu_worker"}, "smo": {"26002"}, "key": {"k1"},
+	form := url.Values{"kind": {"register"}, "for": {"foreigner"}, "region": {"26"}, "category": {"eaeu_worker"}, "smo": {"26002"},
 		"basis.contract_until": {"31.05.2026"}, "basis.document.number": {"AN1234567"}}
 	post := func(change ...string) functiontest.Response {
 		for i := 0; i < len(change); i += 2 {
@@ -579,9 +621,10 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 
 func TestTheFormOfAFirstPolicySpeaksOfWhomItIsFor(t *testing.T) {
 	b := plain(t)
-	mine := in(t, b, func(v *visitor) { v.Kids = []kid{{Name: person.Name{Given: "Вера"}}} })
+	vera := kid{Name: person.Name{Given: "Вера"}}
+	mine := in(t, b, func(v *visitor) { v.Kids = []kid{vera} })
 	for query, has := range map[string][2]string{
-		"for=0":                          {"Пока ребёнка застрахует", "Пока вас застрахует"},
+		"for=" + markOf(b, vera):         {"Пока ребёнка застрахует", "Пока вас застрахует"},
 		"for=self":                       {"Пока вас застрахует", "Пока ребёнка застрахует"},
 		"for=foreigner&category=refugee": {"Загружать ничего не нужно", "Страховая компания"},
 	} {
@@ -608,21 +651,95 @@ func TestAnExpiredPolicyOfAChildIsAppliedForAgainWithTheFundToDecide(t *testing.
 			t.Errorf("%s", page)
 		}
 	}
-	if page := see("/requests/new?kind=register&for=c1", vera, ilya); !strings.Contains(page, "решает территориальный фонд") || !strings.Contains(page, `name="for" value="c1"`) {
+	if page := see("/requests/new?kind=register&for=c1", vera, ilya); !strings.Contains(page, "решает территориальный фонд") || !strings.Contains(page, `name="for" value="`+markOf(b, ilya)+`"`) {
 		t.Errorf("%s", page)
 	}
 	if page := see("/requests/new?kind=register&for=c1", vera); !strings.Contains(page, "дождитесь подтверждения и войдите снова") {
 		t.Errorf("the account does not confirm him: %s", page)
 	}
-	if page := see("/requests/new?kind=register&for=0", vera, ilya); strings.Contains(page, "решает территориальный фонд") || strings.Contains(page, "Для ребёнка: Илья") {
+	if page := see("/requests/new?kind=register&for="+markOf(b, vera), vera, ilya); strings.Contains(page, "решает территориальный фонд") || strings.Contains(page, "Для ребёнка: Илья") {
 		t.Errorf("by rule, and not for him: %s", page)
 	}
-	stale := url.Values{"kind": {"register"}, "for": {"0"}, "region": {"26"}, "key": {"k1"}} // of a child that was put on record meanwhile
-	if res := send(b, in(t, b, func(v *visitor) { v.Kids = []kid{ilya} }), "/requests", stale); res.Status != http.StatusSeeOther || !strings.HasSuffix(res.Header.Get("Location"), "/requests/new?kind=register&for=other") {
-		t.Errorf("sent for whom? %d to %s", res.Status, res.Header.Get("Location"))
-	}
 	vera.ByFund = true
-	if page := see("/requests/new?kind=register&for=0", vera, ilya); !strings.Contains(page, "решает территориальный фонд") {
+	if page := see("/requests/new?kind=register&for="+markOf(b, vera), vera, ilya); !strings.Contains(page, "решает территориальный фонд") {
+		t.Errorf("%s", page)
+	}
+}
+
+// markOf is what names a child of Anna.
+func markOf(b *functiontest.Bench, k kid) string {
+	key := b.Env().Key("portal-session-key")
+	return (&visit{portal: &portal{key: key}, Who: &visitor{Account: ident.Home(ident.Account, [32]byte{}, "anna")}}).markOf(k)
+}
+
+func TestAFirstPolicyIsSentForWhomTheFormNamesOrForNobody(t *testing.T) {
+	b := plain(t)
+	b.Put("policy-card", answering(map[string]string{"GET /family": aFamily}))
+	var sent []string
+	b.Put("policy-request", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		sent = append(sent, string(r.Body))
+		return handler.Response{StatusCode: 202, Body: []byte(`{"id":"a1"}`)}, nil
+	}))
+	vera, nadia := kid{Name: person.Name{Given: "Вера"}, Record: true}, kid{Name: person.Name{Given: "Надежда"}, Record: true}
+	both := in(t, b, func(v *visitor) { v.Kids = []kid{vera, nadia} })
+	one := in(t, b, func(v *visitor) { v.Kids = []kid{nadia} }) // logged in anew, with Vera gone
+	form := formsOf(t, b.Call("GET", Name, "/requests/new?kind=register&for=child", "", nil, "Cookie", both).Expect(200, "").Body)["/requests"][0]
+	form.Set("region", "26")
+	if send(b, both, "/requests", form).Expect(http.StatusSeeOther, ""); len(sent) != 1 || !strings.Contains(sent[0], `"given":"Вера"`) {
+		t.Fatalf("sent %q", sent)
+	}
+	for cookie, whom := range map[string][]string{one: {form.Get("for")}, both: {"", "child", "other", "0", "7", "nobody"}} {
+		for _, who := range whom {
+			form.Set("for", who)
+			page := string(send(b, cookie, "/requests", form).Expect(http.StatusUnprocessableEntity, "").Body)
+			if len(sent) != 1 || !strings.Contains(page, "Такого ребёнка в вашей учётной записи нет.") || !strings.Contains(page, `href="#for"`) || !strings.Contains(page, `id="for"`) || !strings.Contains(page, "Для ребёнка: Надежда") {
+				t.Errorf("for %q: sent %q, %s", who, sent[1:], page)
+			}
+		}
+	}
+	for _, who := range []string{"0", "7", "nobody"} {
+		page := string(b.Call("GET", Name, "/requests/new?kind=register&for="+who, "", nil, "Cookie", both).Expect(200, "").Body)
+		if !strings.Contains(page, "Ребёнок, которого здесь нет") || strings.Contains(page, "Подать заявление") {
+			t.Errorf("for %s: %s", who, page)
+		}
+	}
+}
+
+func TestAFormForAChildStaysThatChildsThoughTheRegisterHasItMeanwhile(t *testing.T) {
+	b := plain(t)
+	family := `{"items":[{"person":"self","name":{"given":"Анна"}}]}`
+	b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 200, Body: []byte(family)}, nil
+	}))
+	var sent []string
+	b.Put("policy-request", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		sent = append(sent, r.Header.Get("Idempotency-Key")+" "+string(r.Body))
+		return handler.Response{StatusCode: 202, Body: []byte(`{"id":"a1"}`)}, nil
+	}))
+	vera := kid{Name: person.Name{Given: "Вера"}, Record: true}
+	mine := in(t, b, func(v *visitor) { v.Kids = []kid{vera} })
+	open := func() url.Values {
+		form := formsOf(t, b.Call("GET", Name, "/requests/new?kind=register&for=child", "", nil, "Cookie", mine).Expect(200, "").Body)["/requests"][0]
+		form.Set("region", "26")
+		return form
+	}
+	first, stale := open(), open() // in two tabs
+	for n, form := range []url.Values{first, first, stale} {
+		if res := send(b, mine, "/requests", form).Expect(http.StatusSeeOther, ""); res.Header.Get("Location") != root+"/requests/a1" {
+			t.Errorf("%d: to %s", n, res.Header.Get("Location"))
+		}
+		family = `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"given":"Вера"}}]}`
+	}
+	if len(sent) != 3 || sent[1] != sent[0] || sent[2] == sent[0] || !strings.Contains(sent[2], `"person":"child"`) || !strings.Contains(sent[2], `"given":"Вера"`) {
+		t.Errorf("%q", sent)
+	}
+	// A step back to the form finds it, too, though it is offered no more.
+	step := url.Values{"kind": {"register"}, "for": {first.Get("for")}, "region": {"77"}, "step": {"region"}}
+	at := strings.TrimPrefix(send(b, mine, "/requests", step).Expect(http.StatusSeeOther, "").Header.Get("Location"), root)
+	if page := string(b.Call("GET", Name, at, "", nil, "Cookie", mine).Expect(200, "").Body); !strings.Contains(page, "<dd>Вера</dd>") || !strings.Contains(page, "Страховые компании: Москва") {
+		t.Errorf("%s", page)
+	}
+	if page := string(b.Call("GET", Name, "/requests/new?kind=register&for=child", "", nil, "Cookie", mine).Expect(200, "").Body); strings.Contains(page, "Вера") {
 		t.Errorf("%s", page)
 	}
 }
@@ -639,6 +756,37 @@ func TestACardSaysOfItsTermNothingAgainstItsState(t *testing.T) {
 	page := seen(t, "/suspend", nil)
 	if menu, _, _ := strings.Cut(page, "</nav>"); strings.Count(menu, `aria-current="page"`) != 1 {
 		t.Errorf("%s", menu)
+	}
+}
+
+func TestAChoiceThatIsNotAllowedNowIsNotThereToBeConfirmed(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	b.Put("policy-card", answering(map[string]string{"GET /family": aFamily}))
+	const why = `"code":"insurer_changed_this_year","detail":"В этом году её уже меняли."`
+	may := `"allowed":false,"from":"2027-01-01",` + why
+	b.Put("smo-selection", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		if r.Method == http.MethodPost {
+			return handler.Response{StatusCode: 409, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":409,"from":"2027-01-01","suggest":"move",` + why + `}`)}, nil
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(`{` + may + `,"reason":"by_right","region":"26","article":"ст. 16"}`)}, nil
+	}))
+	confirm := func(query string) string {
+		return string(b.Call("GET", Name, "/insurer?person=self&smo=26002"+query, "", nil, "Cookie", mine).Expect(200, "").Body)
+	}
+	sent := string(send(b, mine, "/insurer", url.Values{"person": {"self"}, "smo": {"26002"}, "reason": {"by_right"}, "region": {"26"}}).Expect(http.StatusConflict, "").Body)
+	for rule, page := range map[string]string{"opened": confirm(""), "refused": sent} {
+		if strings.Contains(page, "Подать заявление") || strings.Contains(page, "Проверьте и подтвердите") || strings.Count(page, "В этом году её уже меняли.") != 1 ||
+			!strings.Contains(page, `datetime="2027-01-01"`) || !strings.Contains(page, `/insurer?person=self"`) {
+			t.Errorf("%s: %s", rule, page)
+		}
+	}
+	if page := confirm("&reason=move&region=77"); !strings.Contains(page, "Подать заявление") || strings.Contains(page, "В этом году") {
+		t.Errorf("a move is no replacement: %s", page)
+	}
+	may = `"allowed":true`
+	if page := confirm(""); !strings.Contains(page, "Подать заявление") {
+		t.Errorf("%s", page)
 	}
 }
 

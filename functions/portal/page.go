@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"polis/shared/fault"
-	"polis/shared/ident"
 	"polis/shared/text"
 	"polis/shared/web"
 )
@@ -133,7 +132,7 @@ type page struct {
 	Path    string       // of this page, below Root, with its query
 	Fault   *fault.Error // of the form that was sent, or of the page
 	Typed   url.Values   // what was typed into it
-	Key     string       // with a form's name after it, of the form's one effect, however often it is sent
+	Key     string       // with a form's name after it, of the form's one effect, however often it is sent; for Who alone
 	Data    any
 	version string
 	zone    *time.Location // of times that come without one
@@ -177,7 +176,10 @@ func (v *visit) typed(name string, title fault.Text, data any) (web.Answer, erro
 }
 
 func (v *visit) render200(name string, p *page) (web.Answer, error) {
-	p.English, p.Who, p.version, p.zone, p.Key = fault.English(v), v.Who, v.pages.version, v.zone, ident.Secret()
+	p.English, p.Who, p.version, p.zone = fault.English(v), v.Who, v.pages.version, v.zone
+	if v.Who != nil {
+		p.Key = v.keyFor(v.Who.Account)
+	}
 	if p.Typed.Get("key") != "" && p.Fault != nil && p.Fault.Kind == fault.Unavailable {
 		p.Key, _, _ = strings.Cut(p.Typed.Get("key"), "-") // it may have happened: so it stays the same
 	}

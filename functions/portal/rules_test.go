@@ -74,6 +74,33 @@ func TestWhoseConsentsAreNeeded(t *testing.T) {
 	}
 }
 
+func TestEveryFormOfAPageTellsToWhomItWasShown(t *testing.T) {
+	files, err := fs.Glob(pageFiles, "pages/*.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	forms := 0
+	for _, name := range files {
+		content, err := fs.ReadFile(pageFiles, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(content), `method="post"`)[1:] {
+			form, _, _ := strings.Cut(part, "</form>")
+			// These two ask for nothing in anybody's name; what failed has its key among its fields.
+			if strings.Contains(form, `"/language"`) || strings.Contains(form, `"/logout"`) || strings.Contains(form, ".Data.Resend") {
+				continue
+			}
+			if forms++; !strings.Contains(form, `name="key" value="{{$`) && !strings.Contains(form, `name="key" value="{{.Key}}`) {
+				t.Errorf("%s: a form without a key: %s", name, form)
+			}
+		}
+	}
+	if forms < 20 {
+		t.Errorf("only %d forms are found", forms)
+	}
+}
+
 func TestNoAddressLeadsOutOfThePortal(t *testing.T) {
 	for path, want := range map[string]string{
 		"":                             "/",

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"crypto/subtle"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -11,6 +12,7 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/gateway"
+	"polis/shared/ident"
 	"polis/shared/identity"
 	"polis/shared/person"
 	"polis/shared/store"
@@ -98,7 +100,7 @@ func (p *portal) citizen(do func(*visit) (web.Answer, error)) func(*web.Call) (w
 // posted takes a citizen's form, from the portal's own pages alone.
 func (p *portal) posted(do func(*visit) (web.Answer, error)) func(*web.Call) (web.Answer, error) {
 	return p.visit(func(v *visit) (web.Answer, error) {
-		if err := v.read(); err != nil {
+		if err := v.take(); err != nil {
 			return web.Answer{}, err
 		}
 		return v.asCitizen(do)
@@ -128,6 +130,46 @@ func (v *visit) read() (err error) {
 		return fault.New(fault.Malformed, "malformed_form", "Форма не читается.", "The form is not readable.").Because(err)
 	}
 	return nil
+}
+
+var errOtherLogin = fault.New(fault.Conflict, "other_login",
+	"Эта страница была открыта под другой учётной записью. Ничего не отправлено. Откройте её заново и проверьте, для кого она.",
+	"This page was opened under another login. Nothing was sent. Open it anew and check for whom it is.")
+
+// take reads a form that is to do something in the visitor's name. It has to be
+// one that was shown to them: in another tab somebody else may have logged in
+// since. Who is logged out is led to the login, and sees the page anew.
+func (v *visit) take() error {
+	if err := v.read(); err != nil {
+		return err
+	}
+	if v.Who != nil && !v.shownTo(v.Who.Account, v.Form.Get("key")) {
+		return errOtherLogin
+	}
+	return nil
+}
+
+// keyFor is a fresh key for the forms of a page that is shown to an account. It
+// tells nobody which, and cannot be made for another.
+func (p *portal) keyFor(account string) string {
+	secret := ident.Secret()
+	return secret + p.mark("form", account, secret)
+}
+
+// shownTo reports whether a form's key was made for the account. What stands
+// after the hyphen tells the forms of one page apart.
+func (p *portal) shownTo(account, key string) bool {
+	key, _, _ = strings.Cut(key, "-")
+	secret := key[:max(0, len(key)-markLength)]
+	return subtle.ConstantTimeCompare([]byte(key), []byte(secret+p.mark("form", account, secret))) == 1
+}
+
+const markLength = 16
+
+// mark is a short keyed digest.
+func (p *portal) mark(parts ...string) string {
+	_, name := ident.Index(p.key, parts...)
+	return name[:markLength]
 }
 
 // ask calls a function in the visitor's name and reads its answer into out.

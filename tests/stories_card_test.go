@@ -168,6 +168,39 @@ func TestATeenagerHidesServicesFromTheParents(t *testing.T) {
 	guardian.call(http.MethodPut, "/policy-card/services/privacy", fields{"hidden": false}).refused(http.StatusConflict, "services_private_already")
 }
 
+func TestInTheBrowserATeenagerSeesThatARepresentativeLooked(t *testing.T) {
+	s := newStage(t)
+	teen, guardian := s.as(t, "teenager"), s.as(t, "guardian")
+	child := guardian.child()
+	guardian.consent("ffoms", child)
+	guardian.loads(fields{"person": child})
+	guardian.get("/policy-card/services?person=" + child).is(http.StatusOK)
+	teen.consents()
+	teen.loads(fields{})
+	own := read[list[accessView]](teen.get("/policy-card/access?limit=100").is(http.StatusOK)).Items
+	looks := map[accessView]int{}
+	for _, i := range own {
+		looks[i]++
+	}
+	services := accessView{"register.look_up_services", "законный представитель", "other"}
+	if looks[services] == 0 || looks[accessView{"register.look_up", "законный представитель", "other"}] == 0 || looks[accessView{"register.look_up", "вы", "self"}] == 0 {
+		t.Errorf("told of %+v", own)
+	}
+	v := s.visit(t, way{browser.Phone, true, false})
+	v.logsIn("teenager")
+	v.opens("/access")
+	v.Has("Законный представитель")
+	// Several things were read for one look.
+	if n := looks[services]; n < 2 {
+		t.Errorf("%d entries of one look", n)
+	}
+	v.HasNot("Оказанные услуги запрошены в регистре —")
+	v.Axe()
+	v.Screenshot("who looked")
+}
+
+type accessView struct{ Action, Who, By string }
+
 func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
 	s := newStage(t)
 	insured := s.as(t, "insured")

@@ -1,6 +1,7 @@
 package function
 
 import (
+	"polis/shared/access"
 	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/policy"
@@ -23,26 +24,13 @@ func follow(id, cause string) []store.Event {
 	}
 }
 
-// subject is the record that a request is about: a child's, or the applicant's
-// own, if it surely is theirs.
-func (r *register) subject(c *web.Call, q policy.Request) (policy.Insured, error) {
-	if q.Child != "" {
-		return r.childOf(c, q.Applicant, q.Child)
-	}
-	records, err := r.store.Find(c, c.Grant, store.Query{SNILS: q.Applicant.SNILS, Document: q.Applicant.Document})
-	if err != nil {
-		return policy.Insured{}, err
-	}
-	return policy.Own(q.Applicant, records)
-}
-
-// requested is a request with the record that it is about and the insurers of
-// this moment.
-func (r *register) requested(c *web.Call) (q policy.Request, record policy.Insured, insurers directory.Directory, err error) {
+// requested is a request with the record that it is about, the grant to change
+// that, and the insurers of this moment.
+func (r *register) requested(c *web.Call) (q policy.Request, record policy.Insured, g access.Grant, insurers directory.Directory, err error) {
 	if err = c.Bind(&q); err != nil {
 		return
 	}
-	if record, err = r.subject(c, q); err != nil {
+	if record, g, err = r.owner(c, policy.Question{Applicant: q.Applicant, Child: q.Child}); err != nil {
 		return
 	}
 	insurers, err = r.store.CurrentDirectory(c)
@@ -51,11 +39,11 @@ func (r *register) requested(c *web.Call) (q policy.Request, record policy.Insur
 
 // change does what an application asks for, once for each application.
 func (r *register) change(c *web.Call) (web.Answer, error) {
-	q, record, insurers, err := r.requested(c)
+	q, record, grant, insurers, err := r.requested(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	record, err = r.store.Amend(c, c.Grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
+	record, err = r.store.Amend(c, grant, record.ID, func(i policy.Insured) (policy.Insured, bool, error) {
 		if i.Knows(q.Cause) {
 			return i, false, nil
 		}
@@ -72,7 +60,7 @@ func (r *register) change(c *web.Call) (web.Answer, error) {
 
 // try answers what a change would come to now, and changes nothing.
 func (r *register) try(c *web.Call) (web.Answer, error) {
-	q, record, insurers, err := r.requested(c)
+	q, record, _, insurers, err := r.requested(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -90,7 +78,7 @@ func (r *register) applied(i policy.Insured) policy.Applied {
 // may answers whether the insurer may be changed now, and if not, why and from
 // when.
 func (r *register) may(c *web.Call) (web.Answer, error) {
-	_, record, insurers, err := r.requested(c)
+	_, record, _, insurers, err := r.requested(c)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -47,7 +47,7 @@ func (r *register) dates(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}
-	record, err := r.owner(c, q)
+	record, _, err := r.owner(c, q)
 	if err != nil {
 		return web.Answer{}, err
 	}

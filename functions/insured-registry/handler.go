@@ -88,12 +88,8 @@ func (r *register) find(c *web.Call) (web.Answer, error) {
 	if q.Child != "" {
 		return r.findChild(c, q)
 	}
-	query := store.Query{SNILS: q.Applicant.SNILS, Document: q.Applicant.Document}
-	if q.ENP != "" {
-		query = store.Query{ENP: q.ENP}
-	}
 	asked := clock.System()
-	records, err := r.store.Find(c, c.Grant, query)
+	records, err := r.candidates(c, q)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -104,11 +100,33 @@ func (r *register) find(c *web.Call) (web.Answer, error) {
 	return web.OK(found)
 }
 
+// candidates are the records that a question about the applicant leads to.
+func (r *register) candidates(c *web.Call, q policy.Question) ([]policy.Insured, error) {
+	query := store.Query{SNILS: q.Applicant.SNILS, Document: q.Applicant.Document}
+	if q.ENP != "" {
+		query = store.Query{ENP: q.ENP}
+	}
+	query.For = r.asker(q)
+	return r.store.Find(c, c.Grant, query)
+}
+
+// asker says of a record on whose behalf a question reads it.
+func (r *register) asker(q policy.Question) store.Asker {
+	now := r.law()
+	return func(i policy.Insured) access.Behalf {
+		behalf := q.Behalf(i, i.Today(now))
+		if behalf == access.Representative {
+			behalf = r.store.Representative(q.Applicant.SNILS)
+		}
+		return behalf
+	}
+}
+
 // findChild shows a child's record to its recorded representatives only; to
 // everybody else it does not exist.
 func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error) {
 	asked := clock.System()
-	record, err := r.childOf(c, q.Applicant, q.Child)
+	record, err := r.childOf(c, q)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -121,15 +139,15 @@ func (r *register) findChild(c *web.Call, q policy.Question) (web.Answer, error)
 }
 
 // childOf is the record of a child, for its recorded representatives.
-func (r *register) childOf(c *web.Call, representative person.Person, child string) (policy.Insured, error) {
-	if _, ok := ident.Partition(child); !ok {
+func (r *register) childOf(c *web.Call, q policy.Question) (policy.Insured, error) {
+	if _, ok := ident.Partition(q.Child); !ok {
 		return policy.Insured{}, policy.ErrNoChild
 	}
-	record, found, err := r.store.Record(c, c.Grant, child)
+	record, found, err := r.store.RecordFor(c, c.Grant, q.Child, r.asker(q))
 	if err != nil {
 		return policy.Insured{}, err
 	}
-	if !found || !record.RepresentedBy(representative.SNILS, record.Today(r.law())) {
+	if !found || !record.RepresentedBy(q.Applicant.SNILS, record.Today(r.law())) {
 		return policy.Insured{}, policy.ErrNoChild
 	}
 	return record, nil
@@ -140,7 +158,8 @@ func (r *register) children(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}
-	records, err := r.store.Children(c, c.Grant, q.Applicant.SNILS, r.represented(q.Applicant.SNILS))
+	grant := c.Grant.For(r.store.Representative(q.Applicant.SNILS))
+	records, err := r.store.Children(c, grant, q.Applicant.SNILS, r.represented(q.Applicant.SNILS))
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -11,7 +11,7 @@ func (r *register) history(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}
-	record, err := r.owner(c, q)
+	record, _, err := r.owner(c, q)
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -104,20 +104,21 @@ func (r *register) served(c *web.Call, row served, source string, line int) (boo
 }
 
 // owner is the record that a question is about, if it surely is the applicant's
-// own or their child's; a policy number leads to records that know no SNILS.
-func (r *register) owner(c *web.Call, q policy.Question) (policy.Insured, error) {
+// own or their child's; a policy number leads to records that know no SNILS. The
+// grant is for what else the question asks of it.
+func (r *register) owner(c *web.Call, q policy.Question) (record policy.Insured, g access.Grant, err error) {
 	if q.Child != "" {
-		return r.childOf(c, q.Applicant, q.Child)
+		record, err = r.childOf(c, q)
+	} else {
+		var records []policy.Insured
+		if records, err = r.candidates(c, q); err == nil {
+			record, err = policy.Own(q.Applicant, records)
+		}
 	}
-	query := store.Query{SNILS: q.Applicant.SNILS, Document: q.Applicant.Document}
-	if q.ENP != "" {
-		query = store.Query{ENP: q.ENP}
-	}
-	records, err := r.store.Find(c, c.Grant, query)
 	if err != nil {
-		return policy.Insured{}, err
+		return policy.Insured{}, access.Grant{}, err
 	}
-	return policy.Own(q.Applicant, records)
+	return record, c.Grant.For(r.asker(q)(record)), nil
 }
 
 // services answers with a page of the services of the applicant, or of a child
@@ -130,7 +131,7 @@ func (r *register) services(c *web.Call) (web.Answer, error) {
 	if q.Limit < 1 || q.Limit > 100 {
 		return web.Answer{}, fault.WrongField("limit", "out_of_range", "Число от 1 до 100.", "A number from 1 to 100.")
 	}
-	record, err := r.owner(c, q.Question)
+	record, grant, err := r.owner(c, q.Question)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -138,7 +139,7 @@ func (r *register) services(c *web.Call) (web.Answer, error) {
 	today := record.Today(now)
 	if q.Child != "" {
 		// Before any of them is read.
-		kept, err := r.store.KeptOfServices(c, c.Grant, record.ID)
+		kept, err := r.store.KeptOfServices(c, grant, record.ID)
 		if err != nil {
 			return web.Answer{}, err
 		}
@@ -146,7 +147,7 @@ func (r *register) services(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 	}
-	found, sums, next, err := r.store.Services(c, c.Grant, record.ID, q.Next, q.Limit)
+	found, sums, next, err := r.store.Services(c, grant, record.ID, q.Next, q.Limit)
 	if err != nil {
 		return web.Answer{}, err
 	}
@@ -168,11 +169,11 @@ func (r *register) hide(c *web.Call) (web.Answer, error) {
 	if err := c.Bind(&q); err != nil {
 		return web.Answer{}, err
 	}
-	record, err := r.subject(c, policy.Request{Applicant: q.Applicant})
+	record, grant, err := r.owner(c, policy.Question{Applicant: q.Applicant})
 	if err != nil {
 		return web.Answer{}, err
 	}
-	have, err := r.store.AmendServices(c, c.Grant, record.ID, func(s policy.Services) (policy.Services, error) {
+	have, err := r.store.AmendServices(c, grant, record.ID, func(s policy.Services) (policy.Services, error) {
 		return record.Hide(s, q.Hidden, r.law())
 	})
 	if err != nil {

@@ -38,6 +38,10 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	by := viewer{account: c.Caller.Account, behalf: access.Self}
+	if who != consent.Self {
+		by.behalf = k.store.Representative(c.Caller.Person.SNILS)
+	}
 	var trails []store.Trail
 	private := false // from 15 on, which clinic rendered what is not the parents' to see
 	if who == consent.Self {
@@ -78,7 +82,7 @@ func (k *cards) accesses(c *web.Call) (web.Answer, error) {
 		if private && e.Action.OfServices() {
 			continue
 		}
-		items = append(items, accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(actor(e, c.Caller.Account, insurers)), By: by(e, c.Caller.Account), CallID: e.Call})
+		items = append(items, accessed{At: e.At, Action: e.Action, Text: c.Text(e.Action.Words()), Who: c.Text(by.actor(e, insurers)), By: by.by(e), CallID: e.Call})
 	}
 	return web.OK(map[string]any{"items": items, "next": next})
 }
@@ -105,28 +109,50 @@ var sources = map[string]fault.Text{
 	"interior":     {RU: "МВД", EN: "the ministry of the interior"},
 }
 
-// by tells apart the person themselves, the service's own functions, and all
-// others.
-func by(e audit.Entry, account string) string {
+// behalves are those on whose behalf a function asked, in words for somebody else.
+// Which representative it was is not told.
+var behalves = map[access.Behalf]fault.Text{
+	access.Self:           {RU: "сам ребёнок", EN: "the child themself"},
+	access.Representative: {RU: "законный представитель", EN: "a legal representative"},
+	access.Stranger:       {RU: "другой человек, ему отказано", EN: "another person, who was refused"},
+}
+
+// viewer is who is told of the entries: by their account, and by the behalf on
+// which functions ask the register for them.
+type viewer struct {
+	account string
+	behalf  access.Behalf
+}
+
+// did reports whether it was the viewer.
+func (v viewer) did(e audit.Entry) bool {
+	return e.Role == access.Citizen && e.Actor == v.account || e.Behalf == v.behalf
+}
+
+// by tells apart the viewer, the service's own functions, and all others.
+func (v viewer) by(e audit.Entry) string {
 	switch {
-	case e.Role == access.Citizen && e.Actor == account:
+	case v.did(e):
 		return "self"
-	case e.Role == access.Function:
+	case e.Role == access.Function && e.Behalf == "":
 		return "service"
 	}
 	return "other"
 }
 
 // actor is who did it, in words.
-func actor(e audit.Entry, account string, insurers directory.Directory) fault.Text {
+func (v viewer) actor(e audit.Entry, insurers directory.Directory) fault.Text {
+	if v.did(e) {
+		return fault.Text{RU: "вы", EN: "you"}
+	}
 	unit, _, _ := strings.Cut(e.Actor, "/")
 	switch e.Role {
 	case access.Citizen:
-		if e.Actor == account {
-			return fault.Text{RU: "вы", EN: "you"}
-		}
 		return fault.Text{RU: "другой пользователь", EN: "another user"}
 	case access.Function:
+		if text, ok := behalves[e.Behalf.Kind()]; ok {
+			return text
+		}
 		if text, ok := services[e.Actor]; ok {
 			return text
 		}

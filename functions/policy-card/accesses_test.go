@@ -3,16 +3,19 @@ package function_test
 import (
 	"cmp"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	audittrail "polis/functions/audit-trail"
 	insuredregistry "polis/functions/insured-registry"
+	policyrequest "polis/functions/policy-request"
 	"polis/shared/access"
 	"polis/shared/functiontest"
 	"polis/shared/person"
 	"polis/shared/policy"
+	"polis/shared/store"
 )
 
 type accesses struct {
@@ -36,9 +39,10 @@ func accessesOf(b *functiontest.Bench, token, who string) (all accesses) {
 	}
 }
 
-// lookedUp is what the register is asked by another function, in a call.
+// lookedUp is what the register is asked by another function, in a call: not by
+// the person.
 func lookedUp(b *functiontest.Bench, c functiontest.Citizen) {
-	b.CallAs("extract-rendering", insuredregistry.Name, "/find", policy.Question{Applicant: c.Person}).Expect(200, "")
+	b.CallAs("extract-rendering", insuredregistry.Name, "/find", policy.Question{Applicant: c.Person, Unasked: true}).Expect(200, "")
 }
 
 func TestOnePersonSeesWhoLookedAtTheirData(t *testing.T) {
@@ -63,7 +67,7 @@ func TestOnePersonSeesWhoLookedAtTheirData(t *testing.T) {
 		n           int
 	}{
 		{"сервис выписок", "register.look_up", 1},
-		{"сервис заявлений", "register.look_up", 2}, // a first copy is asked for twice, see policy-request
+		{"вы", "register.look_up", 2}, // by the applications service; a first copy is asked for twice, see policy-request
 		{"оператор сервиса", "register.import", 1},
 		{"вы", "consents.change", 2},
 		{"вы", "applications.submit", 1},
@@ -135,12 +139,81 @@ func TestOfAChildTheRecordIsToldToWhomHasTheCopy(t *testing.T) {
 		t.Error("nothing is told")
 	}
 	for _, i := range all.Items {
-		if i.Who == "вы" {
+		if i.Who == "вы" && i.Action != string(access.LookUpInsured) {
 			t.Errorf("of the parent's own account: %+v", i)
 		}
 	}
 	b.Call("GET", name, "/access?person="+id, father, nil).Expect(404, "policy_not_loaded")
 	b.Call("GET", name, "/access?person=x", father, nil).Expect(404, "policy_not_loaded")
+}
+
+// looked is what one is told of the reads of the register in a call.
+func looked(b *functiontest.Bench, token, who, call string) (all []string) {
+	for _, i := range accessesOf(b, token, who).Items {
+		told := i.Who + ", " + i.By
+		if i.CallID == call && strings.HasPrefix(i.Action, "register.") && !slices.Contains(all, told) {
+			all = append(all, told)
+		}
+	}
+	return all
+}
+
+func TestTheOneOnWhoseBehalfTheRegisterWasAskedIsWhoLooked(t *testing.T) {
+	teen := functiontest.Citizen{Subject: "1004", Person: functiontest.Ilya}
+	teen.Person.Document = person.Document{Type: person.Passport, Series: "4512", Number: "777777"}
+	b := bench(t, functiontest.Child(functiontest.Ilya, maria, pavel), functiontest.Row(pavel.Person))
+	id := child(b, b.Token(maria.Claims()))
+	holding(b, maria, id)
+	b.SetClock(time.Date(2034, time.September, 3, 12, 0, 0, 0, time.UTC))
+	holding(b, pavel, id)
+	holding(b, teen, "self")
+	holding(b, pavel, "self")
+	mother, father, own := b.Token(maria.Claims()), b.Token(pavel.Claims()), b.Token(teen.Claims())
+	read := func(token, path, call string, status int) {
+		t.Helper()
+		b.Call("GET", name, path, token, nil, "X-Call-Id", call).Expect(status, "")
+	}
+	read(mother, "/family", "family", 200)
+	read(father, "/services?person="+id, "services", 200)
+	read(own, "/history", "own", 200)
+	b.CallAs("policy-card", insuredregistry.Name, "/find", policy.Question{Applicant: functiontest.Anna.Person, Child: id}).Expect(404, "person_not_found")
+	b.CallAs("review-desk", insuredregistry.Name, "/find", policy.Question{Applicant: pavel.Person, Child: id, Unasked: true}).Expect(200, "")
+	b.CallAs("insured-registry", policyrequest.Name, "/refresh", store.Event{ID: "1-1", Topic: "policy-request/refresh", Home: id, Subject: "cause"}).Expect(200, "")
+
+	for _, tc := range []struct {
+		rule, token, who, call string
+		want                   []string
+	}{
+		{"to the other parent", father, id, "family", []string{"законный представитель, other"}},
+		{"to the teenager", own, "self", "family", []string{"законный представитель, other"}},
+		{"to oneself", mother, id, "family", []string{"вы, self"}},
+		{"another function", own, "self", "services", []string{"законный представитель, other"}},
+		{"services, to the parents of one who may hide them", mother, id, "services", nil},
+		{"the teenager, to themself", own, "self", "own", []string{"вы, self"}},
+		{"the teenager, to a parent", mother, id, "own", []string{"сам ребёнок, other"}},
+		{"one's child, in one's own list", father, "self", "services", nil},
+	} {
+		if got := looked(b, tc.token, tc.who, tc.call); !slices.Equal(got, tc.want) {
+			t.Errorf("%s: %q instead of %q", tc.rule, got, tc.want)
+		}
+	}
+	count := map[string]int{}
+	for _, i := range accessesOf(b, own, "self").Items {
+		if access.Action(i.Action) == access.LookUpInsured {
+			count[i.Who]++
+		}
+	}
+	if count["другой человек, ему отказано"] != 1 || count["сервис рассмотрения заявлений"] != 1 || count["сервис заявлений"] != 3 {
+		t.Errorf("told of %v", count) // a stranger, a reviewer, and three copies brought up to date
+	}
+	raw := string(b.Call("GET", name, "/access?limit=100", own, nil).Expect(200, "").Body)
+	for _, of := range []functiontest.Citizen{maria, pavel} {
+		for _, personal := range []string{string(of.Person.SNILS), of.Person.Name.Family, of.Subject, "representative"} {
+			if strings.Contains(raw, personal) {
+				t.Errorf("%q is told", personal)
+			}
+		}
+	}
 }
 
 func TestWhoIsShownNothingOfAPersonLeavesNoEntry(t *testing.T) {

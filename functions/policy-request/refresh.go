@@ -119,7 +119,7 @@ func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account
 	if err != nil {
 		return err
 	}
-	out := r.ask(c, asked)
+	out := r.ask(c, asked, true)
 	if out.silent() {
 		return fault.Unreachable("insured_registry", errSilent)
 	}

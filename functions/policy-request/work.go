@@ -40,7 +40,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 	var out outcome
 	asked := false
 	if found && a.MayStep(e.ID != "", now) && covered(a, have.Consents) && !awaitsFund(a) {
-		out, asked = r.ask(c, a), true
+		out, asked = r.ask(c, a, false), true
 	}
 	if out.card != nil {
 		fresh, err := r.store.NoteCopy(c, grant, e.Home, out.card.Insured)
@@ -50,7 +50,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 		if fresh {
 			// Asked again now that it is noted: of a change in between nobody
 			// would have told this copy.
-			out = r.ask(c, a)
+			out = r.ask(c, a, false)
 		}
 	}
 	card := store.Card(e.Home, a.Person)
@@ -219,7 +219,9 @@ var decided = map[string]bool{
 	"record_differs": true, "insurance_in_force": true, "policy_ended": true, "death_recorded": true,
 }
 
-func (r *requests) ask(c *web.Call, a application.Application) outcome {
+// ask asks the register what an application asks of it; unasked where that is the
+// service's own work and not the applicant's.
+func (r *requests) ask(c *web.Call, a application.Application, unasked bool) outcome {
 	if a.Kind == application.Register {
 		var made policy.Enrolled
 		err := r.register.Call(c, c.ID, "/insured-registry/records", enrolment(a), &made)
@@ -239,7 +241,7 @@ func (r *requests) ask(c *web.Call, a application.Application) outcome {
 		}
 		return outcome{}
 	}
-	q := policy.Question{Applicant: a.Applicant, ENP: a.ENP}
+	q := policy.Question{Applicant: a.Applicant, ENP: a.ENP, Unasked: unasked}
 	if a.Person != consent.Self {
 		q.Child = a.Person
 	}

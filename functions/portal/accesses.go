@@ -100,11 +100,28 @@ func (v *visit) looked(list *accessPage) error {
 			return err
 		}
 		all, list.Next = append(all, part.Items...), part.Next
-		list.Rows = together(all, v.zone)
+		list.Rows = together(looks(all), v.zone)
 		if list.Next == "" || len(list.Rows) >= enoughRows || len(all) >= mostEntries {
 			return nil
 		}
 	}
+}
+
+// looks keeps one of the entries that a call left of one action: it may read
+// several things for it, one after the other. No call lasts longer than a minute.
+func looks(items []accessAnswer) []accessAnswer {
+	type look struct{ call, who, text string }
+	last := map[look]time.Time{}
+	var kept []accessAnswer
+	for _, item := range items {
+		of := look{item.CallID, item.Who, item.Text}
+		if at, known := last[of]; known && at.Sub(item.At) < time.Minute {
+			continue
+		}
+		last[of] = item.At
+		kept = append(kept, item)
+	}
+	return kept
 }
 
 // together makes rows of accesses, newest first. What one person or service did

@@ -146,4 +146,5 @@ type accessAnswer struct {
 	Action    access.Action
 	Text, Who string
 	By        string // self, service, other
+	CallID    string `json:"call_id"`
 }

@@ -404,8 +404,11 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 		if asked++; asked == 3 {
 			who = `оператор сервиса","by":"other`
 		}
-		entry := `{"at":"2026-03-10T09:` + strconv.Itoa(50-asked) + `:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"` + who + `"}`
-		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[` + strings.Repeat(entry+",", 99) + entry + `],"next":"n"}`)}, nil
+		var entries []string
+		for n := range 100 {
+			entries = append(entries, `{"at":"2026-03-10T09:`+strconv.Itoa(50-asked)+`:00+03:00","action":"applications.read","text":"Просмотр заявлений","who":"`+who+`","call_id":"`+strconv.Itoa(n)+`"}`)
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[` + strings.Join(entries, ",") + `],"next":"n"}`)}, nil
 	})
 	b.Put("policy-card", many)
 	page := string(b.Call("GET", Name, "/access", "", nil, "Cookie", mine).Expect(200, "").Body)

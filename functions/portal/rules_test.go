@@ -163,6 +163,28 @@ func TestDaysAndMomentsAreToldInWordsByTheRegionsClock(t *testing.T) {
 	}
 }
 
+func TestEntriesOfOneCallWithOneActionAreOneLook(t *testing.T) {
+	at := time.Date(2026, time.March, 10, 9, 0, 0, 0, time.UTC)
+	entry := func(before time.Duration, call, who, text string) accessAnswer {
+		return accessAnswer{At: at.Add(-before), CallID: call, Who: who, Text: text}
+	}
+	services, card := "Оказанные услуги запрошены в регистре", "Запрос карточки полиса"
+	items := []accessAnswer{ // newest first
+		entry(0, "1", "вы", services),
+		entry(time.Millisecond, "1", "вы", services),
+		entry(time.Millisecond, "1", "вы", card),
+		entry(2*time.Millisecond, "2", "вы", services),
+		entry(3*time.Millisecond, "1", "сервис заявлений", services),
+		entry(59*time.Second, "1", "вы", services),
+		entry(61*time.Second, "1", "вы", services), // a call that somebody gave the name of another
+		entry(62*time.Second, "1", "вы", services),
+	}
+	want := []accessAnswer{items[0], items[2], items[3], items[4], items[6]}
+	if got := looks(items); !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestWhatOneReadInARowOnADayIsOneRow(t *testing.T) {
 	zone, _ := calendar.Zone("26")
 	at := func(day, hour, minute int) time.Time {

@@ -187,7 +187,7 @@ type record struct {
 }
 
 func (d *desk) record(c *web.Call, a application.Application) record {
-	q := policy.Question{Applicant: a.Applicant}
+	q := policy.Question{Applicant: a.Applicant, Unasked: true}
 	if a.Child != nil {
 		q.Child = a.Person
 	}

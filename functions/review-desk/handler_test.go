@@ -145,6 +145,27 @@ func TestTheFundApprovesAndThePolicyIsRestored(t *testing.T) {
 	if opened.Applicant.SNILS != maria.Person.SNILS || opened.Record.Status != "invalid" || len(opened.Record.Changes) != 1 || opened.Record.Changes[0].Ground != "citizenship_lost" {
 		t.Errorf("%+v", opened)
 	}
+	// It is the reviewer who looked, not the applicant.
+	looked := 0
+	for _, key := range b.Redis.Keys() {
+		if !strings.HasPrefix(key, "audit:") {
+			continue
+		}
+		entries, err := b.Redis.Stream(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if slices.Contains(e.Values, name) && slices.Contains(e.Values, string(access.LookUpInsured)) {
+				if looked++; slices.Contains(e.Values, "behalf") {
+					t.Errorf("%q", e.Values)
+				}
+			}
+		}
+	}
+	if looked == 0 {
+		t.Error("the record was not looked at")
+	}
 	act(b, fund, id, "approve").Expect(409, "case_not_taken")
 	act(b, fund, id, "take").Expect(200, "")
 	if items, _ := inbox(b, reviewer(b, 2), ""); items[0].Taken != "another" {

@@ -7,6 +7,7 @@ package access
 
 import (
 	"slices"
+	"strings"
 
 	"polis/shared/fault"
 	"polis/shared/person"
@@ -148,6 +149,22 @@ var (
 		"You are not allowed to do this.")
 )
 
+// Behalf is on whose behalf a function asks the register; "" is nobody's: it is
+// the function's own work.
+type Behalf string
+
+const (
+	Self           Behalf = "self"           // whose data it is
+	Representative Behalf = "representative" // of whose data it is; which one stands after a slash
+	Stranger       Behalf = "stranger"       // neither of the two, who is refused
+)
+
+// Kind is the behalf without which representative it is.
+func (b Behalf) Kind() Behalf {
+	kind, _, _ := strings.Cut(string(b), "/")
+	return Behalf(kind)
+}
+
 // Grant allows one action; the zero Grant allows nothing and the store refuses
 // it. Subject is the opaque id of whose data it is about: an account, or a
 // record of the register.
@@ -157,6 +174,7 @@ type Grant struct {
 	actor   string
 	subject string
 	callID  string
+	behalf  Behalf
 }
 
 // May decides whether the caller is allowed the action at all. A citizen's
@@ -188,8 +206,17 @@ func (g Grant) About(subject string) Grant {
 	return g
 }
 
+// For says on whose behalf a function asks. All others act on their own.
+func (g Grant) For(b Behalf) Grant {
+	if g.role == Function {
+		g.behalf = b
+	}
+	return g
+}
+
 func (g Grant) Action() Action  { return g.action }
 func (g Grant) Role() Role      { return g.role }
 func (g Grant) Actor() string   { return g.actor }
 func (g Grant) Subject() string { return g.subject }
 func (g Grant) CallID() string  { return g.callID }
+func (g Grant) Behalf() Behalf  { return g.behalf }

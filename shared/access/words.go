@@ -6,20 +6,22 @@ import (
 	"polis/shared/fault"
 )
 
-// words tell the person whose data it is about what was done.
+// words tell the person whose data it is about what was done. Of what a missing
+// consent may yet refuse they say that it was asked for: an entry stands before
+// the refusal.
 var words = map[Action]fault.Text{
 	ReadConsents:     {RU: "Просмотр согласий", EN: "Consents were read"},
 	ChangeConsents:   {RU: "Изменение согласия", EN: "A consent was changed"},
 	Apply:            {RU: "Подача заявления", EN: "An application was submitted"},
 	ReadApplications: {RU: "Просмотр заявлений", EN: "Applications were read"},
 	WorkApplication:  {RU: "Обработка заявления", EN: "An application was worked on"},
-	ReadCard:         {RU: "Просмотр карточки полиса", EN: "The policy card was read"},
+	ReadCard:         {RU: "Запрос карточки полиса", EN: "The policy card was asked for"},
 	RefreshCopy:      {RU: "Обновление копии полиса после изменения в регистре", EN: "The copy of the policy was brought up to date with the register"},
 	ExaminePolicy:    {RU: "Проверка, почему полис не показывается", EN: "It was checked why the policy does not show"},
 	ExamineChoice:    {RU: "Проверка, можно ли сменить страховую", EN: "It was checked whether the insurer may be changed"},
 	RepairPolicy:     {RU: "Запрос на восстановление показа полиса", EN: "A repair of the policy's showing was asked for"},
 	RemindReport:     {RU: "Напоминание о сроке сообщить об изменениях", EN: "It was reminded to report changed data"},
-	ReadServices:     {RU: "Просмотр оказанных услуг", EN: "The services rendered were read"},
+	ReadServices:     {RU: "Запрос оказанных услуг", EN: "The services rendered were asked for"},
 	HideServices:     {RU: "Выбор, показывать ли услуги родителям", EN: "It was chosen whether the parents see the services"},
 	RenderExtract:    {RU: "Создание выписки", EN: "An extract was made"},
 	ReadExtract:      {RU: "Просмотр выписок", EN: "Extracts were read"},
@@ -48,7 +50,7 @@ var words = map[Action]fault.Text{
 	ReadAudit:        {RU: "Проверка журнала обращений", EN: "The record of accesses was audited"},
 	ReadAccesses:     {RU: "Просмотр журнала обращений", EN: "The record of accesses was read"},
 	ReadCases:        {RU: "Просмотр заявления для решения по нему", EN: "An application was read to decide it"},
-	DecideCase:       {RU: "Решение по заявлению", EN: "An application was decided"},
+	DecideCase:       {RU: "Рассмотрение заявления", EN: "An application was reviewed"},
 	FollowCase:       {RU: "Заявление передано на рассмотрение", EN: "An application was handed to its reviewers"},
 	RebuildCases:     {RU: "Обновление списка заявлений на рассмотрении", EN: "The list of applications under review was made anew"},
 }
@@ -69,7 +71,7 @@ func (a Action) OfServices() bool {
 // Reads reports whether the action changes nothing of what it is about.
 func (a Action) Reads() bool {
 	switch a {
-	case ExaminePolicy, LookUpInsured, ReadAccesses:
+	case ExaminePolicy, LookUpInsured, LookUpServices, ReadServices, ReadAccesses:
 		return true
 	}
 	return strings.HasSuffix(string(a), ".read")

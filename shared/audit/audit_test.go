@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"polis/shared/access"
 )
 
 var (
@@ -24,10 +26,14 @@ var (
 
 func entry(partition string, n int) Entry {
 	at := start.Add(time.Duration(n) * time.Second)
-	return Entry{
+	e := Entry{
 		Partition: partition, ID: fmt.Sprintf("%d-%d", at.UnixMilli(), n%3), At: at, Action: "card.read", Role: "citizen",
 		Actor: "a003abc", Subject: "a003abc", Call: fmt.Sprintf("call-%d", n),
 	}
+	if n%3 == 1 { // one of three is on somebody's behalf
+		e.Action, e.Role, e.Actor, e.Behalf = "register.look_up", "function", "policy-card", access.Self
+	}
+	return e
 }
 
 // ledger is what a store holds of one partition.
@@ -117,6 +123,26 @@ func TestAnExportAsItWasWrittenVerifies(t *testing.T) {
 	}
 }
 
+// The hash of an entry without a behalf is the one it had before there was any:
+// what was sealed by an earlier version still verifies.
+func TestAnEntryWithoutABehalfIsHashedAsBefore(t *testing.T) {
+	e := entry("p003", 0)
+	if got := LeafOf(e).Entry.String(); got != "YV2ioeB0kLebOOul10L7Enej_qKyGXJgSFDYVxS3Mc4" {
+		t.Errorf("hashed as %s", got)
+	}
+	if raw, err := json.Marshal(e); err != nil || bytes.Contains(raw, []byte("behalf")) {
+		t.Errorf("%s, %v", raw, err)
+	}
+	seen := map[Hash]bool{}
+	for _, behalf := range []access.Behalf{"", access.Self, access.Stranger, access.Representative, "representative/1", "representative/2"} {
+		e.Behalf = behalf
+		seen[LeafOf(e).Entry] = true
+	}
+	if e.Call, e.Behalf = e.Call+"self", ""; seen[LeafOf(e).Entry] || len(seen) != 6 {
+		t.Errorf("%d hashes", len(seen))
+	}
+}
+
 func TestEachTamperingIsFoundAndNamed(t *testing.T) {
 	const p = "p003"
 	id := func(n int) string { return entry(p, n).ID }
@@ -128,6 +154,9 @@ func TestEachTamperingIsFoundAndNamed(t *testing.T) {
 		"a role changed":      {func(l *ledger) { l.entries[5].Role = "citizem" }, []Finding{{What: EntryChanged, Seq: 2, Entry: id(5)}}},
 		"an actor changed":    {func(l *ledger) { l.entries[0].Actor = "a003abd" }, []Finding{{What: EntryChanged, Seq: 1, Entry: id(0)}}},
 		"a subject changed":   {func(l *ledger) { l.entries[9].Subject = "a003abd" }, []Finding{{What: EntryChanged, Seq: 3, Entry: id(9)}}},
+		"a behalf changed":    {func(l *ledger) { l.entries[4].Behalf = access.Representative }, []Finding{{What: EntryChanged, Seq: 2, Entry: id(4)}}},
+		"a behalf taken away": {func(l *ledger) { l.entries[4].Behalf = "" }, []Finding{{What: EntryChanged, Seq: 2, Entry: id(4)}}},
+		"a behalf added":      {func(l *ledger) { l.entries[5].Behalf = access.Self }, []Finding{{What: EntryChanged, Seq: 2, Entry: id(5)}}},
 		"a call changed":      {func(l *ledger) { l.entries[9].Call = "call-8" }, []Finding{{What: EntryChanged, Seq: 3, Entry: id(9)}}},
 		"a time changed":      {func(l *ledger) { l.entries[4].At = l.entries[4].At.Add(time.Millisecond) }, []Finding{{What: EntryChanged, Seq: 2, Entry: id(4)}}},
 		"a letter moved over": {func(l *ledger) { l.entries[4].Actor, l.entries[4].Subject = "a003ab", "ca003abc" }, []Finding{{What: EntryChanged, Seq: 2, Entry: id(4)}}},

@@ -35,6 +35,9 @@ type Entry struct {
 	Actor     string        `json:"actor"`
 	Subject   string        `json:"subject"` // whose data
 	Call      string        `json:"call"`
+	// On whose behalf a function asked. Entries without it are hashed as they were
+	// before there was any.
+	Behalf access.Behalf `json:"behalf,omitempty"`
 }
 
 // Hash is a SHA-256; its text is unpadded base64url.
@@ -77,8 +80,13 @@ type Leaf struct {
 
 // LeafOf makes the leaf of an entry.
 func LeafOf(e Entry) Leaf {
-	return Leaf{e.ID, sha256.Sum256(canonical("polis audit entry 1", e.Partition, e.ID, milliseconds(e.At),
-		string(e.Action), string(e.Role), e.Actor, e.Subject, e.Call))}
+	kind, fields := "polis audit entry 1", []string{
+		e.Partition, e.ID, milliseconds(e.At), string(e.Action), string(e.Role), e.Actor, e.Subject, e.Call,
+	}
+	if e.Behalf != "" {
+		kind, fields = "polis audit entry 2", append(fields, string(e.Behalf))
+	}
+	return Leaf{e.ID, sha256.Sum256(canonical(kind, fields...))}
 }
 
 // Hash of the leaf in the Merkle tree.

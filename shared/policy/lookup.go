@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"polis/shared/access"
 	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/person"
@@ -15,6 +16,21 @@ type Question struct {
 	Applicant person.Person `json:"applicant"`
 	Child     string        `json:"child,omitempty"` // id of a child's record
 	ENP       person.ENP    `json:"enp,omitempty"`
+	Unasked   bool          `json:"unasked,omitempty"` // it is no question of the applicant's: a reviewer's, or the service's own
+}
+
+// Behalf is on whose behalf the question reads a record that it led to.
+func (q Question) Behalf(i Insured, today calendar.Date) access.Behalf {
+	if q.Unasked {
+		return ""
+	}
+	if i.RepresentedBy(q.Applicant.SNILS, today) {
+		return access.Representative
+	}
+	if blocking, _ := Match(i, q.Applicant); len(blocking) > 0 {
+		return access.Stranger
+	}
+	return access.Self
 }
 
 // Finding is the register's answer: a card, or the reasons why there is none.

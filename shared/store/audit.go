@@ -15,6 +15,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/audit"
 	"polis/shared/ident"
+	"polis/shared/person"
 	"polis/shared/policy"
 )
 
@@ -38,13 +39,17 @@ func batchLeaves(partition string) string { return "leaves:{" + partition + "}" 
 
 // auditFields are those of an entry in the stream, each with its value after it.
 func (s *Store) auditFields(g access.Grant) []any {
-	return []any{
+	fields := []any{
 		"at", strconv.FormatInt(s.machine().UnixMilli(), 10),
 		"action", string(g.Action()), "role", string(g.Role()), "actor", g.Actor(),
 		"subject", g.Subject(), "call", g.CallID()}
+	if g.Behalf() != "" {
+		fields = append(fields, "behalf", string(g.Behalf()))
+	}
+	return fields
 }
 
-// auditFieldCount is how many fields an entry has.
+// auditFieldCount is how many fields an entry has that is on nobody's behalf.
 const auditFieldCount = 6
 
 // readEntry reads an entry. One that does not look as it was written comes
@@ -54,13 +59,17 @@ func readEntry(partition string, m redis.XMessage) audit.Entry {
 	bare := audit.Entry{Partition: partition, ID: m.ID}
 	ms, err := strconv.ParseInt(text("at"), 10, 64)
 	at := time.UnixMilli(ms).UTC()
-	if err != nil || strconv.FormatInt(ms, 10) != text("at") || at.Year() < 1 || at.Year() > 9999 || len(m.Values) != auditFieldCount {
+	count := auditFieldCount
+	if text("behalf") != "" {
+		count++
+	}
+	if err != nil || strconv.FormatInt(ms, 10) != text("at") || at.Year() < 1 || at.Year() > 9999 || len(m.Values) != count {
 		return bare
 	}
 	return audit.Entry{
 		Partition: partition, ID: m.ID, At: at,
 		Action: access.Action(text("action")), Role: access.Role(text("role")), Actor: text("actor"),
-		Subject: text("subject"), Call: text("call"),
+		Subject: text("subject"), Call: text("call"), Behalf: access.Behalf(text("behalf")),
 	}
 }
 
@@ -245,6 +254,12 @@ func (s *Store) Sealed(ctx context.Context, g access.Grant, partition, id string
 		return audit.Entry{}, audit.Batch{}, false, err
 	}
 	return readEntry(partition, found.Val()[0]), batches[0], true, nil
+}
+
+// Representative is the behalf of one representative. It tells one from another,
+// and not who they are.
+func (s *Store) Representative(snils person.SNILS) access.Behalf {
+	return access.Representative + "/" + access.Behalf(s.Digest("representative", string(snils)))
 }
 
 // Trail is a person whose audit may be read.

@@ -16,12 +16,16 @@ import (
 	"polis/shared/policy"
 )
 
+// Asker says of a record on whose behalf it is read.
+type Asker func(policy.Insured) access.Behalf
+
 // Query is what a record can be found by; empty parts are not looked for.
 type Query struct {
 	SNILS    person.SNILS
 	Document person.Document
 	Birth    string // number of the civil record
 	ENP      person.ENP
+	For      Asker // nil: on nobody's behalf
 }
 
 // Find returns the records that any part of the query leads to, each once, in
@@ -54,7 +58,7 @@ func (s *Store) Find(ctx context.Context, g access.Grant, q Query) ([]policy.Ins
 		if id == "" || seen[id] {
 			continue
 		}
-		record, ok, err := s.Record(ctx, g, id)
+		record, ok, err := s.RecordFor(ctx, g, id, q.For)
 		if err != nil {
 			return nil, err
 		}
@@ -74,6 +78,33 @@ func (s *Store) Record(ctx context.Context, g access.Grant, id string) (policy.I
 		return policy.Insured{}, false, err
 	}
 	return Get(view, doc)
+}
+
+// RecordFor reads one record as Record does, on behalf of whom the record itself
+// decides. Nothing of it is told before its audit entry stands.
+func (s *Store) RecordFor(ctx context.Context, g access.Grant, id string, asker Asker) (policy.Insured, bool, error) {
+	if asker == nil {
+		return s.Record(ctx, g, id)
+	}
+	if err := checkGrant(g); err != nil {
+		return policy.Insured{}, false, err
+	}
+	doc := Insured(id)
+	view, err := s.read(ctx, []Ref{doc.Ref})
+	if err != nil {
+		return policy.Insured{}, false, err
+	}
+	record, found, err := Get(view, doc)
+	if err != nil {
+		return policy.Insured{}, false, err
+	}
+	if found {
+		g = g.For(asker(record))
+	}
+	if _, err := s.View(ctx, g.About(id), id); err != nil {
+		return policy.Insured{}, false, err
+	}
+	return record, found, nil
 }
 
 // Amend changes one record in one step, and emits the events to tell where it

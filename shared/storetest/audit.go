@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"polis/shared/access"
 	"polis/shared/audit"
 	"polis/shared/ident"
@@ -19,6 +21,7 @@ import (
 var auditRules = []rule{
 	{"a person is told of every access to their data and of no other, newest first, page by page", toldOfAccesses},
 	{"the trail of a record is shown only through a card copied from it", trailOfRecord},
+	{"a record says on whose behalf it is read, and so does the entry, sealed with it", onBehalf},
 	{"what is unsealed is sealed once, in order, and then proven", sealed},
 	{"of two that seal at once one appends, and no entry is sealed twice or left out", sealersAtOnce},
 	{"a sealer that dies after reading leaves everything to the next", sealerDies},
@@ -112,6 +115,78 @@ func trailOfRecord(t *testing.T, ctx context.Context, k *kit) {
 	}
 	if len(told) != 2 || told[home] != 3 || told[record] != 2 {
 		t.Errorf("told of %v", told)
+	}
+}
+
+func onBehalf(t *testing.T, ctx context.Context, k *kit) {
+	record := k.record("cause", someone(1))
+	_, _, err := k.PutOnRecord(ctx, function(t, access.RecordInsured), record)
+	must(t, err)
+	look, mother := function(t, access.LookUpInsured), k.Representative(snils(2))
+	if mother.Kind() != access.Representative || mother == k.Representative(snils(3)) || mother != k.again().Representative(snils(2)) {
+		t.Errorf("a representative is %q", mother)
+	}
+	on := func(behalf access.Behalf) store.Asker {
+		return func(i policy.Insured) access.Behalf {
+			if i.ID != record.ID {
+				t.Errorf("asked of %q", i.ID)
+			}
+			return behalf
+		}
+	}
+	read := func(g access.Grant, asker store.Asker) {
+		t.Helper()
+		if have, found, err := k.RecordFor(ctx, g, record.ID, asker); err != nil || !found || have.ID != record.ID {
+			t.Errorf("%v, %v, %v", have.ID, found, err)
+		}
+	}
+	read(look, on(access.Self))
+	read(look, on(mother))
+	read(look, on(""))
+	read(look, nil)
+	found, err := k.Find(ctx, look, store.Query{SNILS: snils(1), For: on(access.Stranger)})
+	if err != nil || len(found) != 1 {
+		t.Errorf("found %d, %v", len(found), err)
+	}
+	// Who is no function acts on their own.
+	source, err := access.Caller{Role: access.Source, Unit: "zags"}.May(access.ReportEvent, "call")
+	must(t, err)
+	read(source, on(access.Self))
+	// Of a record that there is not nobody can say it.
+	if _, found, err := k.RecordFor(ctx, look, k.InsuredID("none"), on(access.Self)); found || err != nil {
+		t.Errorf("%v, %v", found, err)
+	}
+	if _, _, err := k.RecordFor(ctx, access.Grant{}, record.ID, on(access.Self)); err == nil {
+		t.Error("read without a grant")
+	}
+	trail, err := store.TrailOf(look.About(record.ID), record.ID)
+	must(t, err)
+	entries, _, err := k.Accesses(ctx, []store.Trail{trail}, "", 100)
+	must(t, err)
+	var got []access.Behalf
+	for _, e := range slices.Backward(entries) {
+		got = append(got, e.Behalf)
+	}
+	if want := []access.Behalf{"", access.Self, mother, "", "", access.Stranger, ""}; !slices.Equal(got, want) {
+		t.Errorf("told of %q instead of %q", got, want)
+	}
+	sealOnce(t, ctx, k.Store)
+	k.chain(t, ctx, record.ID)
+	// An entry with a field that no version writes is not taken for a sound one.
+	partition, _ := ident.Partition(record.ID)
+	stream := "audit:{" + partition + "}"
+	for _, field := range []string{"behalf", "other"} {
+		must(t, k.rdb.XAdd(ctx, &redis.XAddArgs{Stream: stream, Values: []string{"at", "1", "action", "a", "role", "r", "actor", "x", "subject", "y", "call", "z", field, ""}}).Err())
+	}
+	all, err := k.Entries(ctx, function(t, access.SealAudit), partition, entries[0].ID, "", 100)
+	must(t, err)
+	for _, e := range all {
+		if e.Action != "" {
+			t.Errorf("%+v", e)
+		}
+	}
+	if len(all) < 2 {
+		t.Errorf("%d entries", len(all))
 	}
 }
 

@@ -50,7 +50,8 @@ func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
 	dismissal := policy.Dismissal{Last: e.LastDay, Cause: cause, Recorded: now}
 	// The worker's application may be under way, and must not miss this: kept before
 	// the record is looked for, it is found by whichever of the two comes later.
-	if err := r.store.KeepDismissal(c, c.Grant, r.store.InsuredID("snils", string(snils)), dismissal); err != nil {
+	dismissal, err = r.store.KeepDismissal(c, c.Grant, r.store.InsuredID("snils", string(snils)), dismissal)
+	if err != nil {
 		return web.Answer{}, err
 	}
 	records, err := r.store.Find(c, c.Grant, store.Query{SNILS: snils})

@@ -142,6 +142,36 @@ func TestADismissalWhileTheFundDecidesEndsWhatItGrants(t *testing.T) {
 	}
 }
 
+// A report is of the contracts that there were by then, and the application that
+// follows it tells of another.
+func TestADismissalThatWasReportedBeforeTheApplicationLeavesItsTerm(t *testing.T) {
+	for rule, row := range map[string]map[string]any{
+		"on record for the first time": nil,
+		"a contract that runs out":     functiontest.Row(maria, "category", "eaeu_worker", "ends", "2026-06-30", "valid_until", "2026-06-30"),
+	} {
+		b := bench(t)
+		b.SetClock(time.Date(2026, time.June, 25, 9, 0, 0, 0, time.UTC))
+		if row != nil {
+			b.Import(row)
+		}
+		dismiss := func() {
+			b.Call("POST", name, "/events", b.Token(functiontest.Employer),
+				map[string]string{"kind": "contract_ended", "source_id": "1", "snils": string(maria.SNILS), "last_day": "2026-06-30"}).Expect(202, "")
+		}
+		dismiss()
+		b.Advance(time.Hour) // on the same day
+		e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: maria, Region: "26",
+			Right: policy.RightOf(policy.EAEUWorker, calendar.On(2027, time.June, 30), calendar.On(2026, time.June, 25))}
+		for range 2 { // however often, and in whatever order
+			b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+			dismiss()
+		}
+		if f := find(b, policy.Question{Applicant: maria}); f.Card == nil || f.Card.ValidUntil.String() != "2026-12-31" {
+			t.Errorf("%s: %+v", rule, f.Card)
+		}
+	}
+}
+
 func TestAnImportTellsAForeignersTermAndProlongsIt(t *testing.T) {
 	b := bench(t)
 	row := func(change ...any) map[string]any {

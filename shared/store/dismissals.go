@@ -23,25 +23,27 @@ const (
 )
 
 // KeepDismissal keeps a dismissal for an application that is under way, of whoever
-// has a record of that id, or is to have one.
-func (s *Store) KeepDismissal(ctx context.Context, g access.Grant, id string, d policy.Dismissal) error {
+// has a record of that id, or is to have one. One that is delivered again is as it
+// was at first.
+func (s *Store) KeepDismissal(ctx context.Context, g access.Grant, id string, d policy.Dismissal) (policy.Dismissal, error) {
 	doc := dismissals(id)
-	_, err := Change(ctx, s, g.About(id), id, Once{}, []Ref{doc.Ref}, func(tx *Tx) (struct{}, error) {
-		none := struct{}{}
+	return Change(ctx, s, g.About(id), id, Once{}, []Ref{doc.Ref}, func(tx *Tx) (policy.Dismissal, error) {
 		have, _, err := Get(tx.View, doc)
 		if err != nil {
-			return none, err
+			return d, err
 		}
-		if !slices.ContainsFunc(have, func(x policy.Dismissal) bool { return x.Cause == d.Cause }) {
+		first := d
+		if n := slices.IndexFunc(have, func(x policy.Dismissal) bool { return x.Cause == d.Cause }); n >= 0 {
+			first = have[n]
+		} else {
 			have = append(have, d)
 		}
 		if err := Put(tx, doc, have[max(0, len(have)-keepDismissals):]); err != nil {
-			return none, err
+			return d, err
 		}
 		tx.do("PEXPIRE", doc.name, dismissalTTL.Milliseconds())
-		return none, nil
+		return first, nil
 	})
-	return err
 }
 
 // Dismissals kept for a record, as they were reported.

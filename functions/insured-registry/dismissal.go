@@ -80,13 +80,16 @@ func (r *register) dismiss(c *web.Call, id string, d policy.Dismissal) error {
 
 // dismissed tells a record that was just made, or prolonged, what was reported of
 // its person before.
-func (r *register) dismissed(c *web.Call, id string) error {
-	kept, err := r.store.Dismissals(c, c.Grant, id)
+func (r *register) dismissed(c *web.Call, record policy.Insured) error {
+	if record.Person.SNILS == "" {
+		return nil // employers know nobody else
+	}
+	kept, err := r.store.Dismissals(c, c.Grant, r.store.InsuredID("snils", string(record.Person.SNILS)))
 	if err != nil {
 		return err
 	}
 	for _, d := range kept {
-		if err := r.dismiss(c, id, d); err != nil {
+		if err := r.dismiss(c, record.ID, d); err != nil {
 			return err
 		}
 	}

@@ -436,7 +436,7 @@ func TestWhatARecordOfABirthLacksIsAddedOnceItIsKnown(t *testing.T) {
 		if f := find(b, policy.Question{Applicant: grown()}); f.Card == nil || f.Card.ENP != enp {
 			t.Errorf("%s: at 18 %+v", rule, f)
 		}
-		enrol(b, "application-18", grown()).Expect(409, "snils_taken") // no second number
+		enrol(b, "application-18", grown()).Expect(409, "already_insured") // no second number
 	}
 }
 

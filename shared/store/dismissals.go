@@ -9,8 +9,8 @@ import (
 	"polis/shared/policy"
 )
 
-// dismissals that were reported of somebody, kept with their record or with the one
-// that is to be.
+// dismissals that were reported of somebody, kept under the id of a record that
+// derives from their SNILS, whether or not theirs does.
 func dismissals(id string) Doc[[]policy.Dismissal] {
 	return document[[]policy.Dismissal]("dismissals", id, "", id)
 }
@@ -22,9 +22,8 @@ const (
 	keepDismissals = 10
 )
 
-// KeepDismissal keeps a dismissal for an application that is under way, of whoever
-// has a record of that id, or is to have one. One that is delivered again is as it
-// was at first.
+// KeepDismissal keeps a dismissal for an application that is under way. One that is
+// delivered again is as it was at first.
 func (s *Store) KeepDismissal(ctx context.Context, g access.Grant, id string, d policy.Dismissal) (policy.Dismissal, error) {
 	doc := dismissals(id)
 	return Change(ctx, s, g.About(id), id, Once{}, []Ref{doc.Ref}, func(tx *Tx) (policy.Dismissal, error) {
@@ -46,7 +45,7 @@ func (s *Store) KeepDismissal(ctx context.Context, g access.Grant, id string, d 
 	})
 }
 
-// Dismissals kept for a record, as they were reported.
+// Dismissals kept under an id, as they were reported.
 func (s *Store) Dismissals(ctx context.Context, g access.Grant, id string) ([]policy.Dismissal, error) {
 	doc := dismissals(id)
 	v, err := s.View(ctx, g.About(id), id, doc.Ref)

@@ -542,8 +542,9 @@ func TestAnExpiredPolicyOfAChildIsProlongedAsTheFundDecides(t *testing.T) {
 		right policy.Right
 		until string
 	}{
-		"in the category that it had":     {policy.Right{}, "2026-12-31"},
-		"by the right of the application": {policy.RightOf(policy.Refugee, calendar.On(2026, time.September, 30), calendar.On(2026, time.March, 10)), "2026-09-30"},
+		"in the category that it had":                   {policy.Right{}, "2026-12-31"},
+		"as a citizen, whom a zero right does not name": {policy.RightOf(policy.Citizen, calendar.Date{}, calendar.On(2026, time.March, 10)), ""},
+		"by the right of the application":               {policy.RightOf(policy.Refugee, calendar.On(2026, time.September, 30), calendar.On(2026, time.March, 10)), "2026-09-30"},
 	} {
 		b := bench(t)
 		b.Import(row)

@@ -237,7 +237,7 @@ func (r Right) Text() fault.Text {
 	until := r.ValidUntil
 	switch {
 	case until.IsZero():
-		return fault.Text{RU: "Полис действует бессрочно: вы гражданин России", EN: "The policy has no term: you are a citizen of Russia"}
+		return fault.Text{RU: "Полис действует бессрочно: для граждан России срока нет", EN: "The policy has no term: there is none for citizens of Russia"}
 	case r.Ground != "":
 		why := EndText(r.Ground)
 		return fault.Text{

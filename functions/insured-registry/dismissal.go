@@ -50,7 +50,8 @@ func (r *register) contractEnded(c *web.Call) (web.Answer, error) {
 	dismissal := policy.Dismissal{Last: e.LastDay, Cause: cause, Recorded: now}
 	// The worker's application may be under way, and must not miss this: kept before
 	// the record is looked for, it is found by whichever of the two comes later.
-	if err := r.store.KeepDismissal(c, c.Grant, r.store.InsuredID("snils", string(snils)), dismissal); err != nil {
+	dismissal, err = r.store.KeepDismissal(c, c.Grant, r.store.InsuredID("snils", string(snils)), dismissal)
+	if err != nil {
 		return web.Answer{}, err
 	}
 	records, err := r.store.Find(c, c.Grant, store.Query{SNILS: snils})
@@ -79,13 +80,16 @@ func (r *register) dismiss(c *web.Call, id string, d policy.Dismissal) error {
 
 // dismissed tells a record that was just made, or prolonged, what was reported of
 // its person before.
-func (r *register) dismissed(c *web.Call, id string) error {
-	kept, err := r.store.Dismissals(c, c.Grant, id)
+func (r *register) dismissed(c *web.Call, record policy.Insured) error {
+	if record.Person.SNILS == "" {
+		return nil // employers know nobody else
+	}
+	kept, err := r.store.Dismissals(c, c.Grant, r.store.InsuredID("snils", string(record.Person.SNILS)))
 	if err != nil {
 		return err
 	}
 	for _, d := range kept {
-		if err := r.dismiss(c, id, d); err != nil {
+		if err := r.dismiss(c, record.ID, d); err != nil {
 			return err
 		}
 	}

@@ -14,7 +14,8 @@ import (
 
 // enrolment is what an application for a first policy asks for, and the id of the
 // record: a child's derives from the civil record of its birth, so that the birth
-// and the application make one.
+// and the application make one. Who has been on record since their birth keeps that
+// one when they apply for themselves.
 func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
 	var e policy.Enrolment
 	if err := c.Bind(&e); err != nil {
@@ -38,6 +39,13 @@ func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
 	if e.Child != nil {
 		return e, r.store.InsuredID("birth", e.Child.Birth.Number), nil
 	}
+	have, err := r.store.Find(c, c.Grant, store.Query{SNILS: e.Person.SNILS})
+	if err != nil {
+		return e, "", err
+	}
+	if len(have) > 0 {
+		return e, have[0].ID, nil // a SNILS is on one record only
+	}
 	return e, r.store.InsuredID("snils", string(e.Person.SNILS)), nil
 }
 
@@ -58,7 +66,7 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	if made.Cause == e.Cause {
-		if err := r.dismissed(c, made.ID); err != nil {
+		if err := r.dismissed(c, made); err != nil {
 			return web.Answer{}, err
 		}
 		return web.Created(made.Enrolled(e.Cause))
@@ -69,7 +77,7 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 		return i, !known, err
 	}, store.Event{Topic: refreshTopic, Home: made.ID, Subject: e.Cause})
 	if err == nil {
-		err = r.dismissed(c, made.ID)
+		err = r.dismissed(c, made)
 	}
 	if err != nil {
 		return web.Answer{}, err

@@ -142,6 +142,93 @@ func TestADismissalWhileTheFundDecidesEndsWhatItGrants(t *testing.T) {
 	}
 }
 
+// A report is of the contracts that there were by then, and the application that
+// follows it tells of another.
+func TestADismissalThatWasReportedBeforeTheApplicationLeavesItsTerm(t *testing.T) {
+	for rule, row := range map[string]map[string]any{
+		"on record for the first time": nil,
+		"a contract that runs out":     functiontest.Row(maria, "category", "eaeu_worker", "ends", "2026-06-30", "valid_until", "2026-06-30"),
+	} {
+		b := bench(t)
+		b.SetClock(time.Date(2026, time.June, 25, 9, 0, 0, 0, time.UTC))
+		if row != nil {
+			b.Import(row)
+		}
+		dismiss := func() {
+			b.Call("POST", name, "/events", b.Token(functiontest.Employer),
+				map[string]string{"kind": "contract_ended", "source_id": "1", "snils": string(maria.SNILS), "last_day": "2026-06-30"}).Expect(202, "")
+		}
+		dismiss()
+		b.Advance(time.Hour) // on the same day
+		e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: maria, Region: "26",
+			Right: policy.RightOf(policy.EAEUWorker, calendar.On(2027, time.June, 30), calendar.On(2026, time.June, 25))}
+		for range 2 { // however often, and in whatever order
+			b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+			dismiss()
+		}
+		if f := find(b, policy.Question{Applicant: maria}); f.Card == nil || f.Card.ValidUntil.String() != "2026-12-31" {
+			t.Errorf("%s: %+v", rule, f.Card)
+		}
+	}
+}
+
+// Nobody but oneself applies for an adult, whatever their record derives from.
+func TestARecordOfABirthIsProlongedByItsPersonOnceTheyAreOfAge(t *testing.T) {
+	ended := []any{"valid_until", "2026-02-28", "ends", "2026-02-28"}
+	record := map[string]string{"number": "120199260000204108003", "date": "2019-09-12"}
+	child := functiontest.Child(ilya, functiontest.Maria)
+	child["category"], child["valid_until"], child["ends"] = "temporary_resident", "2026-02-28", "2026-02-28"
+	for rule, tc := range map[string]struct {
+		row   map[string]any
+		who   person.Person
+		day   calendar.Date
+		right policy.Right
+		until string
+	}{
+		"a child that has grown up": {child, grown(), calendar.On(2037, time.September, 20), policy.RightOf(policy.PermanentResident, calendar.Date{}, calendar.On(2037, time.September, 20)), "2037-12-31"},
+		"imported with the civil record of the birth": {functiontest.Row(maria, append(ended, "category", "eaeu_worker", "birth_record", record)...), maria,
+			calendar.On(2026, time.March, 10), policy.RightOf(policy.EAEUWorker, calendar.On(2026, time.December, 1), calendar.On(2026, time.March, 10)), "2026-12-01"},
+	} {
+		b := bench(t)
+		b.Import(tc.row)
+		b.SetClock(tc.day.Start(time.UTC).Add(9 * time.Hour))
+		before := find(b, policy.Question{Applicant: tc.who}).Card
+		e := policy.Enrolment{Cause: "application-1", Submitted: b.Now(), Person: tc.who, Region: "26", Right: tc.right}
+		b.CallAs("policy-request", name, "/records/try", e).Expect(200, "")
+		var made policy.Enrolled
+		for range 2 {
+			b.CallAs("policy-request", name, "/records", e).Expect(201, "").JSON(&made)
+		}
+		after := find(b, policy.Question{Applicant: tc.who}).Card
+		if !made.Renewed || made.ENP != before.ENP || after == nil || after.Insured != before.Insured || after.ValidUntil.String() != tc.until {
+			t.Errorf("%s: %+v %+v", rule, made, after)
+		}
+		e.Cause = "application-2"
+		b.CallAs("policy-request", name, "/records/try", e).Expect(409, "already_insured")
+		e.Person.Birth = calendar.On(1985, time.March, 13) // somebody else's SNILS gives nothing
+		for _, path := range []string{"/records/try", "/records"} {
+			b.CallAs("policy-request", name, path, e).Expect(409, "record_differs")
+		}
+	}
+}
+
+func TestADismissalCountsAlsoForARecordOfABirth(t *testing.T) {
+	b := bench(t)
+	b.SetClock(time.Date(2026, time.July, 6, 9, 0, 0, 0, time.UTC))
+	b.Import(functiontest.Row(maria, "category", "temporary_worker", "ends", "2026-05-31", "valid_until", "2026-05-31", "birth_record", map[string]string{"number": "1", "date": "1985-04-01"}))
+	filed := b.Now()
+	b.Advance(24 * time.Hour)
+	b.Call("POST", name, "/events", b.Token(functiontest.Employer),
+		map[string]string{"kind": "contract_ended", "source_id": "1", "snils": string(maria.SNILS), "last_day": "2026-07-06"}).Expect(202, "")
+	b.Advance(24 * time.Hour)
+	e := policy.Enrolment{Cause: "application-1", Submitted: filed, Person: maria, Region: "26", ByFund: true,
+		Right: policy.RightOf(policy.TemporaryWorker, calendar.On(2027, time.March, 31), calendar.On(2026, time.July, 6))}
+	b.CallAs("policy-request", name, "/records", e).Expect(201, "")
+	if f := find(b, policy.Question{Applicant: maria}); f.Card == nil || f.Card.ValidUntil.String() != "2026-07-06" {
+		t.Errorf("%+v", f.Card)
+	}
+}
+
 func TestAnImportTellsAForeignersTermAndProlongsIt(t *testing.T) {
 	b := bench(t)
 	row := func(change ...any) map[string]any {

@@ -463,7 +463,7 @@ func TestWhatARecordOfABirthLacksIsAddedOnceItIsKnown(t *testing.T) {
 		if f := find(b, policy.Question{Applicant: grown()}); f.Card == nil || f.Card.ENP != enp {
 			t.Errorf("%s: at 18 %+v", rule, f)
 		}
-		enrol(b, "application-18", grown()).Expect(409, "snils_taken") // no second number
+		enrol(b, "application-18", grown()).Expect(409, "already_insured") // no second number
 	}
 }
 
@@ -569,8 +569,9 @@ func TestAnExpiredPolicyOfAChildIsProlongedAsTheFundDecides(t *testing.T) {
 		right policy.Right
 		until string
 	}{
-		"in the category that it had":     {policy.Right{}, "2026-12-31"},
-		"by the right of the application": {policy.RightOf(policy.Refugee, calendar.On(2026, time.September, 30), calendar.On(2026, time.March, 10)), "2026-09-30"},
+		"in the category that it had":                   {policy.Right{}, "2026-12-31"},
+		"as a citizen, whom a zero right does not name": {policy.RightOf(policy.Citizen, calendar.Date{}, calendar.On(2026, time.March, 10)), ""},
+		"by the right of the application":               {policy.RightOf(policy.Refugee, calendar.On(2026, time.September, 30), calendar.On(2026, time.March, 10)), "2026-09-30"},
 	} {
 		b := bench(t)
 		b.Import(row)

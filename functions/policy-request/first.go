@@ -68,8 +68,10 @@ var (
 
 // confirmed is the child as the parent's account has it: what the parent typed
 // must be what was confirmed, for the record may be made without anybody's
-// decision.
-func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made policy.NewChild, of person.Kin, err error) {
+// decision. By what right a child is insured who may be no citizen is for the
+// parent to say.
+func (q request) confirmed(parent person.Person, children []person.Kin, today calendar.Date) (made policy.NewChild, of person.Kin, err error) {
+	k := q.Child
 	typed := k.person()
 	for _, kin := range children {
 		if !kin.Name.Same(typed.Name) || kin.Birth != typed.Birth || kin.Sex != typed.Sex {
@@ -86,6 +88,11 @@ func (k *newChild) confirmed(children []person.Kin, today calendar.Date) (made p
 		var wrong []fault.Field
 		differs := func(field, code, ru, en string) {
 			wrong = append(wrong, fault.Field{Field: child + "." + field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
+		}
+		if q.Category == "" && policy.Foreign(kin, parent) {
+			wrong = append(wrong, fault.Field{Field: "category", Code: "required", Detail: fault.Text{
+				RU: "Выберите, по какому праву ребёнок живёт в России. Если он гражданин России, укажите это.",
+				EN: "Choose by what right the child lives in Russia. If it is a citizen of Russia, say so."}})
 		}
 		if typed.SNILS != "" && typed.SNILS != made.Person.SNILS {
 			differs("snils", "snils_not_confirmed", "Такого СНИЛС ребёнка в учётной записи нет. Оставьте поле пустым или подтвердите СНИЛС в профиле.", "The account has no such SNILS of the child. Leave the field empty or confirm the SNILS in the profile.")
@@ -140,19 +147,20 @@ func (r *requests) first(c *web.Call, q request, a application.Application, toda
 	if q.Kind != application.Register {
 		return a, nil, nil
 	}
-	if q.Category != policy.Citizen && q.Category != "" {
+	foreign := q.Category != policy.Citizen && q.Category != ""
+	if foreign || q.Person == child && q.Category != "" { // without one, a child keeps the right that it had
 		a.Right = policy.RightOf(q.Category, q.Basis.Ends(q.Category), today)
 	}
 	switch {
 	case q.Person == child:
-		made, kin, err := q.Child.confirmed(c.Caller.Children, today)
+		made, kin, err := q.confirmed(a.Applicant, c.Caller.Children, today)
 		if err != nil {
 			return a, nil, err
 		}
 		// A number of the civil record that the account does not tell is for the
 		// fund's staff to look at too: a mistyped one would be another child's.
 		typed := kin.Record == ""
-		a.ByFund = typed || a.Right.Category != "" || policy.Foreign(kin, a.Applicant)
+		a.ByFund = typed || foreign || policy.Foreign(kin, a.Applicant)
 		a.Child, a.Person = &made, r.store.InsuredID("birth", made.Birth.Number)
 		if typed {
 			return a, nil, nil // whose it is, nobody finds out by it

@@ -43,7 +43,7 @@ func aram(change ...any) functiontest.Claims {
 
 type granted struct {
 	application
-	Category, Until, Validity string
+	Category, Ends, Until, Validity string
 }
 
 func readGranted(b *functiontest.Bench, token, id string) (a granted) {
@@ -436,7 +436,7 @@ func TestTheFundDecidesWhatNoRuleDoes(t *testing.T) {
 				Applicant   person.Person
 			}
 			b.Call("GET", reviewdesk.Name, "/"+a.ID, fund, nil).Expect(200, "").JSON(&opened)
-			if opened.Applicant.Document.Type != 12 || opened.Application.Category != "refugee" || opened.Application.Until != "2026-09-30" {
+			if opened.Applicant.Document.Type != 12 || opened.Application.Category != "refugee" || opened.Application.Ends != "2026-09-30" || opened.Application.Until != "2026-09-30" {
 				t.Errorf("the fund sees %+v", opened)
 			}
 			b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
@@ -534,19 +534,21 @@ func TestAForeignersChildIsForTheFundToDecideOn(t *testing.T) {
 	russian := maria.Claims()
 	russian["kids"] = []map[string]any{foreignKid(vera)}
 	citizen := aram("citizenship", "RUS", "kids", []map[string]any{functiontest.Kid(vera, veraRecord, "2025-09-09")})
+	const asCitizen, endless = `"category":"citizen",`, "Полис действует бессрочно: для граждан России срока нет"
 	for rule, tc := range map[string]struct {
 		claims       functiontest.Claims
 		fields       string
 		byFund       bool
 		until, valid string
 	}{
-		"a foreigner's child":                {foreign(functiontest.Kid(vera, veraRecord, "2025-09-09")), "", true, "", ""},
-		"with a certificate of their state":  {foreign(foreignKid(vera)), "", true, "", ""},
-		"a foreign certificate of anybody's": {russian, "", true, "", ""},
+		"a foreigner's child":                {foreign(functiontest.Kid(vera, veraRecord, "2025-09-09")), asCitizen, true, "", endless},
+		"with a certificate of their state":  {foreign(foreignKid(vera)), asCitizen, true, "", endless},
+		"a foreign certificate of anybody's": {russian, asCitizen, true, "", endless},
 		"with the right that the parent names": {foreign(foreignKid(vera)), `"category":"temporary_resident","basis":{"permit_until":"2026-09-30"},`, true, "2026-09-30",
 			"Полис действует до 30.09.2026: в этот день заканчивается разрешение на временное проживание"},
 		"a right of whomever":      {citizen, `"category":"permanent_resident",`, true, "2026-12-31", "Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
 		"a citizen's child is not": {citizen, "", false, "", ""},
+		"nor where that is said":   {citizen, asCitizen, false, "", endless},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			b := bench(t)
@@ -578,40 +580,67 @@ func TestAForeignersChildIsForTheFundToDecideOn(t *testing.T) {
 	}
 }
 
-func TestAParentAppliesAgainForAChildWhosePolicyHasExpired(t *testing.T) {
+// No default makes a citizen of a child who may be none.
+func TestTheRightOfAForeignersChildIsNamed(t *testing.T) {
 	b := bench(t)
-	b.Run(reviewdesk.Name, reviewdesk.New)
-	b.Run(notify.Name, notify.New)
-	row := functiontest.Child(functiontest.Ilya, maria)
-	row["category"], row["valid_until"], row["ends"] = "temporary_resident", "2026-02-28", "2026-02-28"
-	b.Import(row)
-	kid := functiontest.Kid(functiontest.Ilya, "120199260000204108003", "2019-09-12")
-	mother, fund := parent(b, maria, kid), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
-	child := family(b, mother)[1].Person
-	b.Consent(mother, child)
-	show := func() (c card) {
-		submit(b, mother, `{"kind":"lookup","person":"`+child+`"}`)
+	unrecorded := foreignKid(vera)
+	delete(unrecorded["birth_cert_doc"].(map[string]string), "actNo")
+	delete(unrecorded["birth_cert_doc"].(map[string]string), "actDate")
+	for rule, tc := range map[string]struct {
+		claims functiontest.Claims
+		fields map[string]string
+	}{
+		"a foreigner's child":         {aram("kids", []map[string]any{functiontest.Kid(vera, veraRecord, "2025-09-09")}), map[string]string{"category": "required"}},
+		"a foreign certificate":       {aram("citizenship", "RUS", "kids", []map[string]any{foreignKid(vera)}), map[string]string{"category": "required"}},
+		"with all that is wrong else": {aram("kids", []map[string]any{unrecorded}), map[string]string{"category": "required", "child.birth_record.number": "required", "child.birth_record.date": "required"}},
+	} {
+		if got := b.Call("POST", name, "/", b.Token(tc.claims), body(t, vera, "", "", "document", nil)).Expect(422, "invalid_fields").Fields(); !maps.Equal(got, tc.fields) {
+			t.Errorf("%s: %v", rule, got)
+		}
+	}
+	b.Take(0)
+}
+
+func TestAParentAppliesAgainForAChildWhosePolicyHasExpired(t *testing.T) {
+	for category, want := range map[string]string{"": "temporary_resident 2026-12-31", "citizen": "citizen "} {
+		b := bench(t)
+		b.Run(reviewdesk.Name, reviewdesk.New)
+		b.Run(notify.Name, notify.New)
+		row := functiontest.Child(functiontest.Ilya, maria)
+		row["category"], row["valid_until"], row["ends"] = "temporary_resident", "2026-02-28", "2026-02-28"
+		b.Import(row)
+		kid := functiontest.Kid(functiontest.Ilya, "120199260000204108003", "2019-09-12")
+		mother, fund := parent(b, maria, kid), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+		child := family(b, mother)[1].Person
+		b.Consent(mother, child)
+		show := func() (c card) {
+			submit(b, mother, `{"kind":"lookup","person":"`+child+`"}`)
+			b.Settle()
+			b.Call("GET", policycard.Name, "/?person="+child, mother, nil).Expect(200, "").JSON(&c)
+			return c
+		}
+		before := show()
+		if before.Status != "expired" {
+			t.Fatalf("%+v", before)
+		}
+		application := body(t, functiontest.Ilya, "", "")
+		if category != "" {
+			application = strings.Replace(application, `{`, `{"category":"`+category+`",`, 1)
+		}
+		a := submit(b, mother, application)
 		b.Settle()
-		b.Call("GET", policycard.Name, "/?person="+child, mother, nil).Expect(200, "").JSON(&c)
-		return c
-	}
-	before := show()
-	if before.Status != "expired" {
-		t.Fatalf("%+v", before)
-	}
-	a := submit(b, mother, body(t, functiontest.Ilya, "", ""))
-	b.Settle()
-	if a = read(b, mother, a.ID); a.Due.Format(time.DateOnly) != "2026-03-16" || !strings.HasPrefix(a.Text, "На рассмотрении в территориальном фонде") {
-		t.Fatalf("%+v", a)
-	}
-	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
-	b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
-	b.Settle()
-	if a = read(b, mother, a.ID); a.Status != "granted" || a.Text != "Полис переоформлен, его номер прежний" || a.ENP != before.ENP {
-		t.Errorf("%+v", a)
-	}
-	if c := show(); c.Status != "active" || c.ENP != before.ENP || c.ValidFrom != "2026-03-10" || c.ValidUntil != "2026-12-31" || c.Category != "temporary_resident" {
-		t.Errorf("%+v", c)
+		if a = read(b, mother, a.ID); a.Due.Format(time.DateOnly) != "2026-03-16" || !strings.HasPrefix(a.Text, "На рассмотрении в территориальном фонде") {
+			t.Fatalf("%+v", a)
+		}
+		b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+		b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"approve"}`).Expect(200, "")
+		b.Settle()
+		if a = read(b, mother, a.ID); a.Status != "granted" || a.Text != "Полис переоформлен, его номер прежний" || a.ENP != before.ENP {
+			t.Errorf("%+v", a)
+		}
+		if c := show(); c.Status != "active" || c.ENP != before.ENP || c.ValidFrom != "2026-03-10" || c.Category+" "+c.ValidUntil != want {
+			t.Errorf("%q: %+v", category, c)
+		}
 	}
 }
 

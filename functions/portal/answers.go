@@ -49,6 +49,7 @@ type applicationAnswer struct {
 	Validity   string
 	From       calendar.Date
 	Category   policy.Category
+	Ends       calendar.Date
 	Child      *person.Name
 	Status     application.Status
 	Text       string

@@ -296,10 +296,10 @@ func TestACaseOfAFirstPolicySaysForWhomAndOnWhatGround(t *testing.T) {
 	b := plain(t)
 	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
 	b.Put("review-desk", answering(map[string]string{"GET /a1": `{"case":{"id":"a1","kind":"register","status":"working","taken":"nobody"},
-"application":{"id":"a1","kind":"register","status":"working","category":"temporary_resident","validity":"Полис действует до 31.12.2026","child":{"family":"Берёзкин","given":"Пётр"}},
+"application":{"id":"a1","kind":"register","status":"working","category":"temporary_resident","ends":"2027-05-01","validity":"Полис действует до 31.12.2026","child":{"family":"Берёзкин","given":"Пётр"}},
 "child":{"person":{"name":{"family":"Берёзкин","given":"Пётр"},"sex":"M","birth_date":"2026-02-20","document":{"type":3,"series":"V-ДН","number":"551200"}},"birth_record":{"number":"120269260000104108001","date":"2026-02-27"}},"record":{}}`}))
 	page := string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body)
-	for _, want := range []string{"<dd>Берёзкин Пётр</dd>", "20\u00a0февраля\u00a02026", "V-ДН 551200", "120269260000104108001", policy.CategoryText("temporary_resident").RU + ". Полис действует до 31\u00a0декабря\u00a02026\u00a0г."} {
+	for _, want := range []string{"<dd>Берёзкин Пётр</dd>", "20\u00a0февраля\u00a02026", "V-ДН 551200", "120269260000104108001", policy.ChildCategoryText("temporary_resident").RU + ". Полис действует до 31\u00a0декабря\u00a02026\u00a0г.", "<dt>Основание действует по</dt><dd>1\u00a0мая\u00a02027"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %s", want)
 		}

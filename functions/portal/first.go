@@ -25,12 +25,15 @@ type kid struct {
 	Birth  calendar.Date
 	Record bool // the login tells the civil record of the birth
 	ByFund bool // the fund's staff decide
+
+	Foreign bool // it may be no citizen: the parent says by what right it lives here
 }
 
 // kidsOf lists them as the register does, the eldest first.
 func kidsOf(children []person.Kin, parent person.Person) (kids []kid) {
 	for _, k := range children {
-		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero(), k.Record == "" || policy.Foreign(k, parent)})
+		foreign := policy.Foreign(k, parent)
+		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero(), k.Record == "" || foreign, foreign})
 	}
 	slices.SortStableFunc(kids, func(a, b kid) int { return cmp.Compare(a.Birth.String(), b.Birth.String()) })
 	return kids
@@ -62,9 +65,9 @@ type firstPage struct {
 	Kids       map[string]kid
 	Order      []string // of the kids
 	Category   policy.Category
-	Categories []policy.Category
-	Fund       *directory.Fund // whom to turn to
-	Right      *policy.Right   // to be shown before sending
+	Categories []policy.Category // for oneself
+	Fund       *directory.Fund   // whom to turn to
+	Right      *policy.Right     // to be shown before sending
 }
 
 // Kid for whom the form is; nil for nobody.
@@ -77,6 +80,25 @@ func (f firstPage) Kid() *kid {
 }
 
 func (f firstPage) Foreign() bool { return f.For == forForeigner }
+
+// ByRight reports whether it has to be said by what right somebody is insured.
+func (f firstPage) ByRight() bool {
+	kid := f.Kid()
+	return f.Foreign() || kid != nil && kid.Foreign
+}
+
+// Offered are the categories of which one has to be chosen.
+func (f firstPage) Offered() (all []policy.Category) {
+	if f.Foreign() {
+		return f.Categories
+	}
+	for _, c := range policy.Categories {
+		if c.OfChildren() {
+			all = append(all, c)
+		}
+	}
+	return all
+}
 
 // Outside reports a category that is not insured at all.
 func (f firstPage) Outside() bool { return f.Category == policy.HighlyQualified }
@@ -115,6 +137,9 @@ func (f firstPage) Papers(p *page) bool {
 
 // CategoryOf names a category.
 func (p *page) CategoryOf(c policy.Category) string { return p.Text(policy.CategoryText(c)) }
+
+// ChildCategoryOf names that of a child.
+func (p *page) ChildCategoryOf(c policy.Category) string { return p.Text(policy.ChildCategoryText(c)) }
 
 // markOf names a child of the visitor in a form and in addresses: it stays the
 // same whatever other children there are, and says nothing about the child.
@@ -193,10 +218,10 @@ func (p *portal) firstPolicy(v *visit) (web.Answer, error) {
 	if who == forChild && len(f.Order) > 0 {
 		f.For = f.Order[0]
 	}
-	if c := policy.Category(v.Query.Get("category")); f.Foreign() && slices.Contains(f.Categories, c) {
+	if c := policy.Category(v.Query.Get("category")); f.ByRight() && slices.Contains(f.Offered(), c) {
 		f.Category = c
 	}
-	if f.Foreign() && f.Category == "" && v.Query.Get("step") == stepCategory {
+	if f.ByRight() && f.Category == "" && v.Query.Get("step") == stepCategory {
 		return v.again(fault.Wrong(noCategory), "first-policy", firstTitle, f)
 	}
 	if f.Category != "" && kept.Form != nil {
@@ -277,15 +302,15 @@ func (v *visit) submitFirst() (web.Answer, error) {
 		return v.again(fault.Wrong(wrong...), "first-policy", firstTitle, f)
 	}
 	s := firstSubmission{submission: submission{Kind: application.Register, Region: v.Form.Get("region"), SMO: v.Form.Get("smo")}}
-	switch kid := f.Kid(); {
+	switch {
 	case f.For == forOther:
 		return refuse(noPerson)
-	case f.Foreign() && !slices.Contains(f.Categories, f.Category):
+	case f.ByRight() && !slices.Contains(f.Offered(), f.Category):
 		f.Category = ""
 		return refuse(noCategory)
 	case step == stepRegion:
 		return v.keep(f)
-	case f.Foreign():
+	case f.ByRight():
 		basis, wrong := f.rests(v.Form, v.law())
 		if wrong != nil {
 			return refuse(wrong...)
@@ -294,7 +319,8 @@ func (v *visit) submitFirst() (web.Answer, error) {
 			return v.keep(f)
 		}
 		s.Category, s.Basis = f.Category, &basis
-	case kid != nil:
+	}
+	if kid := f.Kid(); kid != nil {
 		s.Person, s.Child = "child", &firstChild{Name: kid.Name, Sex: kid.Sex, Birth: kid.Birth}
 		if !kid.Record {
 			date, unread := dateOf(v.Form, "child.birth_record.date")

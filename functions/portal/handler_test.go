@@ -14,10 +14,12 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
+	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/functiontest"
 	"polis/shared/ident"
 	"polis/shared/person"
+	"polis/shared/policy"
 	"polis/shared/server"
 	"polis/shared/store"
 	"polis/shared/text"
@@ -823,5 +825,69 @@ func TestTheDayOfAMoveIsTypedAsPeopleWriteIt(t *testing.T) {
 	}
 	if len(sent) != 3 || !strings.Contains(sent[0], `"moved":"2026-10-25"`) || sent[1] != sent[0] || strings.Contains(sent[2], "moved") {
 		t.Errorf("%q", sent)
+	}
+}
+
+func TestAParentSaysByWhatRightAForeignersChildIsInsured(t *testing.T) {
+	b := plain(t)
+	b.Put("policy-card", answering(map[string]string{"GET /family": `{"items":[{"person":"self","name":{"given":"Анна"}}]}`}))
+	var sent []string
+	b.Put("policy-request", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		sent = append(sent, string(r.Body))
+		return handler.Response{StatusCode: 202, Body: []byte(`{"id":"a1"}`)}, nil
+	}))
+	vera := kid{Name: person.Name{Given: "Вера"}, Record: true, ByFund: true, Foreign: true}
+	mine := in(t, b, func(v *visitor) { v.Kids, v.Citizenship = []kid{vera}, "ARM" })
+	get := func(path string, status int) functiontest.Response {
+		return b.Call("GET", Name, path, "", nil, "Cookie", mine).Expect(status, "")
+	}
+	page := string(get("/requests/new?kind=register&for=child", 200).Body)
+	for _, c := range policy.Categories {
+		if offered := strings.Contains(page, `value="`+string(c)+`"`); offered != c.OfChildren() || offered && !strings.Contains(page, policy.ChildCategoryText(c).RU) {
+			t.Errorf("%s: %t", c, offered)
+		}
+	}
+	if !strings.Contains(page, "По какому праву ребёнок живёт в России") || strings.Contains(page, "Подать заявление") {
+		t.Errorf("%s", page)
+	}
+	who := between(page, `name="for" value="`, `"`)
+	if page := string(get("/requests/new?kind=register&step=category&for="+who, 422).Body); !strings.Contains(page, "Выберите основание.") {
+		t.Errorf("%s", page)
+	}
+	open := func(c policy.Category) (url.Values, string) {
+		page := get("/requests/new?kind=register&for="+who+"&category="+string(c), 200).Body
+		form := formsOf(t, page)["/requests"][0]
+		form.Set("region", "26")
+		return form, string(page)
+	}
+	form, page := open(policy.TemporaryResident)
+	if !strings.Contains(page, "Последний день разрешения на проживание") || strings.Contains(page, "basis.document") {
+		t.Errorf("%s", page)
+	}
+	form.Set("basis.permit_until", "")
+	if page := string(send(b, mine, "/requests", form).Expect(http.StatusUnprocessableEntity, "").Body); !strings.Contains(page, "Укажите последний день срока.") {
+		t.Errorf("%s", page)
+	}
+	form.Set("basis.permit_until", calendar.DateOf(b.Now().AddDate(0, 1, 0)).String())
+	shown := strings.TrimPrefix(send(b, mine, "/requests", form).Expect(http.StatusSeeOther, "").Header.Get("Location"), root)
+	page = string(get(shown, 200).Body)
+	if !strings.Contains(page, "в этот день заканчивается разрешение на временное проживание") || len(sent) > 0 {
+		t.Fatalf("sent %q, %s", sent, page)
+	}
+	form.Set("until", between(page, `name="until" value="`, `"`))
+	send(b, mine, "/requests", form).Expect(http.StatusSeeOther, "")
+	if len(sent) != 1 || !strings.Contains(sent[0], `"person":"child"`) || !strings.Contains(sent[0], `"category":"temporary_resident"`) || !strings.Contains(sent[0], `"permit_until":"`+form.Get("basis.permit_until")+`"`) {
+		t.Errorf("%q", sent)
+	}
+	form, _ = open(policy.Citizen)
+	send(b, mine, "/requests", form).Expect(http.StatusSeeOther, "")
+	if len(sent) != 2 || !strings.Contains(sent[1], `"category":"citizen"`) {
+		t.Errorf("%q", sent)
+	}
+	// Nobody asks it of a child that is a citizen by all that the login tells.
+	vera.ByFund, vera.Foreign = false, false
+	mine = in(t, b, func(v *visitor) { v.Kids = []kid{vera} })
+	if page := string(get("/requests/new?kind=register&for=child", 200).Body); strings.Contains(page, "category") || !strings.Contains(page, "Подать заявление") {
+		t.Errorf("%s", page)
 	}
 }

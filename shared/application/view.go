@@ -25,7 +25,8 @@ type View struct {
 	From      calendar.Date     `json:"from,omitzero"`
 	Until     calendar.Date     `json:"until,omitzero"`
 	ENP       person.ENP        `json:"enp,omitempty"`
-	Category  policy.Category   `json:"category,omitempty"` // of a foreigner
+	Category  policy.Category   `json:"category,omitempty"` // of a foreigner, or of a child
+	Ends      calendar.Date     `json:"ends,omitzero"`      // of what the right rests on
 	Validity  string            `json:"validity,omitempty"` // until when the policy is valid, and why
 	Child     *person.Name      `json:"child,omitempty"`    // for whom a first policy is
 	Status    Status            `json:"status"`
@@ -81,7 +82,7 @@ func (a Application) View(tell func(fault.Text) string, now time.Time) View {
 		v.From = a.From
 	}
 	if a.Right.Category != "" {
-		v.Category, v.Until, v.Validity = a.Right.Category, a.Right.ValidUntil, tell(a.Right.Text())
+		v.Category, v.Ends, v.Until, v.Validity = a.Right.Category, a.Right.Ends, a.Right.ValidUntil, tell(a.Right.Text())
 	}
 	if a.Child != nil {
 		v.Child = &a.Child.Person.Name

@@ -27,7 +27,9 @@ func (e Enrolment) Record(id, territory string, recorded time.Time) Insured {
 	i := Enrol(id, "", e.Subject(), e.Region, e.SMO, e.Cause, e.Today(), recorded)
 	i.Territory = territory
 	if e.Right.Category != "" {
-		i = i.Under(e.Right, e.Cause, recorded)
+		right := e.Right
+		right.Submitted = e.Submitted
+		i = i.Under(right, e.Cause, recorded)
 	}
 	if e.Child != nil {
 		i.Birth, i.Applied = &e.Child.Birth, true

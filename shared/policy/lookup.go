@@ -47,7 +47,7 @@ type Enrolment struct {
 	Person    person.Person `json:"person"`
 	Region    string        `json:"region"`
 	SMO       string        `json:"smo,omitempty"`     // "": the fund stands in
-	Right     Right         `json:"right,omitzero"`    // of a foreigner; zero: a citizen's
+	Right     Right         `json:"right,omitzero"`    // of a foreigner, or as a child's is named; zero: a citizen's, or the one that a child had
 	Child     *NewChild     `json:"child,omitempty"`   // whose record it is to be; nil: the person's own
 	ByFund    bool          `json:"by_fund,omitempty"` // the fund's staff decide, or have
 }

@@ -28,6 +28,18 @@ func (c Category) OfChildren() bool {
 	return c != HighlyQualified && entitlements[c].ends != contractEnds
 }
 
+// ofChild is what a category reads like where it is about a child.
+var ofChild = map[Category]fault.Text{
+	Citizen:           {RU: "Гражданин России", EN: "Citizen of Russia"},
+	PermanentResident: {RU: "Постоянно живёт в России по виду на жительство", EN: "Permanent resident"},
+	TemporaryResident: {RU: "Временно живёт в России по разрешению на временное проживание", EN: "Temporary resident"},
+	Refugee:           {RU: "Беженец или просит признать беженцем", EN: "Refugee, or an applicant for that status"},
+	TemporaryAsylum:   {RU: "Живёт в России по временному убежищу", EN: "Granted temporary asylum"},
+}
+
+// ChildCategoryText names a category of a child, in the words of its parent.
+func ChildCategoryText(c Category) fault.Text { return ofChild[c] }
+
 // Foreign reports whether a child may be no citizen of Russia, so that no rule
 // puts it on record as one: a parent is none, or a document is another state's.
 // What the login does not tell of the parent's citizenship says nothing.

@@ -102,7 +102,8 @@ func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
 	}
 	if len(i.Rights) > 0 {
 		card.Right = i.right()
-		card.Right.Begins, card.Right.Source, card.Right.Cause, card.Right.Recorded = calendar.Date{}, "", "", time.Time{}
+		card.Right.Source, card.Right.Cause, card.Right.Recorded, card.Right.Submitted = "", "", time.Time{}, time.Time{}
+		card.Right.Begins = calendar.Date{}
 	}
 	return card
 }

@@ -204,6 +204,8 @@ type Right struct {
 	Source     string        `json:"source,omitempty"`     // who reported it; "": the person applied
 	Cause      string        `json:"cause,omitempty"`      // id of the application, event or import
 	Recorded   time.Time     `json:"recorded,omitzero"`
+
+	Submitted time.Time `json:"submitted,omitzero"` // the application, to the moment
 }
 
 // november1 is the day of a year from which an application counts for the next.
@@ -236,7 +238,7 @@ func (r Right) Text() fault.Text {
 	until := r.ValidUntil
 	switch {
 	case until.IsZero():
-		return fault.Text{RU: "Полис действует бессрочно: вы гражданин России", EN: "The policy has no term: you are a citizen of Russia"}
+		return fault.Text{RU: "Полис действует бессрочно: для граждан России срока нет", EN: "The policy has no term: there is none for citizens of Russia"}
 	case r.Ground != "":
 		why := EndText(r.Ground)
 		return fault.Text{
@@ -379,6 +381,7 @@ func (i Insured) Renew(r Right, in Cover, d Deed) (Insured, error) {
 		r.ValidFrom = day
 		i = i.turned(Restore, "", day, Deed{Source: ByFund, Cause: d.Cause, Recorded: d.Recorded})
 	}
+	r.Submitted = d.At
 	return i.Under(r, d.Cause, d.Recorded), nil
 }
 
@@ -398,9 +401,10 @@ type Dismissal struct {
 // it rested on, as the employer reported it. The record is not annulled: the
 // policy has expired, and another contract prolongs it under the same number.
 // What ends a contract before the present one changes nothing: that is of the day
-// of the application, and where an import tells none, of the right's first day.
+// of the application, and where an import tells none, of the right's first day. Nor
+// does what was reported before the application, which tells of another contract.
 func (i Insured) Dismissed(last calendar.Date, d Deed) (Insured, error) {
-	if i.Knows(d.Cause) {
+	if i.Knows(d.Cause) || d.At.Before(i.right().Submitted) {
 		return i, nil
 	}
 	r := i.right()

@@ -35,8 +35,8 @@ func TestUntilWhenAPolicyIsValid(t *testing.T) {
 		until       string
 		why         string // in Russian
 	}{
-		{"a citizen's has no limit", Citizen, "2026-03-10", "", "", "Полис действует бессрочно: вы гражданин России"},
-		{"a citizen's has none in November either", Citizen, "2026-11-01", "", "", "Полис действует бессрочно: вы гражданин России"},
+		{"a citizen's has no limit", Citizen, "2026-03-10", "", "", "Полис действует бессрочно: для граждан России срока нет"},
+		{"a citizen's has none in November either", Citizen, "2026-11-01", "", "", "Полис действует бессрочно: для граждан России срока нет"},
 		{"a permanent resident's lasts to 31 December", PermanentResident, "2026-03-10", "", "2026-12-31",
 			"Полис действует до 31.12.2026: по этому основанию его выдают до конца года. Продлить можно с 1 ноября"},
 		{"filed on 1 January, to the end of that very year", PermanentResident, "2026-01-01", "", "2026-12-31",

@@ -9,8 +9,8 @@ import (
 	"polis/shared/policy"
 )
 
-// dismissals that were reported of somebody, kept with their record or with the one
-// that is to be.
+// dismissals that were reported of somebody, kept under the id of a record that
+// derives from their SNILS, whether or not theirs does.
 func dismissals(id string) Doc[[]policy.Dismissal] {
 	return document[[]policy.Dismissal]("dismissals", id, "", id)
 }
@@ -22,29 +22,30 @@ const (
 	keepDismissals = 10
 )
 
-// KeepDismissal keeps a dismissal for an application that is under way, of whoever
-// has a record of that id, or is to have one.
-func (s *Store) KeepDismissal(ctx context.Context, g access.Grant, id string, d policy.Dismissal) error {
+// KeepDismissal keeps a dismissal for an application that is under way. One that is
+// delivered again is as it was at first.
+func (s *Store) KeepDismissal(ctx context.Context, g access.Grant, id string, d policy.Dismissal) (policy.Dismissal, error) {
 	doc := dismissals(id)
-	_, err := Change(ctx, s, g.About(id), id, Once{}, []Ref{doc.Ref}, func(tx *Tx) (struct{}, error) {
-		none := struct{}{}
+	return Change(ctx, s, g.About(id), id, Once{}, []Ref{doc.Ref}, func(tx *Tx) (policy.Dismissal, error) {
 		have, _, err := Get(tx.View, doc)
 		if err != nil {
-			return none, err
+			return d, err
 		}
-		if !slices.ContainsFunc(have, func(x policy.Dismissal) bool { return x.Cause == d.Cause }) {
+		first := d
+		if n := slices.IndexFunc(have, func(x policy.Dismissal) bool { return x.Cause == d.Cause }); n >= 0 {
+			first = have[n]
+		} else {
 			have = append(have, d)
 		}
 		if err := Put(tx, doc, have[max(0, len(have)-keepDismissals):]); err != nil {
-			return none, err
+			return d, err
 		}
 		tx.do("PEXPIRE", doc.name, dismissalTTL.Milliseconds())
-		return none, nil
+		return first, nil
 	})
-	return err
 }
 
-// Dismissals kept for a record, as they were reported.
+// Dismissals kept under an id, as they were reported.
 func (s *Store) Dismissals(ctx context.Context, g access.Grant, id string) ([]policy.Dismissal, error) {
 	doc := dismissals(id)
 	v, err := s.View(ctx, g.About(id), id, doc.Ref)

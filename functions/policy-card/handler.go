@@ -164,13 +164,15 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 	if next, known := card.Coming(today); known {
 		v.Coming = &coming{next, c.Text(next.Text())}
 	}
-	if card.Right.Category != "" {
-		v.Category, v.Validity = card.Right.Category, c.Text(card.Right.Text())
+	v.Category = card.Right.Category
+	over := card.Over(today)
+	if v.Category != "" && !over {
+		v.Validity = c.Text(card.Right.Text())
 	}
 	if of, covered := card.CoveredNow(today); covered {
 		v.Covering = &covering{insurers.ContactOf(of.SMO, of.Region), of.Until}
 	}
-	if by := card.ReportBy(); !by.IsZero() {
+	if by := card.ReportBy(); !by.IsZero() && !over {
 		left := daysLeft(by, today)
 		v.ReportBy, v.DaysLeft = by, &left
 	}

@@ -95,6 +95,8 @@ type cardAnswer struct {
 	Birth   calendar.Date `json:"birth_date"`
 	Status  policy.Shown
 	Text    string
+	Ground  string // of its end
+	Region  string
 	Coming  *struct {
 		Status     policy.Shown
 		Text       string
@@ -117,6 +119,11 @@ type cardAnswer struct {
 	ReportBy calendar.Date `json:"report_by"`
 	DaysLeft int           `json:"report_days_left"`
 	AsOf     time.Time     `json:"as_of"`
+}
+
+// Over reports whether nothing holds of the policy any more.
+func (c cardAnswer) Over() bool {
+	return c.Status == policy.ShownInvalid || c.Status == policy.ShownExpired
 }
 
 type relative struct {

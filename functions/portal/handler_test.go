@@ -642,6 +642,34 @@ func TestACardSaysOfItsTermNothingAgainstItsState(t *testing.T) {
 	}
 }
 
+func TestWhatACardSaysHoldsOfItsState(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	look := func(path, state string) string {
+		return seen(t, path, map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": given},
+			"policy-card": {"GET /family": aFamily, "GET /": `{"person":"self","status":"` + state + `","valid_from":"2019-05-14","warnings":["document_differs"],"insurer":{"name":"Фонд","stand_in":true}}`}})
+	}
+	for state, want := range map[string]struct{ care, chooses, reports bool }{
+		"active": {true, true, true}, "no_insurer": {true, true, true}, "suspended": {false, true, true}, "expired": {}, "invalid": {},
+	} {
+		page := look("/card", state)
+		for text, shown := range map[string]bool{
+			"Помощь по полису оказывают так же": want.care, "Выбрать страховую": want.chooses, "Страхует территориальный фонд": want.chooses, "Страхует с": want.chooses,
+			"Сообщите страховой": want.reports,
+		} {
+			if strings.Contains(page, text) != shown {
+				t.Errorf("%s: %q is shown: %v", state, text, !shown)
+			}
+		}
+		main := "Открыть полис"
+		if state == "expired" {
+			main = "Продлить полис"
+		}
+		if page := look("/", state); !strings.Contains(between(page, `class="button main"`, "</a>"), main) && state != "no_insurer" {
+			t.Errorf("%s: %s", state, page)
+		}
+	}
+}
+
 func TestTheDayOfAMoveIsTypedAsPeopleWriteIt(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)

@@ -395,6 +395,9 @@ func (e *examination) state() {
 			"Страховая не выбрана, пока её заменяет территориальный фонд ОМС. Выберите страховую.",
 			"No insurer is chosen, the regional fund stands in. Choose an insurer.")
 	}
+	if card.Over(today) {
+		return // there is no policy that the data would have to fit
+	}
 	before := policy.Card{}
 	if e.Copy != nil {
 		before = *e.Copy

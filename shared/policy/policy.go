@@ -159,6 +159,13 @@ func (c Card) Shown(today calendar.Date) Shown {
 	return ShownActive
 }
 
+// Over reports whether the policy has ended or expired: nothing holds of it any
+// more but its number.
+func (c Card) Over(today calendar.Date) bool {
+	shown := c.Shown(today)
+	return shown == ShownInvalid || shown == ShownExpired
+}
+
 // Coming is how the state turns next, as far as it is known today.
 type Coming struct {
 	Status     Shown         `json:"status"`

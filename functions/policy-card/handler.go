@@ -77,6 +77,7 @@ type view struct {
 	Birth      calendar.Date   `json:"birth_date"`
 	Status     policy.Shown    `json:"status"`
 	Text       string          `json:"text"`
+	Ground     string          `json:"ground,omitempty"` // of the end of an invalid one
 	Coming     *coming         `json:"coming,omitempty"`
 	ValidFrom  calendar.Date   `json:"valid_from"`
 	ValidUntil calendar.Date   `json:"valid_until,omitzero"`
@@ -161,6 +162,9 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 		v.RegionName = r.Name
 	}
 	v.Text = c.Text(card.ShownText(today))
+	if v.Status == policy.ShownInvalid {
+		v.Ground = card.Changes.On(today).Ground
+	}
 	if next, known := card.Coming(today); known {
 		v.Coming = &coming{next, c.Text(next.Text())}
 	}

@@ -134,6 +134,26 @@ func TestOfAPolicyThatIsOverNothingIsToldThatHoldsNoMore(t *testing.T) {
 	}
 }
 
+func TestTheGroundOfAnEndIsTold(t *testing.T) {
+	b := bench(t, functiontest.Row(maria.Person))
+	token := holding(b, maria, "self")
+	ground := func() string {
+		var c struct{ Ground string }
+		b.Call("GET", name, "/", token, nil).Expect(200, "").JSON(&c)
+		return c.Ground
+	}
+	if ground() != "" {
+		t.Error("of a policy in force")
+	}
+	b.Call("POST", insuredregistry.Name, "/events", b.Token(functiontest.Zags), map[string]any{
+		"kind": "death", "source_id": "1", "on": "2026-03-09", "person": map[string]any{"snils": maria.Person.SNILS, "birth_date": maria.Person.Birth},
+	}).Expect(202, "")
+	b.Deliver(1)
+	if got := ground(); got != "death" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestWithoutConsentThereIsNoCard(t *testing.T) {
 	b := bench(t, functiontest.Row(maria.Person))
 	token := b.Token(maria.Claims())

@@ -126,6 +126,18 @@ func (c cardAnswer) Over() bool {
 	return c.Status == policy.ShownInvalid || c.Status == policy.ShownExpired
 }
 
+// Final reports whether it has ended in a way that no application undoes: only
+// the fund can say whether that is a mistake.
+func (c cardAnswer) Final() bool { return c.Ground == policy.Death || c.Ground == policy.Merged }
+
+// Fund of the region in which the person is insured; nil where there is none.
+func (c cardAnswer) Fund() *directory.Fund {
+	if fund, ok := directory.FundOf(c.Region); ok {
+		return &fund
+	}
+	return nil
+}
+
 type relative struct {
 	Person string
 	Name   person.Name

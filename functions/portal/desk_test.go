@@ -43,8 +43,18 @@ func TestAPolicyIsOfferedWhatFitsItsState(t *testing.T) {
 			}
 		}
 	}
+	b.Put("policy-card", answering(map[string]string{"GET /": strings.Replace(cardIn("invalid"), "}", `,"ground":"death","region":"26"}`, 1)}))
+	page := string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", mine).Expect(200, "").Body)
+	for offer, button := range offers {
+		if strings.Contains(page, button) {
+			t.Errorf("from a death: %s", offer)
+		}
+	}
+	if !strings.Contains(page, "8 (8652) 94-11-25") {
+		t.Errorf("nobody to call about a death: %s", page)
+	}
 	minor := in(t, b, func(v *visitor) { v.Birth = calendar.On(2009, 3, 11) })
-	page := string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", minor).Expect(200, "").Body)
+	page = string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", minor).Expect(200, "").Body)
 	if strings.Contains(page, "<button class=\"main\">Приостановить полис") || !strings.Contains(page, "законный представитель") {
 		t.Errorf("a minor: %s", page)
 	}

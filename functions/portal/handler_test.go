@@ -670,6 +670,22 @@ func TestWhatACardSaysHoldsOfItsState(t *testing.T) {
 	}
 }
 
+func TestFromADeathOnRecordTheFundAloneHelps(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	for ground, final := range map[string]bool{"death": true, "merged": true, "citizenship_lost": false} {
+		page := seen(t, "/card", map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": given},
+			"policy-card": {"GET /family": aFamily, "GET /": `{"person":"self","status":"invalid","ground":"` + ground + `","region":"26","valid_from":"2019-05-14"}`}})
+		if strings.Contains(page, "Восстановить полис") == final || strings.Contains(page, "8 (8652) 94-11-25") != final {
+			t.Errorf("%s: %s", ground, page)
+		}
+		for _, offer := range []string{"Сменить страховую", "Продлить полис", "Приостановить полис"} {
+			if strings.Contains(page, offer) {
+				t.Errorf("%s: %s is offered", ground, offer)
+			}
+		}
+	}
+}
+
 func TestTheDayOfAMoveIsTypedAsPeopleWriteIt(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)

@@ -36,7 +36,8 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	page := lifecyclePage{Minor: !v.Who.Birth.IsZero() && v.Who.Birth.Age(today) < 18, Today: today, Grounds: policy.SuspensionGrounds}
 	// Without consent, or while a part is away, the state is just not known: what
 	// may be done the register says.
-	if card, err := v.cardOf(consent.Self); err == nil {
+	card, err := v.cardOf(consent.Self)
+	if err == nil {
 		page.Status, page.Text = card.Status, card.Text
 		if card.Coming != nil && card.Coming.MayCallOff {
 			page.CallOff = card.Coming.Text
@@ -46,10 +47,7 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	case policy.ShownSuspended:
 		page.Resume = true
 	case policy.ShownInvalid:
-		page.Revive = true
-		if fund, ok := directory.FundOf(v.region); ok {
-			page.Fund = &fund
-		}
+		page.Revive, page.Fund = !card.Final(), card.Fund()
 	case policy.ShownExpired:
 		page.Renew = true
 	case policy.ShownActive, policy.ShownNoInsurer:

@@ -113,6 +113,40 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 	}
 }
 
+// refusing is a function in place of the real one, that refuses whatever it is
+// asked.
+func refusing(problem string) functiontest.Handler {
+	return func(handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 409, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(problem)}, nil
+	}
+}
+
+func TestARefusalLeadsToWhatHelpsEverywhere(t *testing.T) {
+	const unknown = `{"status":409,"code":"not_in_register","detail":"Вашей записи в регистре нет.","suggest":"register"}`
+	const dead = `{"status":409,"code":"death_recorded","detail":"В регистре записана смерть."}`
+	const way, phone = `/requests/new?kind=register">Получить полис впервые`, "8 (8652) 94-11-25"
+	b := plain(t)
+	mine := in(t, b, func(v *visitor) { v.Birth = calendar.On(1990, 5, 1) })
+	for problem, leads := range map[string]bool{unknown: true, dead: false} {
+		for _, name := range []string{"policy-card", "smo-selection", "policy-lifecycle"} {
+			b.Put(name, refusing(problem))
+		}
+		pages := map[string][]byte{"sent": send(b, mine, "/suspend", url.Values{"action": {"restore"}}).Expect(409, "").Body}
+		for _, path := range []string{"/suspend", "/services", "/history", "/insurer"} {
+			pages[path] = b.Call("GET", Name, path, "", nil, "Cookie", mine).Expect(409, "").Body
+		}
+		for path, page := range pages {
+			page := string(page)
+			if strings.Contains(page, way) != leads || strings.Count(page, phone) != 1 || strings.Contains(page, `action="`+root+`/suspend"`) {
+				t.Errorf("%s: %s", path, page)
+			}
+			if main := strings.Count(page, `class="button main"`); leads && main != 1 {
+				t.Errorf("%s: %d main buttons", path, main)
+			}
+		}
+	}
+}
+
 const opened = `{"case":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","taken":"TAKEN","submitted":"2026-03-10T09:00:00+03:00","due":"2026-03-16T23:59:59+03:00","overdue":true},
 "application":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","timeline":[{"at":"2026-03-10T09:00:00+03:00","status":"submitted","detail":"Заявление подано"}]},
 "applicant":{"name":{"family":"Берёзкина","given":"Анна"},"sex":"F","birth_date":"1996-02-17","citizenship":"RUS","document":{"type":14,"series":"45 12","number":"123456"}},

@@ -58,9 +58,27 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	return page
 }
 
-// lifecycle is where a policy is suspended, resumed or asked to be restored.
+// hopeless reports whether the refusal is one that nothing on the page avoids.
+func hopeless(err error) bool {
+	return slices.Contains([]string{policy.NotInRegister, policy.DeathRecorded}, fault.From(err).Code)
+}
+
+// without offers.
+func (l lifecyclePage) without() lifecyclePage {
+	l.Suspend, l.Resume, l.Revive = false, false, false
+	return l
+}
+
+// lifecycle is where a policy is suspended, resumed or asked to be restored. Where
+// no card tells of it, the register is asked whether there is one at all.
 func (p *portal) lifecycle(v *visit) (web.Answer, error) {
-	return v.show("suspend", lifecycleTitle, v.lifecyclePage())
+	page := v.lifecyclePage()
+	if page.Status == "" && !page.Minor {
+		if err := v.ask(http.MethodGet, "/smo-selection/allowed?person="+consent.Self, nil, nil); hopeless(err) {
+			return v.again(err, "suspend", lifecycleTitle, page.without())
+		}
+	}
+	return v.show("suspend", lifecycleTitle, page)
 }
 
 // term reads the days of a suspension, and names what it lacks before there is
@@ -123,6 +141,9 @@ func (p *portal) changeState(v *visit) (web.Answer, error) {
 	}
 	if err != nil {
 		page := v.lifecyclePage()
+		if hopeless(err) {
+			return v.again(err, "suspend", lifecycleTitle, page.without())
+		}
 		switch application.Kind(body["action"]) { // what was sent stays on the page
 		case application.Suspend:
 			page.Suspend = true

@@ -21,6 +21,7 @@ type consentAnswer struct {
 	Person   string
 	Status   consent.Status
 	Since    time.Time
+	From     time.Time // while it may not be given again
 	Receipt  string
 	Reason   string
 }

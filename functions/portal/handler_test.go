@@ -686,6 +686,24 @@ func TestFromADeathOnRecordTheFundAloneHelps(t *testing.T) {
 	}
 }
 
+func TestWhenARevokedConsentMayBeGivenAgainIsToldWhereItIsGiven(t *testing.T) {
+	for from, waits := range map[string]bool{"": false, `,"from":"2026-03-10T09:10:00+03:00"`: true} {
+		consents := `{"items":[{"operator":"ffoms","person":"self","status":"revoked","since":"2026-03-10T09:00:00+03:00"` + from + `},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+		for path, button := range map[string]string{"/": "Дать согласие и показать полис", "/consents": "<button aria-describedby=\"c-self\">Дать согласие"} {
+			page := seen(t, path, map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": consents},
+				"policy-card": {"GET /family": `{"items":[{"person":"self","name":{"given":"Анна"}}]}`}})
+			for text, shown := range map[string]bool{
+				"Дать согласие снова можно с <time": waits, "10\u00a0марта\u00a02026\u00a0г., в\u00a009:10</time>.": waits,
+				button: !waits, "удалены из кабинета": !waits && path == "/", "удаляются из кабинета": waits && path == "/",
+			} {
+				if strings.Contains(page, text) != shown {
+					t.Errorf("%s%s: %q is there: %v\n%s", path, from, text, !shown, page)
+				}
+			}
+		}
+	}
+}
+
 func TestTheDayOfAMoveIsTypedAsPeopleWriteIt(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)

@@ -168,7 +168,7 @@ func (e *examination) consents() bool {
 	for _, op := range consent.Needed(e.Who) {
 		switch c := e.Consents.Of(op, e.Who); {
 		case c.Status == consent.Granted:
-		case c.Status == consent.Revoked && e.Now.Before(c.Since.Add(e.Wait)):
+		case !c.WaitsUntil(e.Now, e.Wait).IsZero():
 			waiting = append(waiting, op)
 		default:
 			missing = append(missing, op)

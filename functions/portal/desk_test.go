@@ -76,6 +76,13 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 			t.Errorf("asked %q, and the page lacks %s", asked, want)
 		}
 	}
+	for until, says := range map[string][2]string{"": {"пока его не возобновят", "возобновится сам"}, "20.12.2026": {"возобновится сам", "пока его не возобновят"}} {
+		form.Set("until", until)
+		if page = string(send(b, mine, "/suspend", form).Expect(200, "").Body); !strings.Contains(page, says[0]) || strings.Contains(page, says[1]) {
+			t.Errorf("until %q: %s", until, page)
+		}
+	}
+	form.Set("until", "")
 	form.Set("step", "back")
 	if page = string(send(b, mine, "/suspend", form).Expect(200, "").Body); !strings.Contains(page, `value="mobilisation" checked`) || asked != "" {
 		t.Errorf("asked %q, and what was chosen is lost", asked)

@@ -105,6 +105,15 @@ func (f firstPage) Documents() (papers []paper) {
 	return papers
 }
 
+// ExpiryHint is how to give the last day of one: whether there need be any is
+// the same for all that a category rests on.
+func (f firstPage) ExpiryHint(p *page) string {
+	if slices.ContainsFunc(policy.DocumentsOf(f.Category), person.MustExpire) {
+		return p.T("Например, 31.01.2030", "As in 31.01.2030")
+	}
+	return p.T("Например, 31.01.2030. Если срока нет, оставьте поле пустым", "As in 31.01.2030. Leave it empty if there is no term")
+}
+
 // Papers reports whether the fields of a document are to be seen at once: it is
 // typed, or something about it is wrong.
 func (f firstPage) Papers(p *page) bool {

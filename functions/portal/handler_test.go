@@ -18,6 +18,7 @@ import (
 	"polis/shared/functiontest"
 	"polis/shared/ident"
 	"polis/shared/person"
+	"polis/shared/policy"
 	"polis/shared/server"
 	"polis/shared/store"
 	"polis/shared/text"
@@ -588,6 +589,20 @@ func TestTheFormOfAFirstPolicySpeaksOfWhomItIsFor(t *testing.T) {
 		page := string(b.Call("GET", Name, "/requests/new?kind=register&"+query, "", nil, "Cookie", mine).Expect(200, "").Body)
 		if !strings.Contains(page, has[0]) || strings.Contains(page, has[1]) || !strings.Contains(page, "Страховые компании: Ставропольский край") {
 			t.Errorf("%s: %s", query, page)
+		}
+	}
+}
+
+func TestWhetherADocumentNeedsItsLastDayIsToldAsItIsChecked(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b, func(v *visitor) { v.Citizenship = "ARM" })
+	for _, c := range []policy.Category{policy.Refugee, policy.TemporaryAsylum, policy.TemporaryResident, policy.PermanentResident, policy.EAEUWorker} {
+		page := string(b.Call("GET", Name, "/requests/new?kind=register&for=foreigner&category="+string(c), "", nil, "Cookie", mine).Expect(200, "").Body)
+		optional := strings.Contains(page, "Если срока нет, оставьте поле пустым")
+		for _, kind := range policy.DocumentsOf(c) {
+			if optional == person.MustExpire(kind) {
+				t.Errorf("%s, a document %d: optional %v", c, kind, optional)
+			}
 		}
 	}
 }

@@ -719,6 +719,16 @@ func TestWhenARevokedConsentMayBeGivenAgainIsToldWhereItIsGiven(t *testing.T) {
 	}
 }
 
+func TestWhatWasCalledOffIsNotToCome(t *testing.T) {
+	for undone, want := range map[string][2]string{"": {"ещё впереди", "Отменено"}, `,"undone":"2026-03-10T09:00:00+03:00"`: {"Отменено", "ещё впереди"}} {
+		page := seen(t, "/history", map[string]map[string]string{"policy-card": {"GET /history": `{"as_of":"2026-03-10T09:00:00+03:00","items":[` +
+			`{"kind":"suspended","on":"2026-03-12","text":"Полис приостановлен с 12.03.2026","who":"по заявлению застрахованного"` + undone + `}]}`}})
+		if !strings.Contains(page, want[0]) || strings.Contains(page, want[1]) {
+			t.Errorf("%s: %s", undone, page)
+		}
+	}
+}
+
 func TestTheDayOfAMoveIsTypedAsPeopleWriteIt(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)

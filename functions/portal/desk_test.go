@@ -1,6 +1,7 @@
 package function
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/calendar"
 	"polis/shared/directory"
+	"polis/shared/fault"
 	"polis/shared/functiontest"
 	"polis/shared/policy"
 	"polis/shared/server"
@@ -150,6 +152,23 @@ func TestARefusalLeadsToWhatHelpsEverywhere(t *testing.T) {
 			if main := strings.Count(page, `class="button main"`); leads && main != 1 {
 				t.Errorf("%s: %d main buttons", path, main)
 			}
+		}
+	}
+}
+
+func TestWithoutTheYearsCalendarOneIsToldWhatToDo(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	_, missing := calendar.Workdays{}.AddWorkingDays(calendar.On(2026, 12, 30), 5)
+	problem, err := json.Marshal(map[string]any{"status": 409, "code": fault.From(missing).Code, "detail": fault.From(missing).Detail.RU})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Put("policy-lifecycle", refusing(string(problem)))
+	page := string(send(b, mine, "/suspend", url.Values{"action": {"restore"}}).Expect(409, "").Body)
+	for _, part := range []string{"Заявление не принято", "позвоните в территориальный фонд", "8 (8652) 94-11-25"} {
+		if !strings.Contains(page, part) {
+			t.Errorf("no %q in %s", part, page)
 		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"polis/shared/calendar"
 	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/ident"
@@ -353,7 +354,7 @@ func (p *page) FundFor(code string) *directory.Fund {
 }
 
 // toFund are the codes of the refusals whose words send people to the fund.
-var toFund = []string{policy.NotInRegister, policy.DuplicateRecords, policy.DeathRecorded}
+var toFund = []string{policy.NotInRegister, policy.DuplicateRecords, policy.DeathRecorded, calendar.YearMissing}
 
 // Ticked tells whether a consent was ticked in the form that was sent.
 func (p *page) Ticked(operator string) bool { return slices.Contains(p.Typed["grant"], operator) }

@@ -729,6 +729,24 @@ func TestWhatWasCalledOffIsNotToCome(t *testing.T) {
 	}
 }
 
+func TestAnExtractsPageSaysWhoseItIs(t *testing.T) {
+	for who, name := range map[string]string{"self": "Вымышленникова Анна", "c1": "Вымышленников Илья"} {
+		page := seen(t, "/documents/d1", map[string]map[string]string{"policy-card": {"GET /family": aFamily},
+			"extract-rendering": {"GET /": `{"items":[{"id":"d1","number":"26-1","person":"` + who + `","bytes":1,"created":"2026-03-10T09:00:00+03:00"}]}`}})
+		if !strings.Contains(page, "<dd>"+name+"</dd>") {
+			t.Errorf("%s: %s", who, page)
+		}
+	}
+}
+
+func TestABirthLeadsToTheChildsPolicy(t *testing.T) {
+	page := seen(t, "/notices", map[string]map[string]string{"notify": {"GET /preferences": `{}`,
+		"GET /": `{"items":[{"id":"n1","kind":"birth.recorded","at":"2026-03-10T09:00:00+03:00","text":"Полис ребёнка оформлен"}]}`}})
+	if !strings.Contains(page, `<a href="`+root+`/">К полису ребёнка`) {
+		t.Errorf("%s", page)
+	}
+}
+
 func TestTheDayOfAMoveIsTypedAsPeopleWriteIt(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)

@@ -14,6 +14,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
+	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/functiontest"
 	"polis/shared/ident"
@@ -744,6 +745,44 @@ func TestABirthLeadsToTheChildsPolicy(t *testing.T) {
 		"GET /": `{"items":[{"id":"n1","kind":"birth.recorded","at":"2026-03-10T09:00:00+03:00","text":"Полис ребёнка оформлен"}]}`}})
 	if !strings.Contains(page, `<a href="`+root+`/">К полису ребёнка`) {
 		t.Errorf("%s", page)
+	}
+}
+
+func TestATeenagerHidesServicesWithoutConsentsToo(t *testing.T) {
+	b := plain(t)
+	needed := handler.Response{StatusCode: 403, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":403,"code":"consent_required","detail":"Нужно согласие."}`)}
+	var wanted string
+	b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		switch server.Path(r.Context()) {
+		case "/services":
+			return needed, nil
+		case "/services/privacy":
+			wanted = string(r.Body)
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[]}`)}, nil
+	}))
+	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	today := calendar.DateOf(b.Now())
+	for age, may := range map[int]bool{14: false, 15: true, 17: true, 18: false} {
+		mine := in(t, b, func(v *visitor) { v.Birth = today.AddYears(-age).AddDays(-2) })
+		res := b.Call("GET", Name, "/services", "", nil, "Cookie", mine)
+		if page := string(res.Body); may != (res.Status == 200) || strings.Contains(page, "Скрыть от родителей и опекунов") != may || strings.Contains(page, "Показать родителям и опекунам") != may {
+			t.Errorf("at %d: %d %s", age, res.Status, page)
+		}
+		if res := b.Call("GET", Name, "/services?person=c1", "", nil, "Cookie", mine); res.Status != http.StatusSeeOther {
+			t.Errorf("a child's: %d", res.Status)
+		}
+		if !may {
+			continue
+		}
+		for hidden, body := range map[string]string{"yes": `{"hidden":true}`, "no": `{"hidden":false}`} {
+			at := send(b, mine, "/services", url.Values{"hidden": {hidden}}).Expect(http.StatusSeeOther, "").Header.Get("Location")
+			page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", mine).Expect(200, "").Body)
+			if wanted != body || strings.Contains(page, "не видят ваших услуг") != (hidden == "yes") || !strings.Contains(page, "Сохранено.") {
+				t.Errorf("%s: %s to %s: %s", hidden, wanted, at, page)
+			}
+		}
 	}
 }
 

@@ -173,6 +173,16 @@ func TestWithoutTheYearsCalendarOneIsToldWhatToDo(t *testing.T) {
 	}
 }
 
+func TestOfAPolicyThatIsOverNoMoveIsOffered(t *testing.T) {
+	for code, offered := range map[string]bool{"insurer_changed_this_year": true, "policy_ended": false, "death_recorded": false} {
+		page := seen(t, "/insurer", map[string]map[string]string{"smo-selection": {
+			"GET /allowed": `{"allowed":false,"code":"` + code + `","detail":"Сейчас нельзя.","region":"26","article":"326-ФЗ, ст. 16"}`}})
+		if strings.Contains(page, "Переезд в другой регион") != offered || strings.Contains(page, "8 (8652) 94-11-25") != (code == "death_recorded") {
+			t.Errorf("%s: %s", code, page)
+		}
+	}
+}
+
 const opened = `{"case":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","taken":"TAKEN","submitted":"2026-03-10T09:00:00+03:00","due":"2026-03-16T23:59:59+03:00","overdue":true},
 "application":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","timeline":[{"at":"2026-03-10T09:00:00+03:00","status":"submitted","detail":"Заявление подано"}]},
 "applicant":{"name":{"family":"Берёзкина","given":"Анна"},"sex":"F","birth_date":"1996-02-17","citizenship":"RUS","document":{"type":14,"series":"45 12","number":"123456"}},

@@ -217,9 +217,14 @@ func (c Card) ShownText(today calendar.Date) fault.Text {
 			RU: fmt.Sprintf("Аннулирован с %s. Причина: %s", standing.Since.Russian(), why.RU),
 			EN: fmt.Sprintf("Invalid since %s. Reason: %s", standing.Since, why.EN)}
 	case ShownExpired:
-		return fault.Text{
+		text := fault.Text{
 			RU: fmt.Sprintf("Срок действия истёк %s", c.ValidUntil.Russian()),
 			EN: fmt.Sprintf("Expired on %s", c.ValidUntil)}
+		if c.Right.Ground != "" { // before its time
+			why := EndText(c.Right.Ground)
+			text.RU, text.EN = text.RU+". Причина: "+why.RU, text.EN+". Reason: "+why.EN
+		}
+		return text
 	case ShownSuspended:
 		return fault.Text{
 			RU: fmt.Sprintf("Приостановлен с %s", standing.Since.Russian()),

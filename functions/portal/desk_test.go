@@ -183,6 +183,18 @@ func TestOfAPolicyThatIsOverNoMoveIsOffered(t *testing.T) {
 	}
 }
 
+func TestTheInboxSaysWhatWasJustDone(t *testing.T) {
+	b := plain(t)
+	b.Put("review-desk", answering(map[string]string{"GET /": `{"items":[]}`}))
+	mine := in(t, b, func(v *visitor) { v.Role = access.Fund })
+	for sent, want := range map[string]string{"approve": "заявление одобрено", "refuse": "отказано", "ask": "Вопрос отправлен", "x": "", "": ""} {
+		page := string(b.Call("GET", Name, "/desk?sent="+sent, "", nil, "Cookie", mine).Expect(200, "").Body)
+		if !strings.Contains(page, want) || strings.Contains(page, "notice good") != (want != "") {
+			t.Errorf("%q: %s", sent, page)
+		}
+	}
+}
+
 const opened = `{"case":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","taken":"TAKEN","submitted":"2026-03-10T09:00:00+03:00","due":"2026-03-16T23:59:59+03:00","overdue":true},
 "application":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"working","timeline":[{"at":"2026-03-10T09:00:00+03:00","status":"submitted","detail":"Заявление подано"}]},
 "applicant":{"name":{"family":"Берёзкина","given":"Анна"},"sex":"F","birth_date":"1996-02-17","citizenship":"RUS","document":{"type":14,"series":"45 12","number":"123456"}},
@@ -245,9 +257,9 @@ func TestAReviewersVerdictIsSentWithItsReasonAndARefusedOneStaysOnThePage(t *tes
 		to, body string
 	}{
 		{url.Values{"action": {"take"}}, "/desk/a1", `{"action":"take"}`},
-		{url.Values{"action": {"approve"}, "step": {"confirmed"}}, "/desk", `{"action":"approve"}`},
-		{url.Values{"action": {"ask"}, "code": {"other"}, "detail": {"Когда?"}}, "/desk", `{"action":"ask","reasons":[{"code":"other","detail":"Когда?"}]}`},
-		{url.Values{"action": {"refuse"}, "code": {"ground_missing"}, "detail": {"Нет"}, "step": {"confirmed"}}, "/desk", `{"action":"refuse","reasons":[{"code":"ground_missing","detail":"Нет"}]}`},
+		{url.Values{"action": {"approve"}, "step": {"confirmed"}}, "/desk?sent=approve", `{"action":"approve"}`},
+		{url.Values{"action": {"ask"}, "code": {"other"}, "detail": {"Когда?"}}, "/desk?sent=ask", `{"action":"ask","reasons":[{"code":"other","detail":"Когда?"}]}`},
+		{url.Values{"action": {"refuse"}, "code": {"ground_missing"}, "detail": {"Нет"}, "step": {"confirmed"}}, "/desk?sent=refuse", `{"action":"refuse","reasons":[{"code":"ground_missing","detail":"Нет"}]}`},
 	} {
 		res := send(b, fund, "/desk/a1", tc.form).Expect(303, "")
 		if res.Header.Get("Location") != root+tc.to || asked != "/a1 "+tc.body {

@@ -236,12 +236,12 @@ func TestInTheBrowserPartsOfTheDataAreAskedForApart(t *testing.T) {
 		v.HasNot("Поликлиника")
 		v.does("Запросить сведения по частям")
 		v.looked("Какие сведения запросить")
-		for _, part := range []string{"Полис и страховая компания", "Поликлиника, к которой я прикреплён", "Оказанные медицинские услуги"} {
+		for _, part := range []string{"Полис и страховая компания", "Поликлиника прикрепления", "Оказанные медицинские услуги"} {
 			v.ticks(part)
 		}
 		v.does("Запросить")
 		v.looked("Отметьте, что запросить.")
-		v.ticks("Поликлиника, к которой я прикреплён")
+		v.ticks("Поликлиника прикрепления")
 		v.ticks("Оказанные медицинские услуги")
 		v.does("Запросить")
 		v.looked("Оказанные услуги")
@@ -261,10 +261,10 @@ func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	v.logsIn("teenager")
 	s.as(t, "teenager").consents()
 	v.opens("/services")
-	v.Has("Родители видят ваши услуги")
+	v.Has("Родители и опекуны видят ваши услуги")
 	v.Axe()
-	v.does("Скрыть от родителей")
-	v.Has("Родители не видят ваших услуг")
+	v.does("Скрыть от родителей и опекунов")
+	v.Has("Родители и опекуны не видят ваших услуг")
 	v.Axe()
 	v.Screenshot("services hidden from the parents")
 
@@ -277,8 +277,8 @@ func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	adult.Has("С 15 лет подросток сам решает")
 	adult.HasNot("дерматолога")
 	adult.Axe()
-	v.does("Показать родителям")
-	v.Has("Родители видят ваши услуги")
+	v.does("Показать родителям и опекунам")
+	v.Has("Родители и опекуны видят ваши услуги")
 	adult.opens("/services?person=" + child)
 	adult.Has("дерматолога")
 	if bytes.Contains(guardian.get("/policy-card/services?person="+child).is(http.StatusOK).body, []byte(`"may_hide":true`)) {

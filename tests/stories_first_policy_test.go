@@ -75,7 +75,7 @@ func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
 	s.as(t, "zags").post("/insured-registry/events", dismissal).refused(http.StatusForbidden, "source_not_allowed")
 	employer.post("/insured-registry/events", dismissal).is(http.StatusAccepted)
 	eventually(t, "the copy in the cabinet has expired by itself", func() bool { return migrant.card("self").Status == "expired" })
-	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "expired" || card.Text != "Срок действия истёк 18.11.2026" {
+	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "expired" || card.Text != "Срок действия истёк 18.11.2026. Причина: трудовой договор прекращён" {
 		t.Errorf("after the dismissal: %+v", card)
 	}
 

@@ -82,7 +82,7 @@ func TestInTheBrowserWhoMayNotChangeTheInsurerIsToldFromWhenAndMayStillMove(t *t
 	v.HasNot("Выбрать")
 	v.Axe()
 	v.Screenshot("insurer that may not be changed now")
-	v.does("Я переехал в другой регион")
+	v.does("Переезд в другой регион")
 	v.Choose("Регион, в который вы переехали", "Москва")
 	v.does("Показать компании региона")
 	v.Has("Ваша компания, в новом регионе")

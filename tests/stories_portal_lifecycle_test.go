@@ -100,6 +100,7 @@ func TestInTheBrowserTheFundDecidesOnARestoration(t *testing.T) {
 			fund.does("Отказать")
 			fund.looked("Проверьте и подтвердите")
 			fund.does("Подтвердить отказ")
+			fund.Has("Решение принято: в заявлении отказано.")
 			fund.looked("Заявлений, которые ждут вашего решения, нет")
 			if got := s.as(t, "insured").becomes(first, "refused"); len(got.Reasons) != 1 || got.Reasons[0].Detail != "Нужен паспорт" {
 				t.Errorf("%+v", got)

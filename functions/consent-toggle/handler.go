@@ -56,11 +56,19 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 // view is a consent as the citizen sees it.
 type view struct {
 	consent.Consent
-	Name string `json:"operator_name"`
+	Name string    `json:"operator_name"`
+	From time.Time `json:"from,omitzero"` // the first moment at which it may be given again
 }
 
 func show(c *web.Call, item consent.Consent) view {
-	return view{item, c.Text(consent.Terms(item.Operator).Name)}
+	return view{Consent: item, Name: c.Text(consent.Terms(item.Operator).Name)}
+}
+
+// standing is a consent as it stands at the moment.
+func (t *toggle) standing(c *web.Call, item consent.Consent, now time.Time) view {
+	v := show(c, item)
+	v.From = item.WaitsUntil(now, t.wait)
+	return v
 }
 
 func (t *toggle) account(c *web.Call) (cabinet.Account, error) {
@@ -80,13 +88,13 @@ func (t *toggle) list(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	items, history := []view{}, []view{}
+	items, history, now := []view{}, []view{}, t.law()
 	for _, op := range consent.Needed(consent.Self) {
-		items = append(items, show(c, account.Consents.Of(op, consent.Self)))
+		items = append(items, t.standing(c, account.Consents.Of(op, consent.Self), now))
 	}
 	for _, item := range account.Consents.Consents {
 		if item.Person != consent.Self {
-			items = append(items, show(c, item))
+			items = append(items, t.standing(c, item, now))
 		}
 	}
 	for i := len(account.Consents.History) - 1; i >= 0; i-- {
@@ -199,7 +207,7 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.OK(show(c, item))
+	return web.OK(t.standing(c, item, item.Since)) // the same when it is asked for again
 }
 
 // receipt shows what exactly was agreed to, or withdrawn.

@@ -19,7 +19,7 @@ type item struct {
 	OperatorName string `json:"operator_name"`
 	Person       string
 	Status       string
-	Since        time.Time
+	Since, From  time.Time
 	Receipt      string
 	Reason       string
 }
@@ -155,12 +155,19 @@ func TestRevokedIsGrantedAgainOnlyAfterTheWait(t *testing.T) {
 	if revoked.Status != "revoked" || revoked.Reason != "Передумала" {
 		t.Fatalf("%+v", revoked)
 	}
+	from := functiontest.Begin.Add(10 * time.Minute)
+	if listed := consents(b, token); !revoked.From.Equal(from) || !listed.Items[0].From.Equal(from) || !listed.Items[1].From.IsZero() || !listed.History[0].From.IsZero() {
+		t.Errorf("%+v, then %+v", revoked, listed)
+	}
 	b.Advance(10*time.Minute - time.Second)
 	if early := toggle(b, token, "ffoms", "grant").Expect(409, "consent_waiting"); early.From != functiontest.Begin.Add(10*time.Minute).Format(time.RFC3339) {
 		t.Errorf("allowed from %q", early.From)
 	}
 	toggle(b, token, "mincifry", "grant").Expect(200, "")
 	b.Advance(time.Second)
+	if listed := consents(b, token); !listed.Items[0].From.IsZero() {
+		t.Errorf("%+v", listed)
+	}
 	if again := read(toggle(b, token, "ffoms", "grant")); again.Status != "granted" || again.Reason != "" {
 		t.Errorf("%+v", again)
 	}

@@ -77,6 +77,7 @@ type view struct {
 	Birth      calendar.Date   `json:"birth_date"`
 	Status     policy.Shown    `json:"status"`
 	Text       string          `json:"text"`
+	Ground     string          `json:"ground,omitempty"` // of the end of an invalid one
 	Coming     *coming         `json:"coming,omitempty"`
 	ValidFrom  calendar.Date   `json:"valid_from"`
 	ValidUntil calendar.Date   `json:"valid_until,omitzero"`
@@ -161,16 +162,21 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 		v.RegionName = r.Name
 	}
 	v.Text = c.Text(card.ShownText(today))
+	if v.Status == policy.ShownInvalid {
+		v.Ground = card.Changes.On(today).Ground
+	}
 	if next, known := card.Coming(today); known {
 		v.Coming = &coming{next, c.Text(next.Text())}
 	}
-	if card.Right.Category != "" {
-		v.Category, v.Validity = card.Right.Category, c.Text(card.Right.Text())
+	v.Category = card.Right.Category
+	over := card.Over(today)
+	if v.Category != "" && !over {
+		v.Validity = c.Text(card.Right.Text())
 	}
 	if of, covered := card.CoveredNow(today); covered {
 		v.Covering = &covering{insurers.ContactOf(of.SMO, of.Region), of.Until}
 	}
-	if by := card.ReportBy(); !by.IsZero() {
+	if by := card.ReportBy(); !by.IsZero() && !over {
 		left := daysLeft(by, today)
 		v.ReportBy, v.DaysLeft = by, &left
 	}

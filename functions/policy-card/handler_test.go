@@ -114,6 +114,46 @@ func TestDataThatDifferAreTold(t *testing.T) {
 	}
 }
 
+func TestOfAPolicyThatIsOverNothingIsToldThatHoldsNoMore(t *testing.T) {
+	b := bench(t, functiontest.Row(anna.Person, "category", "eaeu_worker", "ends", "2028-05-31", "valid_until", "2026-12-31", "insurer", ""))
+	token := holding(b, with(anna, func(p *person.Person) { p.Document.Number = "999999" }), "self")
+	told := func() (c struct {
+		Status, Category, Validity string
+		ReportBy                   string `json:"report_by"`
+		DaysLeft                   *int   `json:"report_days_left"`
+	}) {
+		b.Call("GET", name, "/", token, nil).Expect(200, "").JSON(&c)
+		return c
+	}
+	if c := told(); c.Status != "no_insurer" || !strings.HasPrefix(c.Validity, "Полис действует до 31.12.2026") || c.ReportBy != "2026-04-10" || c.DaysLeft == nil {
+		t.Errorf("%+v", c)
+	}
+	b.SetClock(time.Date(2027, time.January, 5, 9, 0, 0, 0, time.UTC))
+	if c := told(); c.Status != "expired" || c.Category != "eaeu_worker" || c.Validity != "" || c.ReportBy != "" || c.DaysLeft != nil {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestTheGroundOfAnEndIsTold(t *testing.T) {
+	b := bench(t, functiontest.Row(maria.Person))
+	token := holding(b, maria, "self")
+	ground := func() string {
+		var c struct{ Ground string }
+		b.Call("GET", name, "/", token, nil).Expect(200, "").JSON(&c)
+		return c.Ground
+	}
+	if ground() != "" {
+		t.Error("of a policy in force")
+	}
+	b.Call("POST", insuredregistry.Name, "/events", b.Token(functiontest.Zags), map[string]any{
+		"kind": "death", "source_id": "1", "on": "2026-03-09", "person": map[string]any{"snils": maria.Person.SNILS, "birth_date": maria.Person.Birth},
+	}).Expect(202, "")
+	b.Deliver(1)
+	if got := ground(); got != "death" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestWithoutConsentThereIsNoCard(t *testing.T) {
 	b := bench(t, functiontest.Row(maria.Person))
 	token := b.Token(maria.Claims())

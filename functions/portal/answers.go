@@ -21,6 +21,7 @@ type consentAnswer struct {
 	Person   string
 	Status   consent.Status
 	Since    time.Time
+	From     time.Time // while it may not be given again
 	Receipt  string
 	Reason   string
 }
@@ -96,6 +97,8 @@ type cardAnswer struct {
 	Birth   calendar.Date `json:"birth_date"`
 	Status  policy.Shown
 	Text    string
+	Ground  string // of its end
+	Region  string
 	Coming  *struct {
 		Status     policy.Shown
 		Text       string
@@ -118,6 +121,23 @@ type cardAnswer struct {
 	ReportBy calendar.Date `json:"report_by"`
 	DaysLeft int           `json:"report_days_left"`
 	AsOf     time.Time     `json:"as_of"`
+}
+
+// Over reports whether nothing holds of the policy any more.
+func (c cardAnswer) Over() bool {
+	return c.Status == policy.ShownInvalid || c.Status == policy.ShownExpired
+}
+
+// Final reports whether it has ended in a way that no application undoes: only
+// the fund can say whether that is a mistake.
+func (c cardAnswer) Final() bool { return c.Ground == policy.Death || c.Ground == policy.Merged }
+
+// Fund of the region in which the person is insured; nil where there is none.
+func (c cardAnswer) Fund() *directory.Fund {
+	if fund, ok := directory.FundOf(c.Region); ok {
+		return &fund
+	}
+	return nil
 }
 
 type relative struct {

@@ -36,6 +36,7 @@ func (c caseAnswer) Open() bool {
 type caseList struct {
 	Items []caseAnswer
 	Next  string
+	Sent  application.Verdict // that led back here
 }
 
 type openedCase struct {
@@ -98,6 +99,7 @@ func (p *portal) inbox(v *visit) (web.Answer, error) {
 	if list.Next != "" {
 		list.Next = "/desk?" + url.Values{"next": {list.Next}}.Encode()
 	}
+	list.Sent = application.Verdict(v.Query.Get("sent"))
 	return v.show("inbox", fault.Text{RU: "Заявления на рассмотрении", EN: "Applications to review"}, list)
 }
 
@@ -173,13 +175,26 @@ func (p *portal) decide(v *visit) (web.Answer, error) {
 	case err == nil && body.Action == "take":
 		return v.to("/desk/" + id)
 	case err == nil:
-		return v.to("/desk")
+		return v.to("/desk?sent=" + url.QueryEscape(body.Action))
 	}
 	opened, title, openErr := v.openedCase()
 	if openErr != nil {
 		return web.Answer{}, openErr
 	}
 	return v.again(err, "case", title, opened)
+}
+
+// Verdict says what the reviewer has just done; "" for nothing.
+func (p *page) Verdict(of application.Verdict) string {
+	switch of {
+	case application.Approved:
+		return p.T("Решение принято: заявление одобрено.", "Decided: the application is approved.")
+	case application.Declined:
+		return p.T("Решение принято: в заявлении отказано.", "Decided: the application is refused.")
+	case application.Asked:
+		return p.T("Вопрос отправлен заявителю.", "The question is sent to the applicant.")
+	}
+	return ""
 }
 
 // reviewReasons are the codes that a reviewer chooses from.

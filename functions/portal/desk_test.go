@@ -2,6 +2,7 @@ package function
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/url"
@@ -14,6 +15,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/calendar"
 	"polis/shared/directory"
+	"polis/shared/fault"
 	"polis/shared/functiontest"
 	"polis/shared/policy"
 	"polis/shared/server"
@@ -65,8 +67,18 @@ func TestAPolicyIsOfferedWhatFitsItsState(t *testing.T) {
 			}
 		}
 	}
+	b.Put("policy-card", answering(map[string]string{"GET /": strings.Replace(cardIn("invalid"), "}", `,"ground":"death","region":"26"}`, 1)}))
+	page := string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", mine).Expect(200, "").Body)
+	for offer, button := range offers {
+		if strings.Contains(page, button) {
+			t.Errorf("from a death: %s", offer)
+		}
+	}
+	if !strings.Contains(page, "8 (8652) 94-11-25") {
+		t.Errorf("nobody to call about a death: %s", page)
+	}
 	minor := in(t, b, func(v *visitor) { v.Birth = calendar.On(2009, 3, 11) })
-	page := string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", minor).Expect(200, "").Body)
+	page = string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", minor).Expect(200, "").Body)
 	if strings.Contains(page, "<button class=\"main\">Приостановить полис") || !strings.Contains(page, "законный представитель") {
 		t.Errorf("a minor: %s", page)
 	}
@@ -88,6 +100,13 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 			t.Errorf("asked %q, and the page lacks %s", asked, want)
 		}
 	}
+	for until, says := range map[string][2]string{"": {"пока его не возобновят", "возобновится сам"}, "20.12.2026": {"возобновится сам", "пока его не возобновят"}} {
+		form.Set("until", until)
+		if page = string(send(b, mine, "/suspend", form).Expect(200, "").Body); !strings.Contains(page, says[0]) || strings.Contains(page, says[1]) {
+			t.Errorf("until %q: %s", until, page)
+		}
+	}
+	form.Set("until", "")
 	form.Set("step", "back")
 	if page = string(send(b, mine, "/suspend", form).Expect(200, "").Body); !strings.Contains(page, `value="mobilisation" checked`) || asked != "" {
 		t.Errorf("asked %q, and what was chosen is lost", asked)
@@ -121,6 +140,79 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 			if page := string(send(b, mine, "/suspend", form).Expect(422, "").Body); !strings.Contains(page, `href="#`+field+`"`) {
 				t.Errorf("%v is not told", wrong)
 			}
+		}
+	}
+}
+
+// refusing is a function in place of the real one, that refuses whatever it is
+// asked.
+func refusing(problem string) functiontest.Handler {
+	return func(handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 409, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(problem)}, nil
+	}
+}
+
+func TestARefusalLeadsToWhatHelpsEverywhere(t *testing.T) {
+	const unknown = `{"status":409,"code":"not_in_register","detail":"Вашей записи в регистре нет.","suggest":"register"}`
+	const dead = `{"status":409,"code":"death_recorded","detail":"В регистре записана смерть."}`
+	const way, phone = `/requests/new?kind=register">Получить полис впервые`, "8 (8652) 94-11-25"
+	b := plain(t)
+	mine := in(t, b, func(v *visitor) { v.Birth = calendar.On(1990, 5, 1) })
+	for problem, leads := range map[string]bool{unknown: true, dead: false} {
+		for _, name := range []string{"policy-card", "smo-selection", "policy-lifecycle"} {
+			b.Put(name, refusing(problem))
+		}
+		pages := map[string][]byte{"sent": send(b, mine, "/suspend", url.Values{"action": {"restore"}}).Expect(409, "").Body}
+		for _, path := range []string{"/suspend", "/services", "/history", "/insurer"} {
+			pages[path] = b.Call("GET", Name, path, "", nil, "Cookie", mine).Expect(409, "").Body
+		}
+		for path, page := range pages {
+			page := string(page)
+			if strings.Contains(page, way) != leads || strings.Count(page, phone) != 1 || strings.Contains(page, `action="`+root+`/suspend"`) {
+				t.Errorf("%s: %s", path, page)
+			}
+			if main := strings.Count(page, `class="button main"`); leads && main != 1 {
+				t.Errorf("%s: %d main buttons", path, main)
+			}
+		}
+	}
+}
+
+func TestWithoutTheYearsCalendarOneIsToldWhatToDo(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	_, missing := calendar.Workdays{}.AddWorkingDays(calendar.On(2026, 12, 30), 5)
+	problem, err := json.Marshal(map[string]any{"status": 409, "code": fault.From(missing).Code, "detail": fault.From(missing).Detail.RU})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Put("policy-lifecycle", refusing(string(problem)))
+	page := string(send(b, mine, "/suspend", url.Values{"action": {"restore"}}).Expect(409, "").Body)
+	for _, part := range []string{"Заявление не принято", "позвоните в территориальный фонд", "8 (8652) 94-11-25"} {
+		if !strings.Contains(page, part) {
+			t.Errorf("no %q in %s", part, page)
+		}
+	}
+}
+
+func TestOfAPolicyThatIsOverNoMoveIsOffered(t *testing.T) {
+	for code, offered := range map[string]bool{"insurer_changed_this_year": true, "policy_ended": false, "death_recorded": false} {
+		page := seen(t, "/insurer", map[string]map[string]string{"smo-selection": {
+			"GET /allowed": `{"allowed":false,"code":"` + code + `","detail":"Сейчас нельзя.","region":"26","article":"326-ФЗ, ст. 16"}`}})
+		if strings.Contains(page, "Переезд в другой регион") != offered || strings.Contains(page, "8 (8652) 94-11-25") != (code == "death_recorded") {
+			t.Errorf("%s: %s", code, page)
+		}
+	}
+}
+
+func TestTheInboxSaysWhatWasJustDone(t *testing.T) {
+	b := plain(t)
+	b.Put("review-desk", answering(map[string]string{"GET /": `{"items":[]}`}))
+	mine := in(t, b, func(v *visitor) { v.Role = access.Fund })
+	for sent, want := range map[string]string{"approve": "заявление одобрено", "refuse": "отказано", "ask": "Вопрос отправлен", "x": "", "": ""} {
+		page := string(b.Call("GET", Name, "/desk?sent="+sent, "", nil, "Cookie", mine).Expect(200, "").Body)
+		if !strings.Contains(page, want) || strings.Contains(page, "notice good") != (want != "") {
+			t.Errorf("%q: %s", sent, page)
 		}
 	}
 }
@@ -187,9 +279,9 @@ func TestAReviewersVerdictIsSentWithItsReasonAndARefusedOneStaysOnThePage(t *tes
 		to, body string
 	}{
 		{url.Values{"action": {"take"}}, "/desk/a1", `{"action":"take"}`},
-		{url.Values{"action": {"approve"}, "step": {"confirmed"}}, "/desk", `{"action":"approve"}`},
-		{url.Values{"action": {"ask"}, "code": {"other"}, "detail": {"Когда?"}}, "/desk", `{"action":"ask","reasons":[{"code":"other","detail":"Когда?"}]}`},
-		{url.Values{"action": {"refuse"}, "code": {"ground_missing"}, "detail": {"Нет"}, "step": {"confirmed"}}, "/desk", `{"action":"refuse","reasons":[{"code":"ground_missing","detail":"Нет"}]}`},
+		{url.Values{"action": {"approve"}, "step": {"confirmed"}}, "/desk?sent=approve", `{"action":"approve"}`},
+		{url.Values{"action": {"ask"}, "code": {"other"}, "detail": {"Когда?"}}, "/desk?sent=ask", `{"action":"ask","reasons":[{"code":"other","detail":"Когда?"}]}`},
+		{url.Values{"action": {"refuse"}, "code": {"ground_missing"}, "detail": {"Нет"}, "step": {"confirmed"}}, "/desk?sent=refuse", `{"action":"refuse","reasons":[{"code":"ground_missing","detail":"Нет"}]}`},
 	} {
 		res := send(b, fund, "/desk/a1", tc.form).Expect(303, "")
 		if res.Header.Get("Location") != root+tc.to || asked != "/a1 "+tc.body {

@@ -65,6 +65,7 @@ func (p *portal) render(v *visit) (web.Answer, error) {
 
 type documentPage struct {
 	documentAnswer
+	Whose string
 	Email string // the address that it would be sent to
 	Sent  bool
 }
@@ -81,7 +82,8 @@ func (v *visit) findDocument(id string) (documentPage, error) {
 	}
 	for _, d := range list.Items {
 		if d.ID == id {
-			return documentPage{documentAnswer: d, Email: v.Who.Email}, nil
+			names, err := v.kin(applicationAnswer{Person: d.Person})
+			return documentPage{documentAnswer: d, Whose: names.NameOf(d.Person), Email: v.Who.Email}, err
 		}
 	}
 	return documentPage{}, errNoDocument

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"time"
 
 	"polis/shared/access"
 	"polis/shared/application"
@@ -81,6 +82,17 @@ func (m member) Revoked() *consentAnswer {
 		}
 	}
 	return last
+}
+
+// Waits is the moment from which all that is missing may be given; the zero time
+// where it may be given now.
+func (m member) Waits() (until time.Time) {
+	for _, c := range m.Missing() {
+		if c.From.After(until) {
+			until = c.From
+		}
+	}
+	return until
 }
 
 func (m member) Self() bool { return m.Person == consent.Self }

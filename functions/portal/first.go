@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,6 +125,15 @@ func (f firstPage) Documents() (papers []paper) {
 		papers = append(papers, paper{kind, title})
 	}
 	return papers
+}
+
+// ExpiryHint is how to give the last day of one: whether there need be any is
+// the same for all that a category rests on.
+func (f firstPage) ExpiryHint(p *page) string {
+	if slices.ContainsFunc(policy.DocumentsOf(f.Category), person.MustExpire) {
+		return p.T("Например, 31.01.2030", "As in 31.01.2030")
+	}
+	return p.T("Например, 31.01.2030. Если срока нет, оставьте поле пустым", "As in 31.01.2030. Leave it empty if there is no term")
 }
 
 // Papers reports whether the fields of a document are to be seen at once: it is
@@ -368,6 +378,9 @@ func basisOf(form url.Values, c policy.Category) (policy.Basis, []fault.Field) {
 	return b, wrong
 }
 
+// inDigits is a date as it is asked for, of whichever day.
+var inDigits = regexp.MustCompile(`^\d{1,2}\.\d{1,2}\.\d{4}$|^\d{4}-\d\d-\d\d$`)
+
 // dateOf reads a date as people write it, or as ISO does; the zero date where
 // none was typed.
 func dateOf(form url.Values, field string) (calendar.Date, []fault.Field) {
@@ -379,6 +392,10 @@ func dateOf(form url.Values, field string) (calendar.Date, []fault.Field) {
 		return calendar.DateOf(t), nil
 	}
 	date, err := calendar.ParseDate(typed)
+	if err != nil && inDigits.MatchString(typed) {
+		return date, []fault.Field{{Field: field, Code: "date_wrong", Detail: fault.Text{
+			RU: "Такого дня нет в календаре. Проверьте число и месяц.", EN: "There is no such day. Check the day and the month."}}}
+	}
 	if err != nil {
 		return date, []fault.Field{{Field: field, Code: "date_wrong", Detail: fault.Text{
 			RU: "Напишите дату цифрами, например 31.05.2028.", EN: "Write the date in digits, as in 31.05.2028."}}}

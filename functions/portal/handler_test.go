@@ -640,6 +640,20 @@ func TestTheFormOfAFirstPolicySpeaksOfWhomItIsFor(t *testing.T) {
 	}
 }
 
+func TestWhetherADocumentNeedsItsLastDayIsToldAsItIsChecked(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b, func(v *visitor) { v.Citizenship = "ARM" })
+	for _, c := range []policy.Category{policy.Refugee, policy.TemporaryAsylum, policy.TemporaryResident, policy.PermanentResident, policy.EAEUWorker} {
+		page := string(b.Call("GET", Name, "/requests/new?kind=register&for=foreigner&category="+string(c), "", nil, "Cookie", mine).Expect(200, "").Body)
+		optional := strings.Contains(page, "Если срока нет, оставьте поле пустым")
+		for _, kind := range policy.DocumentsOf(c) {
+			if optional == person.MustExpire(kind) {
+				t.Errorf("%s, a document %d: optional %v", c, kind, optional)
+			}
+		}
+	}
+}
+
 func TestAnExpiredPolicyOfAChildIsAppliedForAgainWithTheFundToDecide(t *testing.T) {
 	b := plain(t)
 	const given = `{"items":[{"operator":"ffoms","person":"c1","status":"granted"}],"history":[]}`
@@ -792,6 +806,134 @@ func TestAChoiceThatIsNotAllowedNowIsNotThereToBeConfirmed(t *testing.T) {
 	may = `"allowed":true`
 	if page := confirm(""); !strings.Contains(page, "Подать заявление") {
 		t.Errorf("%s", page)
+	}
+}
+
+func TestWhatACardSaysHoldsOfItsState(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	look := func(path, state string) string {
+		return seen(t, path, map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": given},
+			"policy-card": {"GET /family": aFamily, "GET /": `{"person":"self","status":"` + state + `","valid_from":"2019-05-14","warnings":["document_differs"],"insurer":{"name":"Фонд","stand_in":true}}`}})
+	}
+	for state, want := range map[string]struct{ care, chooses, reports bool }{
+		"active": {true, true, true}, "no_insurer": {true, true, true}, "suspended": {false, true, true}, "expired": {}, "invalid": {},
+	} {
+		page := look("/card", state)
+		for text, shown := range map[string]bool{
+			"Помощь по полису оказывают так же": want.care, "Выбрать страховую": want.chooses, "Страхует территориальный фонд": want.chooses, "Страхует с": want.chooses,
+			"Сообщите страховой": want.reports,
+		} {
+			if strings.Contains(page, text) != shown {
+				t.Errorf("%s: %q is shown: %v", state, text, !shown)
+			}
+		}
+		main := "Открыть полис"
+		if state == "expired" {
+			main = "Продлить полис"
+		}
+		if page := look("/", state); !strings.Contains(between(page, `class="button main"`, "</a>"), main) && state != "no_insurer" {
+			t.Errorf("%s: %s", state, page)
+		}
+	}
+}
+
+func TestFromADeathOnRecordTheFundAloneHelps(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	for ground, final := range map[string]bool{"death": true, "merged": true, "citizenship_lost": false} {
+		page := seen(t, "/card", map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": given},
+			"policy-card": {"GET /family": aFamily, "GET /": `{"person":"self","status":"invalid","ground":"` + ground + `","region":"26","valid_from":"2019-05-14"}`}})
+		if strings.Contains(page, "Восстановить полис") == final || strings.Contains(page, "8 (8652) 94-11-25") != final {
+			t.Errorf("%s: %s", ground, page)
+		}
+		for _, offer := range []string{"Сменить страховую", "Продлить полис", "Приостановить полис"} {
+			if strings.Contains(page, offer) {
+				t.Errorf("%s: %s is offered", ground, offer)
+			}
+		}
+	}
+}
+
+func TestWhenARevokedConsentMayBeGivenAgainIsToldWhereItIsGiven(t *testing.T) {
+	for from, waits := range map[string]bool{"": false, `,"from":"2026-03-10T09:10:00+03:00"`: true} {
+		consents := `{"items":[{"operator":"ffoms","person":"self","status":"revoked","since":"2026-03-10T09:00:00+03:00"` + from + `},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+		for path, button := range map[string]string{"/": "Дать согласие и показать полис", "/consents": "<button aria-describedby=\"c-self\">Дать согласие"} {
+			page := seen(t, path, map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": consents},
+				"policy-card": {"GET /family": `{"items":[{"person":"self","name":{"given":"Анна"}}]}`}})
+			for text, shown := range map[string]bool{
+				"Дать согласие снова можно с <time": waits, "10\u00a0марта\u00a02026\u00a0г., в\u00a009:10</time>.": waits,
+				button: !waits, "удалены из кабинета": !waits && path == "/", "удаляются из кабинета": waits && path == "/",
+			} {
+				if strings.Contains(page, text) != shown {
+					t.Errorf("%s%s: %q is there: %v\n%s", path, from, text, !shown, page)
+				}
+			}
+		}
+	}
+}
+
+func TestWhatWasCalledOffIsNotToCome(t *testing.T) {
+	for undone, want := range map[string][2]string{"": {"ещё впереди", "Отменено"}, `,"undone":"2026-03-10T09:00:00+03:00"`: {"Отменено", "ещё впереди"}} {
+		page := seen(t, "/history", map[string]map[string]string{"policy-card": {"GET /history": `{"as_of":"2026-03-10T09:00:00+03:00","items":[` +
+			`{"kind":"suspended","on":"2026-03-12","text":"Полис приостановлен с 12.03.2026","who":"по заявлению застрахованного"` + undone + `}]}`}})
+		if !strings.Contains(page, want[0]) || strings.Contains(page, want[1]) {
+			t.Errorf("%s: %s", undone, page)
+		}
+	}
+}
+
+func TestAnExtractsPageSaysWhoseItIs(t *testing.T) {
+	for who, name := range map[string]string{"self": "Вымышленникова Анна", "c1": "Вымышленников Илья"} {
+		page := seen(t, "/documents/d1", map[string]map[string]string{"policy-card": {"GET /family": aFamily},
+			"extract-rendering": {"GET /": `{"items":[{"id":"d1","number":"26-1","person":"` + who + `","bytes":1,"created":"2026-03-10T09:00:00+03:00"}]}`}})
+		if !strings.Contains(page, "<dd>"+name+"</dd>") {
+			t.Errorf("%s: %s", who, page)
+		}
+	}
+}
+
+func TestABirthLeadsToTheChildsPolicy(t *testing.T) {
+	page := seen(t, "/notices", map[string]map[string]string{"notify": {"GET /preferences": `{}`,
+		"GET /": `{"items":[{"id":"n1","kind":"birth.recorded","at":"2026-03-10T09:00:00+03:00","text":"Полис ребёнка оформлен"}]}`}})
+	if !strings.Contains(page, `<a href="`+root+`/">К полису ребёнка`) {
+		t.Errorf("%s", page)
+	}
+}
+
+func TestATeenagerHidesServicesWithoutConsentsToo(t *testing.T) {
+	b := plain(t)
+	needed := handler.Response{StatusCode: 403, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"status":403,"code":"consent_required","detail":"Нужно согласие."}`)}
+	var wanted string
+	b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		switch server.Path(r.Context()) {
+		case "/services":
+			return needed, nil
+		case "/services/privacy":
+			wanted = string(r.Body)
+		}
+		return handler.Response{StatusCode: 200, Body: []byte(`{"items":[]}`)}, nil
+	}))
+	b.Put("consent-toggle", answering(map[string]string{"GET /": `{"items":[],"history":[]}`}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	today := calendar.DateOf(b.Now())
+	for age, may := range map[int]bool{14: false, 15: true, 17: true, 18: false} {
+		mine := in(t, b, func(v *visitor) { v.Birth = today.AddYears(-age).AddDays(-2) })
+		res := b.Call("GET", Name, "/services", "", nil, "Cookie", mine)
+		if page := string(res.Body); may != (res.Status == 200) || strings.Contains(page, "Скрыть от родителей и опекунов") != may || strings.Contains(page, "Показать родителям и опекунам") != may {
+			t.Errorf("at %d: %d %s", age, res.Status, page)
+		}
+		if res := b.Call("GET", Name, "/services?person=c1", "", nil, "Cookie", mine); res.Status != http.StatusSeeOther {
+			t.Errorf("a child's: %d", res.Status)
+		}
+		if !may {
+			continue
+		}
+		for hidden, body := range map[string]string{"yes": `{"hidden":true}`, "no": `{"hidden":false}`} {
+			at := send(b, mine, "/services", url.Values{"hidden": {hidden}}).Expect(http.StatusSeeOther, "").Header.Get("Location")
+			page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", mine).Expect(200, "").Body)
+			if wanted != body || strings.Contains(page, "не видят ваших услуг") != (hidden == "yes") || !strings.Contains(page, "Сохранено.") {
+				t.Errorf("%s: %s to %s: %s", hidden, wanted, at, page)
+			}
+		}
 	}
 }
 

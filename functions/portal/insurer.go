@@ -48,6 +48,12 @@ const maxCompared = 3
 
 func (c choosing) Self() bool { return c.Person == consent.Self }
 
+// Movable reports whether a move may be a reason: of a policy that is over none
+// is.
+func (c choosing) Movable() bool {
+	return !slices.Contains([]string{policy.PolicyOver, policy.DeathRecorded}, c.May.Code)
+}
+
 // RegionName is what the region of the insurers is called.
 func (c choosing) RegionName() string {
 	region, _ := directory.FindRegion(c.Region)

@@ -36,7 +36,8 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	page := lifecyclePage{Minor: !v.Who.Birth.IsZero() && v.Who.Birth.Age(today) < 18, Today: today, Grounds: policy.SuspensionGrounds}
 	// Without consent, or while a part is away, the state is just not known: what
 	// may be done the register says.
-	if card, err := v.cardOf(consent.Self); err == nil {
+	card, err := v.cardOf(consent.Self)
+	if err == nil {
 		page.Status, page.Text = card.Status, card.Text
 		if card.Coming != nil && card.Coming.MayCallOff {
 			page.CallOff = card.Coming.Text
@@ -46,10 +47,7 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	case policy.ShownSuspended:
 		page.Resume = true
 	case policy.ShownInvalid:
-		page.Revive = true
-		if fund, ok := directory.FundOf(v.region); ok {
-			page.Fund = &fund
-		}
+		page.Revive, page.Fund = !card.Final(), card.Fund()
 	case policy.ShownExpired:
 		page.Renew = true
 	case policy.ShownActive, policy.ShownNoInsurer:
@@ -60,9 +58,27 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	return page
 }
 
-// lifecycle is where a policy is suspended, resumed or asked to be restored.
+// hopeless reports whether the refusal is one that nothing on the page avoids.
+func hopeless(err error) bool {
+	return slices.Contains([]string{policy.NotInRegister, policy.DeathRecorded}, fault.From(err).Code)
+}
+
+// without offers.
+func (l lifecyclePage) without() lifecyclePage {
+	l.Suspend, l.Resume, l.Revive = false, false, false
+	return l
+}
+
+// lifecycle is where a policy is suspended, resumed or asked to be restored. Where
+// no card tells of it, the register is asked whether there is one at all.
 func (p *portal) lifecycle(v *visit) (web.Answer, error) {
-	return v.show("suspend", lifecycleTitle, v.lifecyclePage())
+	page := v.lifecyclePage()
+	if page.Status == "" && !page.Minor {
+		if err := v.ask(http.MethodGet, "/smo-selection/allowed?person="+consent.Self, nil, nil); hopeless(err) {
+			return v.again(err, "suspend", lifecycleTitle, page.without())
+		}
+	}
+	return v.show("suspend", lifecycleTitle, page)
 }
 
 // term reads the days of a suspension, and names what it lacks before there is
@@ -125,6 +141,9 @@ func (p *portal) changeState(v *visit) (web.Answer, error) {
 	}
 	if err != nil {
 		page := v.lifecyclePage()
+		if hopeless(err) {
+			return v.again(err, "suspend", lifecycleTitle, page.without())
+		}
 		switch application.Kind(body["action"]) { // what was sent stays on the page
 		case application.Suspend:
 			page.Suspend = true

@@ -16,7 +16,10 @@ import (
 	"strings"
 	"time"
 
+	"polis/shared/calendar"
+	"polis/shared/directory"
 	"polis/shared/fault"
+	"polis/shared/policy"
 	"polis/shared/text"
 	"polis/shared/web"
 )
@@ -136,6 +139,7 @@ type page struct {
 	Data    any
 	version string
 	zone    *time.Location // of times that come without one
+	region  string         // whose fund is to be called
 }
 
 // show renders a page. A title is a pair of texts.
@@ -176,7 +180,7 @@ func (v *visit) typed(name string, title fault.Text, data any) (web.Answer, erro
 }
 
 func (v *visit) render200(name string, p *page) (web.Answer, error) {
-	p.English, p.Who, p.version, p.zone = fault.English(v), v.Who, v.pages.version, v.zone
+	p.English, p.Who, p.version, p.zone, p.region = fault.English(v), v.Who, v.pages.version, v.zone, v.region
 	if v.Who != nil {
 		p.Key = v.keyFor(v.Who.Account)
 	}
@@ -340,6 +344,19 @@ func (p *page) Wrong(field string) string {
 
 // Code tells whether the fault is the one of that code.
 func (p *page) Code(code string) bool { return p.Fault != nil && p.Fault.Code == code }
+
+// FundFor is the fund to call about a refusal that tells to do so, by its code;
+// nil for any other.
+func (p *page) FundFor(code string) *directory.Fund {
+	fund, ok := directory.FundOf(p.region)
+	if !ok || !slices.Contains(toFund, code) {
+		return nil
+	}
+	return &fund
+}
+
+// toFund are the codes of the refusals whose words send people to the fund.
+var toFund = []string{policy.NotInRegister, policy.DuplicateRecords, policy.DeathRecorded, calendar.YearMissing}
 
 // Ticked tells whether a consent was ticked in the form that was sent.
 func (p *page) Ticked(operator string) bool { return slices.Contains(p.Typed["grant"], operator) }

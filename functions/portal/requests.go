@@ -172,7 +172,7 @@ func (p *page) PartOf(what string) string {
 	case "policy":
 		return p.T("Полис и страховая компания", "The policy and the insurer")
 	case "attachment":
-		return p.T("Поликлиника, к которой я прикреплён", "The clinic of the attachment")
+		return p.T("Поликлиника прикрепления", "The clinic of the attachment")
 	}
 	return p.T("Оказанные медицинские услуги", "Medical services rendered")
 }

@@ -3,6 +3,7 @@ package function
 import (
 	"fmt"
 	"io/fs"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -283,6 +284,22 @@ func TestWhoNeedsTheVisitorComesFirst(t *testing.T) {
 	}
 	if family.Members[0].Person != "withdrawn" {
 		t.Error("the family itself is in another order")
+	}
+}
+
+func TestADayThatIsNotInTheCalendarIsToldApartFromADateInWords(t *testing.T) {
+	for typed, want := range map[string]string{
+		"31.05.2028": "", "1.5.2028": "", "2028-05-31": "", "": "",
+		"31.02.2027": "Такого дня нет", "1.13.2027": "Такого дня нет", "2027-02-31": "Такого дня нет",
+		"весной": "Напишите дату цифрами", "31.05.28": "Напишите дату цифрами",
+	} {
+		got := ""
+		if _, wrong := dateOf(url.Values{"from": {typed}}, "from"); wrong != nil {
+			got = wrong[0].Detail.RU
+		}
+		if !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%q: %q", typed, got)
+		}
 	}
 }
 

@@ -29,12 +29,14 @@ type servicesPage struct {
 	Family []member
 	First  bool         // it begins with the newest
 	Closed *fault.Error // why they are not shown to this visitor
-	Saved  bool
+	Unseen bool         // for want of consent, and so whether they are hidden is not known
+	Saved  string       // whether they are hidden now, "yes" or "no", once the visitor has said so
 }
 
 var servicesTitle = fault.Text{RU: "Медицинские услуги", EN: "Medical services"}
 
-// serviceList reads a page. Without a consent the visitor is led to give it.
+// serviceList reads a page. Without a consent the visitor is led to give it; but
+// to hide their services a teenager needs none.
 func (v *visit) serviceList(who string) (list servicesPage, err error) {
 	query := url.Values{"person": {who}, "limit": {"20"}}
 	list.First = true
@@ -43,8 +45,10 @@ func (v *visit) serviceList(who string) (list servicesPage, err error) {
 		list.First = false
 	}
 	err = v.ask(http.MethodGet, "/policy-card/services?"+query.Encode(), nil, &list)
-	if fault.From(err).Code == "services_hidden" {
-		list.Closed, err = fault.From(err), nil
+	list.Unseen = fault.From(err).Code == "consent_required" && who == consent.Self &&
+		policy.MayHideServices(v.Who.Birth, calendar.Today(v.law(), v.region))
+	if fault.From(err).Code == "services_hidden" || list.Unseen {
+		list.Closed, list.MayHide, err = fault.From(err), list.Unseen, nil
 	}
 	if err != nil {
 		return list, err
@@ -64,14 +68,18 @@ func (p *portal) services(v *visit) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	list.Saved = v.Query.Has("saved")
+	list.Saved = v.Query.Get("saved")
 	return v.show("services", servicesTitle, list)
 }
 
 // hideServices hides a teenager's services from the parents, or shows them
 // again.
 func (p *portal) hideServices(v *visit) (web.Answer, error) {
-	wanted := map[string]bool{"hidden": v.Form.Get("hidden") == "yes"}
+	saved := "no"
+	if v.Form.Get("hidden") == "yes" {
+		saved = "yes"
+	}
+	wanted := map[string]bool{"hidden": saved == "yes"}
 	if err := v.ask(http.MethodPut, "/policy-card/services/privacy", wanted, nil); err != nil {
 		list, listErr := v.serviceList(consent.Self)
 		if listErr != nil {
@@ -79,7 +87,7 @@ func (p *portal) hideServices(v *visit) (web.Answer, error) {
 		}
 		return v.again(err, "services", servicesTitle, list)
 	}
-	return v.to("/services?saved")
+	return v.to("/services?saved=" + saved)
 }
 
 // Roubles is an amount of kopecks, in groups that no line break tears apart.

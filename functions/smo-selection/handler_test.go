@@ -66,6 +66,7 @@ func TestAnybodySeesTheInsurersOfARegion(t *testing.T) {
 		"/?region=26&q=" + url.QueryEscape("СОГАЗ"):                      {"26006"},
 		"/?region=26&q=" + url.QueryEscape("для жИзни"):                  {"26002"},
 		"/?region=26&q=" + url.QueryEscape("нет такой"):                  {},
+		"/?region=26&q=" + url.QueryEscape("😀"):                          {},
 		"/?region=77&ogrn=1027739008440":                                 {"77012"}, // the company of 26006
 		"/?region=85":                                                    {},
 		"/offices?region=26&smo=26002":                                   {"26002", "26002", "26002"},

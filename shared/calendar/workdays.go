@@ -134,8 +134,12 @@ func holiday(d Date) bool {
 	return false
 }
 
+// YearMissing is the code of the refusal of an application whose term cannot be
+// counted.
+const YearMissing = "calendar_year_missing"
+
 func missing(year int) error {
-	return fault.New(fault.Conflict, "calendar_year_missing",
-		fmt.Sprintf("Производственный календарь на %d год ещё не загружен, поэтому срок посчитать нельзя.", year),
-		fmt.Sprintf("The calendar of working days for %d is not loaded yet, so the term cannot be counted.", year))
+	return fault.New(fault.Conflict, YearMissing,
+		fmt.Sprintf("Заявление не принято: производственный календарь на %d год ещё не загружен, и срок ответа посчитать нельзя. Подайте заявление позже или позвоните в территориальный фонд.", year),
+		fmt.Sprintf("The application was not taken: the calendar of working days for %d is not loaded yet, and the term of the answer cannot be counted. Apply later or call the regional fund.", year))
 }

@@ -51,6 +51,15 @@ type Consent struct {
 	Application string `json:"application,omitempty"` // by which the person asked for it, where it came to be so by itself
 }
 
+// WaitsUntil is the first moment at which a withdrawn consent may be given again;
+// the zero time where it may be given already.
+func (c Consent) WaitsUntil(now time.Time, wait time.Duration) time.Time {
+	if from := c.Since.Add(wait); c.Status == Revoked && now.Before(from) {
+		return from
+	}
+	return time.Time{}
+}
+
 // Ledger is every consent of one account, newest state and history, and an
 // epoch per person that changes with every revocation: work begun under an
 // earlier epoch may not be committed.
@@ -130,10 +139,8 @@ func (l Ledger) grant(c Consent, now time.Time, wait time.Duration) (Ledger, Con
 	if have.Status == Granted {
 		return l, have, nil
 	}
-	if have.Status == Revoked {
-		if from := have.Since.Add(wait); now.Before(from) {
-			return l, Consent{}, ErrWaiting.AllowedFrom(from.Format(time.RFC3339))
-		}
+	if from := have.WaitsUntil(now, wait); !from.IsZero() {
+		return l, Consent{}, ErrWaiting.AllowedFrom(from.Format(time.RFC3339))
 	}
 	c.Status, c.Since, c.Terms = Granted, now, TermsVersion()
 	return l.with(c), c, nil

@@ -58,10 +58,8 @@ func (l Ledger) Renew(person, application, reason string, receipts []string, now
 func (l Ledger) WaitsUntil(person string, now time.Time, wait time.Duration) time.Time {
 	var until time.Time
 	for _, op := range Needed(person) {
-		if c := l.Of(op, person); c.Status == Revoked {
-			if from := c.Since.Add(wait); now.Before(from) && from.After(until) {
-				until = from
-			}
+		if from := l.Of(op, person).WaitsUntil(now, wait); from.After(until) {
+			until = from
 		}
 	}
 	return until

@@ -154,8 +154,11 @@ func (d Directory) FindInsurer(smo string) (Insurer, bool) {
 // whatever case, with е for ё, and without quotation marks.
 func (i Insurer) Matches(words string) bool { return contains(words, i.Name, i.FullName) }
 
-func contains(words string, texts ...string) bool {
-	words = folded(words)
+func contains(typed string, texts ...string) bool {
+	words := folded(typed)
+	if words == "" && strings.TrimSpace(typed) != "" {
+		return false // no name has what was typed
+	}
 	return slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(folded(text), words) })
 }
 

@@ -46,7 +46,7 @@ func TestInsurersAreFoundByAPartOfTheirNames(t *testing.T) {
 	for words, found := range map[string]bool{
 		"": true, "семен": true, "СЕМЁН": true, "семёновская м": true, "ооо сем": true, "«Семёновская-М»": true,
 		"страховая компания": true, " КОМПАНИЯ  \"Семеновская": true, "новская-м": true,
-		"петров": false, "семмёновская": false,
+		"петров": false, "😀": false, "«»": false, "  ": true, "семмёновская": false,
 	} {
 		if got := i.Matches(words); got != found {
 			t.Errorf("%q finds it: %v, want %v", words, got, found)

@@ -168,7 +168,7 @@ func (e *examination) consents() bool {
 	for _, op := range consent.Needed(e.Who) {
 		switch c := e.Consents.Of(op, e.Who); {
 		case c.Status == consent.Granted:
-		case c.Status == consent.Revoked && e.Now.Before(c.Since.Add(e.Wait)):
+		case !c.WaitsUntil(e.Now, e.Wait).IsZero():
 			waiting = append(waiting, op)
 		default:
 			missing = append(missing, op)
@@ -394,6 +394,9 @@ func (e *examination) state() {
 		e.find(NoInsurer, told, choose,
 			"Страховая не выбрана, пока её заменяет территориальный фонд ОМС. Выберите страховую.",
 			"No insurer is chosen, the regional fund stands in. Choose an insurer.")
+	}
+	if card.Over(today) {
+		return // there is no policy that the data would have to fit
 	}
 	before := policy.Card{}
 	if e.Copy != nil {

@@ -99,11 +99,15 @@ func TestCausesThatMeetAreToldInTheOrderOfPuttingThemRight(t *testing.T) {
 			[]string{CopyStale, Suspended}, CopyStale},
 		{"invalid", shown(noCopy, card(func(c *policy.Card) {
 			c.Changes = policy.Changes{{Turn: policy.End, Since: calendar.On(2026, time.March, 1)}}
+			c.Warnings = []string{policy.NameDiffers}
 		})), []string{LookupMissing, Invalid}, ""},
 		{"expired, without an insurer", shown(silent, func(f *Facts) { f.Copy.ValidUntil, f.Copy.Insurance.SMO = calendar.On(2025, time.December, 31), "" }),
 			[]string{Expired}, Expired},
 		{"a foreigner's term is over", shown(silent, func(f *Facts) {
 			f.Copy.ValidUntil, f.Copy.Right = calendar.On(2025, time.December, 31), policy.RightOf(policy.EAEUWorker, calendar.Date{}, calendar.On(2025, time.March, 1))
+		}), []string{Expired}, Expired},
+		{"expired, with another document", shown(silent, func(f *Facts) {
+			f.Copy.ValidUntil, f.Copy.Warnings = calendar.On(2025, time.December, 31), []string{policy.DocumentDiffers}
 		}), []string{Expired}, Expired},
 		{"valid to the end of its last day", shown(silent, func(f *Facts) { f.Copy.ValidUntil = calendar.On(2026, time.March, 10) }), nil, "nothing_to_repair"},
 		{"no insurer, another document", shown(card(func(c *policy.Card) { c.Insurance.SMO, c.Warnings = "", []string{policy.DocumentDiffers} }), noCopy),

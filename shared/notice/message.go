@@ -62,8 +62,8 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 	KindBirth: {
 		happened: fault.Text{RU: "Полис ребёнка оформлен", EN: "The child's policy is issued"},
 		todo: fault.Text{
-			RU: "Ребёнок внесён в регистр. Дайте согласие в личном кабинете, чтобы увидеть полис.",
-			EN: "The child is in the register. Give consent in your account to see the policy."},
+			RU: "Ребёнок внесён в регистр. Выберите страховую, если она ещё не выбрана. Дайте согласие в личном кабинете, чтобы увидеть полис.",
+			EN: "The child is in the register. Choose an insurer if none is chosen yet. Give consent in your account to see the policy."},
 		sms: fault.Text{RU: "Полис ребёнка оформлен. Он виден в личном кабинете", EN: "The child's policy is issued. See your account"},
 	},
 	KindOfChange(policy.PassportDue, false): {

@@ -69,6 +69,9 @@ func DocumentKind(code int) (title fault.Text, ok bool) {
 	return k.title, ok
 }
 
+// MustExpire reports whether the expiry date of such a document must be given.
+func MustExpire(code int) bool { return kinds[code].expires }
+
 // Normalised is the form to keep: capitals, single spaces, a passport's series
 // as "45 12", a birth certificate's as "IV-МЮ" with the Roman numeral in Latin
 // letters, whatever look-alikes it was typed in.

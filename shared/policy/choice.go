@@ -25,11 +25,18 @@ type FindInsurer func(smo string) (directory.Insurer, bool)
 // art. 16, part 1, point 4: once in a calendar year, not later than 1 November).
 func lastDay(year int) calendar.Date { return calendar.On(year, time.November, 1) }
 
+// Codes of the refusals of whatever is asked of a record whose person has died,
+// or whose policy has ended.
+const (
+	DeathRecorded = "death_recorded"
+	PolicyOver    = "policy_ended"
+)
+
 var (
-	errDead = fault.New(fault.Conflict, "death_recorded",
+	errDead = fault.New(fault.Conflict, DeathRecorded,
 		"В регистре записана смерть застрахованного. Если это ошибка, обратитесь в территориальный фонд.",
 		"The register has the insured person's death on record. If that is a mistake, turn to the regional fund.")
-	errPolicyEnded = fault.New(fault.Conflict, "policy_ended",
+	errPolicyEnded = fault.New(fault.Conflict, PolicyOver,
 		"Полис не действует. Сначала восстановите его или оформите новый.",
 		"The policy is not valid. Have it restored or apply for a new one first.")
 	errInForce = fault.New(fault.Conflict, "insurance_in_force",

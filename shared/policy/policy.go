@@ -161,6 +161,13 @@ func (c Card) Shown(today calendar.Date) Shown {
 	return ShownActive
 }
 
+// Over reports whether the policy has ended or expired: nothing holds of it any
+// more but its number.
+func (c Card) Over(today calendar.Date) bool {
+	shown := c.Shown(today)
+	return shown == ShownInvalid || shown == ShownExpired
+}
+
 // Coming is how the state turns next, as far as it is known today.
 type Coming struct {
 	Status     Shown         `json:"status"`
@@ -213,9 +220,14 @@ func (c Card) ShownText(today calendar.Date) fault.Text {
 			RU: fmt.Sprintf("Аннулирован с %s. Причина: %s", standing.Since.Russian(), why.RU),
 			EN: fmt.Sprintf("Invalid since %s. Reason: %s", standing.Since, why.EN)}
 	case ShownExpired:
-		return fault.Text{
+		text := fault.Text{
 			RU: fmt.Sprintf("Срок действия истёк %s", c.ValidUntil.Russian()),
 			EN: fmt.Sprintf("Expired on %s", c.ValidUntil)}
+		if c.Right.Ground != "" { // before its time
+			why := EndText(c.Right.Ground)
+			text.RU, text.EN = text.RU+". Причина: "+why.RU, text.EN+". Reason: "+why.EN
+		}
+		return text
 	case ShownSuspended:
 		return fault.Text{
 			RU: fmt.Sprintf("Приостановлен с %s", standing.Since.Russian()),

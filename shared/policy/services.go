@@ -90,11 +90,16 @@ func (s Services) Adding(r Rendered) Services {
 // and who is told of it (323-FZ, art. 54, part 2).
 const privateFrom = 15
 
-// MayHideServices reports whether the person may hide services from the parents
-// on a day: from 15, and until 18, when the parents see nothing any more.
-func (i Insured) MayHideServices(today calendar.Date) bool {
-	age := i.Person.Birth.Age(today)
+// MayHideServices reports whether a person born on the day may hide services from
+// the parents: from 15, and until 18, when the parents see nothing any more.
+func MayHideServices(born, today calendar.Date) bool {
+	age := born.Age(today)
 	return age >= privateFrom && age < adult
+}
+
+// MayHideServices reports whether the person may on a day.
+func (i Insured) MayHideServices(today calendar.Date) bool {
+	return MayHideServices(i.Person.Birth, today)
 }
 
 // adult is the age at which the parents' access ends (Civil Code, art. 21).

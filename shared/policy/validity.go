@@ -52,22 +52,22 @@ var (
 
 var entitlements = map[Category]entitlement{
 	Citizen: {title: fault.Text{RU: "Гражданин России", EN: "Citizen of Russia"}, documents: []int{person.Passport}, byRule: true},
-	PermanentResident: {title: fault.Text{RU: "Постоянно живу в России по виду на жительство", EN: "Permanent resident"},
+	PermanentResident: {title: fault.Text{RU: "Постоянное проживание в России по виду на жительство", EN: "Permanent resident"},
 		documents: []int{11}, byRule: true},
-	TemporaryResident: {title: fault.Text{RU: "Временно живу в России по разрешению на временное проживание", EN: "Temporary resident"},
+	TemporaryResident: {title: fault.Text{RU: "Временное проживание в России по разрешению на временное проживание", EN: "Temporary resident"},
 		documents: []int{23}, ends: permitEnds, cap: capPermit},
-	Refugee: {title: fault.Text{RU: "Беженец или прошу признать меня беженцем", EN: "Refugee, or an applicant for that status"},
+	Refugee: {title: fault.Text{RU: "Статус беженца или ходатайство о нём", EN: "Refugee status, or a request for it"},
 		documents: []int{12, 10, 27}, ends: stayEnds, cap: capStay},
-	TemporaryAsylum: {title: fault.Text{RU: "Получил временное убежище", EN: "Granted temporary asylum"},
+	TemporaryAsylum: {title: fault.Text{RU: "Временное убежище в России", EN: "Temporary asylum"},
 		documents: []int{25, 28}, ends: stayEnds, cap: capStay},
-	EAEUWorker: {title: fault.Text{RU: "Работаю по трудовому договору, гражданин страны ЕАЭС", EN: "Employed, citizen of an EAEU state"},
+	EAEUWorker: {title: fault.Text{RU: "Работа по трудовому договору, гражданство страны ЕАЭС", EN: "Employed, citizen of an EAEU state"},
 		documents: []int{9, 21}, ends: contractEnds, cap: capContract, byRule: true},
-	TemporaryWorker: {title: fault.Text{RU: "Временно пребываю и работаю, гражданин страны не из ЕАЭС", EN: "Temporarily staying and employed, not of the EAEU"},
+	TemporaryWorker: {title: fault.Text{RU: "Временное пребывание и работа, гражданство страны не из ЕАЭС", EN: "Temporarily staying and employed, not of the EAEU"},
 		documents: []int{9, 21, 22}, ends: contractEnds, cap: capContract},
 	HighlyQualified: {title: fault.Text{RU: "Высококвалифицированный специалист", EN: "Highly qualified specialist"}},
 }
 
-// CategoryText names a category, in the words of whom it is about.
+// CategoryText names a category, as its person chooses it and the fund reads it.
 func CategoryText(c Category) fault.Text { return entitlements[c].title }
 
 // DocumentsOf are the kinds of document (F011) of which one proves the right.

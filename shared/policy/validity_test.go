@@ -242,7 +242,7 @@ func TestDismissalEndsTheValidityAndNotTheRecord(t *testing.T) {
 		}
 	}
 	card := CardOf(i, day(t, "2026-06-16"), now)
-	if text := card.ShownText(day(t, "2026-06-16")).RU; text != "Срок действия истёк 15.06.2026" {
+	if text := card.ShownText(day(t, "2026-06-16")).RU; text != "Срок действия истёк 15.06.2026. Причина: трудовой договор прекращён" {
 		t.Error(text)
 	}
 	if text := card.Right.Text().RU; text != "Полис действует до 15.06.2026: трудовой договор прекращён" {

@@ -14,8 +14,8 @@ import (
 // function refuses is the web edge's to say.
 var (
 	errBodyTooLarge = fault.New(fault.TooLarge, "body_too_large",
-		"Запрос слишком большой. Уменьшите вложения и отправьте ещё раз.",
-		"The request is too large. Make the attachments smaller and send again.")
+		"Запрос слишком большой. Сократите его и отправьте ещё раз.",
+		"The request is too large. Make it shorter and send again.")
 	errBodyTooSlow = fault.New(fault.Malformed, "body_too_slow",
 		"Запрос не был передан за отведённое время. Проверьте соединение и отправьте ещё раз.",
 		"The request did not arrive in time. Check the connection and send again.")

@@ -282,7 +282,7 @@ var noPerson = fault.Field{Field: "for", Code: "person_unknown", Detail: fault.T
 
 var noCategory = fault.Field{Field: "category", Code: "required", Detail: fault.Text{RU: "Выберите основание.", EN: "Choose a category."}}
 
-var firstTitle = fault.Text{RU: "Получить полис впервые", EN: "Get a policy for the first time"}
+var firstTitle = fault.Text{RU: "Оформление полиса", EN: "Applying for a policy"}
 
 // firstSubmission is a first policy as it is asked for.
 type firstSubmission struct {

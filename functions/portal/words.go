@@ -122,7 +122,7 @@ func (p *page) KindOf(kind application.Kind) string {
 	case application.Link:
 		return p.T("Поиск полиса по номеру", "Finding the policy by its number")
 	case application.Register:
-		return p.T("Первый полис", "First policy")
+		return p.T("Оформление полиса", "Issue of a policy")
 	case application.Repair:
 		return p.T("Восстановление показа полиса", "Making the policy show again")
 	case application.Choose:

@@ -169,8 +169,14 @@ func eventually(t *testing.T, what string, holds func() bool) {
 
 func inTime(t *testing.T, limit time.Duration, what string, holds func() bool) {
 	t.Helper()
+	poll(t, limit, 20*time.Millisecond, what, holds)
+}
+
+// poll asks every so often, of what costs something to ask.
+func poll(t *testing.T, limit, every time.Duration, what string, holds func() bool) {
+	t.Helper()
 	over := time.After(limit)
-	again := time.NewTicker(20 * time.Millisecond)
+	again := time.NewTicker(every)
 	defer again.Stop()
 	for !holds() {
 		select {

@@ -227,7 +227,7 @@ func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
 }
 
 func TestInTheBrowserPartsOfTheDataAreAskedForApart(t *testing.T) {
-	onBothPhones(t, func(s *stage, v visit) {
+	onAPhone(t, ways[1], func(s *stage, v visit) {
 		insured := s.as(v.t, "insured")
 		insured.consents()
 		insured.loads(fields{"what": []string{"policy"}})

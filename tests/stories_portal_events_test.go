@@ -7,23 +7,17 @@ import (
 	"time"
 )
 
-// onBothPhones plays a story on a phone with JavaScript and on one without, each
-// on a stage of its own.
-func onBothPhones(t *testing.T, story func(s *stage, v visit)) {
-	t.Parallel()
-	for _, w := range ways[:2] {
-		t.Run(w.String(), func(t *testing.T) {
-			s := newStage(t)
-			story(s, s.visit(t, w))
-		})
-	}
+// onAPhone plays a story on a phone.
+func onAPhone(t *testing.T, w way, story func(s *stage, v visit)) {
+	s := newStage(t)
+	story(s, s.visit(t, w))
 }
 
 // reads opens a page again and again until it has a text: what a source reports
 // comes into the cabinet by itself.
 func (v visit) reads(path, text string) {
 	v.t.Helper()
-	eventually(v.t, path+" says "+text, func() bool {
+	poll(v.t, patience, 250*time.Millisecond, path+" says "+text, func() bool {
 		v.opens(path)
 		return strings.Contains(strings.ReplaceAll(v.Text(), "\u00a0", " "), text)
 	})
@@ -31,7 +25,7 @@ func (v visit) reads(path, text string) {
 }
 
 func TestInTheBrowserANewbornIsToldOfAndAnInsurerChosenInOneStep(t *testing.T) {
-	onBothPhones(t, func(s *stage, v visit) {
+	onAPhone(t, ways[0], func(s *stage, v visit) {
 		v.logsIn("mother")
 		for _, parent := range []string{"mother", "father"} {
 			s.as(v.t, parent).consent("ffoms", "self") // who has done nothing here is not known
@@ -56,7 +50,7 @@ func TestInTheBrowserANewbornIsToldOfAndAnInsurerChosenInOneStep(t *testing.T) {
 }
 
 func TestInTheBrowserANameThatZAGSChangedIsOnThePolicyByItself(t *testing.T) {
-	onBothPhones(t, func(s *stage, v visit) {
+	onAPhone(t, ways[1], func(s *stage, v visit) {
 		v.logsIn("insured")
 		v.agrees()
 		v.Has("Открыть полис")
@@ -79,7 +73,7 @@ func TestInTheBrowserANameThatZAGSChangedIsOnThePolicyByItself(t *testing.T) {
 }
 
 func TestInTheBrowserADeathOnRecordByMistakeIsSeenAndCancelled(t *testing.T) {
-	onBothPhones(t, func(s *stage, v visit) {
+	onAPhone(t, ways[0], func(s *stage, v visit) {
 		v.logsIn("insured")
 		v.agrees()
 		v.Has("Открыть полис")
@@ -101,7 +95,7 @@ func TestInTheBrowserADeathOnRecordByMistakeIsSeenAndCancelled(t *testing.T) {
 }
 
 func TestInTheBrowserWhatTheCommissariatReportsIsSeenOnItsDays(t *testing.T) {
-	onBothPhones(t, func(s *stage, v visit) {
+	onAPhone(t, ways[1], func(s *stage, v visit) {
 		commissariat := s.as(v.t, "commissariat")
 		v.logsIn("insured")
 		v.agrees()
@@ -123,7 +117,7 @@ func TestInTheBrowserWhatTheCommissariatReportsIsSeenOnItsDays(t *testing.T) {
 }
 
 func TestInTheBrowserCitizenshipIsLostRestoredAndGained(t *testing.T) {
-	onBothPhones(t, func(s *stage, v visit) {
+	onAPhone(t, ways[0], func(s *stage, v visit) {
 		interior := s.from(v.t, "interior")
 		v.logsIn("insured")
 		v.agrees()
@@ -158,7 +152,7 @@ func TestInTheBrowserCitizenshipIsLostRestoredAndGained(t *testing.T) {
 }
 
 func TestInTheBrowserWhoseInsurerHasNoContractAnyMoreChoosesAnother(t *testing.T) {
-	onBothPhones(t, func(s *stage, v visit) {
+	onAPhone(t, ways[1], func(s *stage, v visit) {
 		operator := s.as(v.t, "operator")
 		operator.imports(classifier(v.t), nil)
 		v.logsIn("insured")
@@ -178,7 +172,7 @@ func TestInTheBrowserWhoseInsurerHasNoContractAnyMoreChoosesAnother(t *testing.T
 }
 
 func TestInTheBrowserAtEighteenTheGuardianSeesThePolicyNoMore(t *testing.T) {
-	onBothPhones(t, func(s *stage, v visit) {
+	onAPhone(t, ways[0], func(s *stage, v visit) {
 		guardian := s.as(v.t, "guardian")
 		child := guardian.child()
 		v.logsIn("guardian")

@@ -10,13 +10,13 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	jsonv2 "github.com/chromedp/cdproto/cdp/jsonv2"
+	"github.com/chromedp/cdproto/runtime"
 )
 
 // element is something on the page as a screen reader knows it.
 type element struct {
 	id         cdp.BackendNodeID
 	role, name string
-	focused    bool
 }
 
 func (e element) String() string { return fmt.Sprintf("%s %q", e.role, e.name) }
@@ -40,8 +40,12 @@ func (p *Page) elements() ([]element, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []element
-	for _, node := range tree.Nodes {
+	return seen(tree.Nodes), nil
+}
+
+// seen are the nodes that a screen reader knows.
+func seen(nodes []*accessibility.Node) (all []element) {
+	for _, node := range nodes {
 		if node.Ignored || node.Role == nil {
 			continue
 		}
@@ -49,14 +53,9 @@ func (p *Page) elements() ([]element, error) {
 		if node.Name != nil {
 			e.name = plain(decoded[string](node.Name.Value))
 		}
-		for _, property := range node.Properties {
-			if property.Name == accessibility.PropertyNameFocused {
-				e.focused = decoded[bool](property.Value.Value)
-			}
-		}
 		all = append(all, e)
 	}
-	return all, nil
+	return all
 }
 
 func decoded[T any](value jsonv2.Value) (v T) {
@@ -94,13 +93,16 @@ func (p *Page) find(name string, roles []string) (found element) {
 	return found
 }
 
-// focused is the element with the focus; the zero element is the page itself.
+// focused is the element with the focus; the zero element is the page itself. Only
+// that node is asked for: the whole tree at each step of the keyboard takes long.
 func (p *Page) focused() (element, error) {
-	all, err := p.elements()
-	for _, e := range all {
-		if e.focused && e.role != "RootWebArea" {
-			return e, err
-		}
+	active, err := send(p, runtime.Evaluate, runtime.EvaluateParams{Expression: `document.activeElement === document.body ? null : document.activeElement`})
+	if err != nil || active.Result == nil || active.Result.ObjectID == "" {
+		return element{}, err
+	}
+	tree, err := send(p, accessibility.GetPartialAXTree, accessibility.GetPartialAXTreeParams{ObjectID: active.Result.ObjectID, FetchRelatives: new(false)})
+	for _, e := range seen(tree.Nodes) {
+		return e, err
 	}
 	return element{}, err
 }

@@ -130,7 +130,7 @@ func TestInTheBrowserCitizenshipIsLostRestoredAndGained(t *testing.T) {
 		v.opens("/card")
 		v.does("Восстановить полис")
 		v.does("Подать заявление на восстановление")
-		v.Has("На рассмотрении в территориальном фонде")
+		v.looked("На рассмотрении в территориальном фонде")
 		asked := s.as(v.t, "insured").applications()[0].ID
 		fund := s.as(v.t, "fund")
 		fund.inbox(asked)

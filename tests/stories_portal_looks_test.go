@@ -56,6 +56,7 @@ func (l *lookers) look(name, text string, comes func(v visit)) {
 	}
 	comes(l.large)
 	l.large.Has(text)
+	l.large.Axe()
 	l.large.NoHorizontalScroll(browser.Desktop.Width / 2)
 	l.large.Screenshot("at 200 % " + name)
 }

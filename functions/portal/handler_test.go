@@ -509,23 +509,13 @@ func TestALateAnswerIsNotPromised(t *testing.T) {
 	}
 }
 
-func TestWithoutAScriptThePageIsReadAgainLessAndLessOften(t *testing.T) {
-	answers := map[string]map[string]string{"policy-request": {"GET /a1": applicationOf("a1", "self", "working", false)}}
-	last := 0
-	for look := range 20 {
-		page := seen(t, fmt.Sprintf("/requests/a1?look=%d", look), answers)
-		var wait, next int
-		if _, err := fmt.Sscanf(between(page, `http-equiv="refresh" content="`, `"`), "%d; url="+root+"/requests/a1?look=%d", &wait, &next); err != nil {
-			t.Fatal(err, page)
-		}
-		if wait < last || wait > 60 || look == 0 && wait != 3 || look == 19 && wait != 60 || next != min(look+1, len(waits)) {
-			t.Errorf("look %d: again in %d as %d", look, wait, next)
-		}
-		last = wait
-	}
-	for _, odd := range []string{"-5", "x", "99999999999999999999"} {
-		if page := seen(t, "/requests/a1?look="+odd, answers); !strings.Contains(page, `content="3; `) && odd[0] != '9' {
-			t.Errorf("%s: %s", odd, page)
+// A page that reloads by itself takes it away from whoever is still reading
+// (WCAG 2.2.1).
+func TestWithoutAScriptAnApplicationUnderWayHasALinkToReloadIt(t *testing.T) {
+	for status, has := range map[string]bool{"working": true, "granted": false, "refused": false} {
+		page := seen(t, "/requests/a1", map[string]map[string]string{"policy-request": {"GET /a1": applicationOf("a1", "self", status, false)}})
+		if strings.Contains(page, `<a href="`+root+`/requests/a1">Обновить страницу</a></p></noscript>`) != has || strings.Contains(page, "http-equiv") {
+			t.Errorf("%s: %s", status, page)
 		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
 	"polis/shared/application"
 	"polis/shared/calendar"
@@ -76,15 +75,12 @@ func (p *portal) requests(v *visit) (web.Answer, error) {
 	return v.show("requests", requestsTitle, list)
 }
 
-// requestPage is an application with whose it is, and without a script when the
-// page is to be read again, for the how many-th time.
+// requestPage is an application with whose it is.
 type requestPage struct {
 	applicationAnswer
 	Whose   string
 	Insurer string  // that was chosen
 	Holder  *member // of a first policy that is granted: what shows it
-	Wait    int     // seconds
-	Look    int
 }
 
 // Turns reports whether there is anybody to turn to, and something about which.
@@ -115,18 +111,11 @@ func (v *visit) holder(a applicationAnswer) *member {
 	return &m
 }
 
-// waits between two looks of a browser without a script: quick while somebody
-// waits for an answer of moments, then slow.
-var waits = [...]int{3, 3, 3, 5, 5, 10, 10, 20, 30, 60}
-
 func (p *portal) request(v *visit) (web.Answer, error) {
 	var a requestPage
 	if err := v.ask(http.MethodGet, "/policy-request/"+url.PathEscape(v.Segment("id")), nil, &a.applicationAnswer); err != nil {
 		return web.Answer{}, err
 	}
-	looked, _ := strconv.Atoi(v.Query.Get("look")) // anything else is the first
-	looked = min(max(looked, 0), len(waits)-1)
-	a.Wait, a.Look = waits[looked], looked+1
 	if a.SMO != "" {
 		known, err := v.sessions.Directory(v)
 		if err != nil {

@@ -270,6 +270,12 @@ func (p *Page) Has(text string) {
 	})
 }
 
+// Sees reports whether the text can be seen at the moment.
+func (p *Page) Sees(text string) bool {
+	p.t.Helper()
+	return strings.Contains(plain(p.Text()), plain(text))
+}
+
 // HasNot waits until the text cannot be seen any longer.
 func (p *Page) HasNot(text string) {
 	p.t.Helper()

@@ -186,7 +186,7 @@ func TestInTheBrowserATeenagerSeesThatARepresentativeLooked(t *testing.T) {
 	if looks[services] == 0 || looks[accessView{"register.look_up", "законный представитель", "other"}] == 0 || looks[accessView{"register.look_up", "вы", "self"}] == 0 {
 		t.Errorf("told of %+v", own)
 	}
-	v := s.visit(t, way{browser.Phone, true, false})
+	v := s.visit(t, way{screen: browser.Phone, script: true})
 	v.logsIn("teenager")
 	v.opens("/access")
 	v.Has("Законный представитель")
@@ -206,7 +206,7 @@ func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
 	insured := s.as(t, "insured")
 	insured.consents()
 	insured.loads(fields{})
-	v := s.visit(t, way{browser.Phone, true, false})
+	v := s.visit(t, way{screen: browser.Phone, script: true})
 	v.logsIn("insured")
 	v.opens("/card")
 	v.Has("Важные даты в календарь телефона")
@@ -257,7 +257,7 @@ func TestInTheBrowserPartsOfTheDataAreAskedForApart(t *testing.T) {
 
 func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	s := newStage(t)
-	v := s.visit(t, way{browser.Phone, false, false})
+	v := s.visit(t, way{screen: browser.Phone})
 	v.logsIn("teenager")
 	s.as(t, "teenager").consents()
 	v.opens("/services")
@@ -271,7 +271,7 @@ func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	guardian := s.as(t, "guardian")
 	child := guardian.child()
 	guardian.consent("ffoms", child)
-	adult := s.visit(t, way{browser.Phone, false, false})
+	adult := s.visit(t, way{screen: browser.Phone})
 	adult.logsIn("guardian")
 	adult.opens("/services?person=" + child)
 	adult.Has("С 15 лет подросток сам решает")

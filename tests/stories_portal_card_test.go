@@ -7,7 +7,7 @@ func TestInTheBrowserTheNumberIsCopiedAgainAndAgain(t *testing.T) {
 	insured := s.as(t, "insured")
 	insured.consents()
 	insured.loads(fields{})
-	v := s.visit(t, ways[0])
+	v := s.visit(t, ways[0].inAll())
 	v.logsIn("insured")
 	v.opens("/card")
 	v.Click("Копировать номер")

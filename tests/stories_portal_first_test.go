@@ -125,7 +125,7 @@ func TestInTheBrowserAFormForAChildThatIsSentAgainStaysTheChilds(t *testing.T) {
 		t.Run(w.String(), func(t *testing.T) {
 			s := newStage(t)
 			mother := s.as(t, "mother")
-			v := s.visit(t, w)
+			v := s.visit(t, w.inAll())
 			v.logsIn("mother")
 			v.does("Получить полис ребёнку")
 			v.does("Для ребёнка: Вера")

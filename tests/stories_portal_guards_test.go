@@ -419,7 +419,7 @@ func TestInTheBrowserWithoutANetworkThePortalSaysSo(t *testing.T) {
 
 func TestInTheBrowserAServiceThatIsAwaySaysWhatToDo(t *testing.T) {
 	s := newStage(t)
-	v := s.visit(t, way{browser.Phone, true, false})
+	v := s.visit(t, way{screen: browser.Phone, script: true})
 	v.logsIn("insured")
 	for _, away := range []string{"consent-toggle", "redis"} {
 		if err := s.Suspend(away); err != nil {

@@ -28,9 +28,9 @@ func (s *stage) lookers(t *testing.T, persona string) *lookers {
 		}
 		return v
 	}
-	l.phone = open(way{browser.Phone, true, false}, browser.Options{})
-	l.desktop = open(way{browser.Desktop, true, false}, browser.Options{Dark: true})
-	l.large = open(way{browser.Desktop, false, false}, browser.Options{Zoom: 2})
+	l.phone = open(way{screen: browser.Phone, script: true}, browser.Options{})
+	l.desktop = open(way{screen: browser.Desktop, script: true}, browser.Options{Dark: true})
+	l.large = open(way{screen: browser.Desktop}, browser.Options{Zoom: 2})
 	return l
 }
 

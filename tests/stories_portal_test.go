@@ -18,7 +18,11 @@ type way struct {
 	screen   browser.Screen
 	script   bool
 	keyboard bool // and nothing else
+	whole    bool // in all of Chromium, see browser.Options
 }
+
+// inAll of Chromium: for what a page is to its browser, not to its reader.
+func (w way) inAll() way { w.whole = true; return w }
 
 func (w way) String() string {
 	name := "phone"
@@ -37,7 +41,8 @@ func (w way) String() string {
 // ways are each screen with JavaScript and without, and each of these by
 // keyboard alone.
 var ways = []way{
-	{browser.Phone, true, false}, {browser.Phone, false, false}, {browser.Desktop, true, true}, {browser.Desktop, false, true},
+	{screen: browser.Phone, script: true}, {screen: browser.Phone},
+	{screen: browser.Desktop, script: true, keyboard: true}, {screen: browser.Desktop, keyboard: true},
 }
 
 // visit is a person with a browser at the portal.
@@ -51,7 +56,7 @@ type visit struct {
 
 func (s *stage) visit(t *testing.T, w way) visit {
 	t.Helper()
-	return visit{browser.Open(t, w.screen, browser.Options{JavaScript: w.script}), s, t, w, new(int)}
+	return visit{browser.Open(t, w.screen, browser.Options{JavaScript: w.script, Whole: w.whole}), s, t, w, new(int)}
 }
 
 // everyway plays a story of a persona in each way, one after the other on one
@@ -468,7 +473,7 @@ func TestInTheBrowserALogoutEndsAllAndShowsNothingBehindTheBackButton(t *testing
 	insured.loads(fields{})
 	for _, w := range ways[:2] {
 		t.Run(w.String(), func(t *testing.T) {
-			v, elsewhere := s.visit(t, w), s.visit(t, ways[3])
+			v, elsewhere := s.visit(t, w.inAll()), s.visit(t, ways[3])
 			elsewhere.logsIn("insured")
 			v.logsIn("insured")
 			v.Click("Открыть полис")

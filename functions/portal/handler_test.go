@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"io/fs"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -505,6 +507,20 @@ func TestALateAnswerIsNotPromised(t *testing.T) {
 			if !strings.Contains(page, texts[0]) || strings.Contains(page, texts[1]) {
 				t.Errorf("%s, overdue %v: %s", path, overdue, page)
 			}
+		}
+	}
+}
+
+// What a script makes appear moves the rest of a page that is painted already.
+func TestNothingOfAPageAppearsByAScript(t *testing.T) {
+	names, err := fs.Glob(pageFiles, "pages/*.html")
+	if err != nil || len(names) == 0 {
+		t.Fatal(names, err)
+	}
+	for _, name := range names {
+		source, err := pageFiles.ReadFile(name)
+		if found := regexp.MustCompile(`\shidden[\s>=]`).FindString(string(source)); found != "" || err != nil {
+			t.Errorf("%s: %s %v", name, found, err)
 		}
 	}
 }

@@ -14,7 +14,7 @@
 // where, and what was there instead. A test also fails at its end if a page
 // complained on its console or broke its content security policy.
 //
-// All tests share one Chromium; each Open has cookies, cache and storage of its
+// All tests share one Chromium, or two: see Options.Whole. Each Open has cookies, cache and storage of its
 // own. TestMain has to call Close. After a test that was killed Chromium is gone,
 // but its folder chromedp-runner... stays among the temporary files.
 //
@@ -33,7 +33,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -64,28 +63,45 @@ type Options struct {
 	Dark       bool    // prefers-color-scheme
 	Language   string  // Accept-Language; "" is "ru"
 	Zoom       float64 // 4 is 400 %; 0 is 1
+
+	// Whole is all of Chromium, which keeps pages in memory for the back button
+	// and lets a page use the clipboard, where its headless shell is the same
+	// engine alone and needs half the time.
+	Whole bool
 }
 
 const mobileAgent = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Mobile Safari/537.36"
 
-var running struct {
-	sync.Mutex
-	ctx   context.Context
-	agent string
+// process of a browser, the one of this test binary.
+type process struct {
+	program string
+	ctx     context.Context
+	agent   string
 }
 
-// chromium starts the one browser of this process when it is first needed. It
-// ends with the process, however that ends: it reads commands from a pipe.
-func chromium(t testing.TB) (ctx context.Context, agent string) {
+var running struct {
+	sync.Mutex
+	shell, whole process
+}
+
+// chromium gives the browser's process, and starts it when it is first needed. It
+// ends with ours, however that ends: it reads commands from a pipe.
+func chromium(t testing.TB, whole bool) process {
 	t.Helper()
 	running.Lock()
 	defer running.Unlock()
-	if running.ctx != nil {
-		return running.ctx, running.agent
+	p := &running.shell
+	p.program = "chromium-headless-shell"
+	if whole {
+		p = &running.whole
+		p.program = "chromium"
 	}
-	path, err := exec.LookPath("chromium")
+	if p.ctx != nil {
+		return *p
+	}
+	path, err := exec.LookPath(p.program)
 	if err != nil {
-		t.Fatal("chromium is missing: apt-get install chromium (tests/run does)")
+		t.Fatalf("%s is missing: apt-get install %[1]s (tests/run does)", p.program)
 	}
 	var said strings.Builder
 	allocator, _ := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
@@ -97,26 +113,28 @@ func chromium(t testing.TB) (ctx context.Context, agent string) {
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 	)...)
-	ctx, _ = chromedp.NewContext(allocator)
+	ctx, _ := chromedp.NewContext(allocator)
 	if err := chromedp.Do(ctx); err != nil {
 		chromedp.Cancel(ctx)
-		t.Fatalf("chromium does not start: %v\n%s", err, &said)
+		t.Fatalf("%s does not start: %v\n%s", p.program, err, &said)
 	}
 	version, err := chromedp.CallBrowser(ctx, browser.GetVersion, cdp.Empty{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	running.ctx, running.agent = ctx, strings.ReplaceAll(version.UserAgent, "Headless", "")
-	return running.ctx, running.agent
+	p.ctx, p.agent = ctx, strings.ReplaceAll(version.UserAgent, "Headless", "")
+	return *p
 }
 
 // Close ends Chromium and removes its files. Without one it does nothing.
 func Close() {
 	running.Lock()
 	defer running.Unlock()
-	if running.ctx != nil {
-		chromedp.Cancel(running.ctx) // the process ends in any case
-		running.ctx = nil
+	for _, p := range []*process{&running.shell, &running.whole} {
+		if p.ctx != nil {
+			chromedp.Cancel(p.ctx) // the process ends in any case
+			p.ctx = nil
+		}
 	}
 }
 
@@ -124,7 +142,8 @@ func Close() {
 // cookies.
 func Open(t testing.TB, screen Screen, options Options) *Page {
 	t.Helper()
-	parent, agent := chromium(t)
+	process := chromium(t, options.Whole)
+	agent := process.agent
 	if screen.Mobile {
 		agent = mobileAgent
 	}
@@ -134,7 +153,7 @@ func Open(t testing.TB, screen Screen, options Options) *Page {
 	if options.Zoom == 0 {
 		options.Zoom = 1
 	}
-	return open(&Page{t: t, screen: screen, options: options, agent: agent}, parent, chromedp.WithNewBrowserContext())
+	return open(&Page{t: t, screen: screen, options: options, agent: agent}, process.ctx, chromedp.WithNewBrowserContext())
 }
 
 // NewTab is a second tab with the same cookies.
@@ -173,7 +192,6 @@ func open(p *Page, parent context.Context, options ...chromedp.ContextOption) *P
 	must(p, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: p.screen.Mobile, MaxTouchPoints: 1})
 	script(p, p.options.JavaScript)
 	must(p, performancetimeline.Enable, performancetimeline.EnableParams{EventTypes: []string{"layout-shift"}})
-	must(p, accessibility.Enable, cdp.Empty{})
 	p.show(int64(float64(p.screen.Width) / p.options.Zoom))
 	return p
 }

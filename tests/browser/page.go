@@ -202,7 +202,9 @@ func (p *Page) Press(names ...string) {
 			modifier = chromedp.ModifierShift
 		}
 		p.key(key, modifier)
-		p.settle()
+		if key == kb.Enter || key == " " {
+			p.settle() // they may lead to another page
+		}
 	}
 }
 

@@ -48,10 +48,10 @@ for (const b of document.querySelectorAll('[data-copy]')) {
   if (!navigator.clipboard) break;
   const name = b.textContent;
   let back;
-  b.hidden = false;
+  b.classList.add('works');
   b.setAttribute('aria-live', 'polite');
   b.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(b.dataset.copy);
+    try { await navigator.clipboard.writeText(b.dataset.copy); } catch { return; } // not allowed: it can still be marked and copied
     b.textContent = document.documentElement.lang === 'en' ? 'Copied' : 'Скопировано';
     clearTimeout(back); // of an earlier click
     back = setTimeout(() => { b.textContent = name; }, 2000);

@@ -62,6 +62,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&s3.URL, "s3", "", "`URL` of your S3 or MinIO (default: embedded)")
 	flags.StringVar(&s3.AccessKey, "s3-access-key", "", "its access `key`")
 	flags.StringVar(&s3.SecretKey, "s3-secret-key", "", "its secret `key`")
+	flags.StringVar(&s3.Bucket, "s3-bucket", platform.Bucket, "its `bucket`, made where it is missing")
 	flags.BoolVar(&options.Verbose, "v", false, "show everything that the functions log (always in logs/ of the data folder)")
 	flags.Func("replicas", "`NAME=N`: processes of a function at the start, over its label; may be repeated", func(value string) error {
 		name, number, _ := strings.Cut(value, "=")

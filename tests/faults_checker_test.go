@@ -19,7 +19,6 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"polis/local/inbox"
-	"polis/local/platform"
 	"polis/shared/access"
 	"polis/shared/audit"
 	"polis/shared/cabinet"
@@ -339,7 +338,7 @@ func (s *stage) sums(t *testing.T) map[string]string {
 	t.Helper()
 	sums := map[string]string{}
 	for _, name := range s.objects(t) {
-		o, err := s.bucket.GetObject(t.Context(), platform.Bucket, name, minio.GetObjectOptions{})
+		o, err := s.minio.GetObject(t.Context(), s.bucket, name, minio.GetObjectOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -139,7 +139,7 @@ func (v vandal) recordsTwice(c *citizen) {
 func (v vandal) leavesObject(c *citizen) {
 	v.t.Helper()
 	home, _ := v.home(c)
-	_, err := v.bucket.PutObject(v.t.Context(), platform.Bucket, v.state.Digest("object", home, ident.New(time.Now())), strings.NewReader("%PDF"), 4, minio.PutObjectOptions{})
+	_, err := v.minio.PutObject(v.t.Context(), v.bucket, v.state.Digest("object", home, ident.New(time.Now())), strings.NewReader("%PDF"), 4, minio.PutObjectOptions{})
 	v.must(err)
 }
 
@@ -153,10 +153,10 @@ func (v vandal) spoils(c *citizen, remove bool) {
 	}
 	name := v.state.Digest("object", home, documents[0].ID)
 	if remove {
-		v.must(v.bucket.RemoveObject(v.t.Context(), platform.Bucket, name, minio.RemoveObjectOptions{}))
+		v.must(v.minio.RemoveObject(v.t.Context(), v.bucket, name, minio.RemoveObjectOptions{}))
 		return
 	}
-	_, err := v.bucket.PutObject(v.t.Context(), platform.Bucket, name, strings.NewReader("%PDF"), 4, minio.PutObjectOptions{})
+	_, err := v.minio.PutObject(v.t.Context(), v.bucket, name, strings.NewReader("%PDF"), 4, minio.PutObjectOptions{})
 	v.must(err)
 }
 

@@ -3,6 +3,7 @@ package tests
 import (
 	"bytes"
 	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,8 +31,14 @@ import (
 
 func TestMain(m *testing.M) {
 	platform.RunChild(functions.All)
+	// Else the race detector holds up the end of each function's process for a
+	// second, in case there is more to report.
+	if os.Getenv("GORACE") == "" {
+		os.Setenv("GORACE", "atexit_sleep_ms=0")
+	}
 	code := m.Run()
 	browser.Close()
+	servers.Close()
 	os.Exit(code)
 }
 
@@ -46,7 +53,8 @@ type stage struct {
 	*platform.Instance
 	contract contract
 	redis    *redis.Client
-	bucket   *minio.Client
+	minio    *minio.Client
+	bucket   string
 	login    *issuer.Issuer
 	data     string
 }
@@ -65,7 +73,7 @@ func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 	store := servers.MinIO(t)
 	o := platform.Options{
 		Addr: "127.0.0.1:0", Stack: filepath.Join(root, "stack.yml"), Data: t.TempDir(), Clock: morning,
-		S3: &platform.S3{URL: store.Endpoint, AccessKey: store.AccessKey, SecretKey: store.SecretKey},
+		S3: &platform.S3{URL: store.Endpoint, AccessKey: store.AccessKey, SecretKey: store.SecretKey, Bucket: "polis-" + strings.ToLower(rand.Text())},
 	}
 	for _, change := range options {
 		change(&o)
@@ -76,7 +84,7 @@ func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, said.String())
 	}
-	s := &stage{Instance: instance, contract: theContract(t), data: o.Data}
+	s := &stage{Instance: instance, contract: theContract(t), data: o.Data, bucket: o.S3.Bucket}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the platform said:\n%s", said.String())
@@ -86,13 +94,14 @@ func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 		if err := instance.Close(); err != nil {
 			t.Error(err)
 		}
+		s.hasRacedNowhere(t)
 	})
 	address, err := redis.ParseURL(instance.RedisURL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.redis = redis.NewClient(address)
-	if s.bucket, err = minio.New(instance.S3().Endpoint, &minio.Options{Creds: credentials.NewStaticV4(store.AccessKey, store.SecretKey, "")}); err != nil {
+	if s.minio, err = minio.New(instance.S3().Endpoint, &minio.Options{Creds: credentials.NewStaticV4(store.AccessKey, store.SecretKey, "")}); err != nil {
 		t.Fatal(err)
 	}
 	// The platform's own key: a story may need a person who is none of the
@@ -101,6 +110,25 @@ func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// hasRacedNowhere fails the test for each data race that the detector has found
+// in a function's process, which it tells nobody but that process's log.
+func (s *stage) hasRacedNowhere(t *testing.T) {
+	t.Helper()
+	logs, err := filepath.Glob(filepath.Join(s.LogDir(), "*.log"))
+	if err != nil || len(logs) == 0 {
+		t.Errorf("no logs: %v", err)
+	}
+	for _, name := range logs {
+		said, err := os.ReadFile(name)
+		if err != nil {
+			t.Error(err)
+		}
+		if _, race, found := bytes.Cut(said, []byte("WARNING: DATA RACE")); found {
+			t.Errorf("%s: a data race:%.4000s", filepath.Base(name), race)
+		}
+	}
 }
 
 // journal is a writer for many at once.
@@ -201,7 +229,7 @@ func (s *stage) keys(t *testing.T, kind string) []string {
 func (s *stage) objects(t *testing.T) []string {
 	t.Helper()
 	names := []string{}
-	for o := range s.bucket.ListObjects(t.Context(), platform.Bucket, minio.ListObjectsOptions{Recursive: true}) {
+	for o := range s.minio.ListObjects(t.Context(), s.bucket, minio.ListObjectsOptions{Recursive: true}) {
 		if o.Err != nil {
 			t.Fatal(o.Err)
 		}

@@ -41,7 +41,7 @@ const DefaultAddr = "127.0.0.1:8080"
 // redis-server is at hand.
 const EmbeddedRedis = "embedded"
 
-// Bucket holds all objects.
+// Bucket holds all objects, where no other is given.
 const Bucket = "polis"
 
 // The names under which the stores' processes can be killed, suspended and
@@ -73,6 +73,7 @@ type Options struct {
 type S3 struct {
 	URL                  string
 	AccessKey, SecretKey string
+	Bucket               string // made where it is missing; "" is Bucket
 }
 
 const (
@@ -288,7 +289,7 @@ func (i *Instance) startStores(ctx context.Context) error {
 			}
 		}
 	}
-	if err := i.s3.CreateBucket(ctx, Bucket); err != nil {
+	if err := i.s3.CreateBucket(ctx, i.bucket()); err != nil {
 		return fmt.Errorf("object store at %s: %w", i.s3.Endpoint, err)
 	}
 	return nil
@@ -338,7 +339,7 @@ func (i *Instance) openS3() error {
 			return fmt.Errorf("-s3 %s: not an address like http://127.0.0.1:9000", given.URL)
 		}
 		i.s3 = stores.S3{Endpoint: host, TLS: scheme == "https", AccessKey: given.AccessKey, SecretKey: given.SecretKey}
-		i.say("s3", "%s (yours), bucket %s", given.URL, Bucket)
+		i.say("s3", "%s (yours), bucket %s", given.URL, i.bucket())
 		return nil
 	}
 	address, err := freeAddress()
@@ -352,6 +353,13 @@ func (i *Instance) openS3() error {
 	return i.runStore(s3Process, launch{
 		task: assignment{S3: &s3Child{i.s3, filepath.Join(i.data, "s3")}}, env: inherited(), address: address, probe: i.s3.Ready,
 	})
+}
+
+func (i *Instance) bucket() string {
+	if given := i.options.S3; given != nil {
+		return cmp.Or(given.Bucket, Bucket)
+	}
+	return Bucket
 }
 
 // runStore starts a store, which will start the same way each time.
@@ -445,7 +453,7 @@ func (i *Instance) launch(d types.FunctionDeployment, instance string) (launch, 
 		"secret_dir":     secretDir,
 		"redis_url":      i.redisURL,
 		"s3_endpoint":    scheme + "://" + i.s3.Endpoint,
-		"s3_bucket":      Bucket,
+		"s3_bucket":      i.bucket(),
 		"oidc_issuer":    i.base + "/oidc",
 		"oidc_audience":  issuer.Audience,
 		"oidc_client_id": i.client.ID,

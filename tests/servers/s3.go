@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -17,15 +18,45 @@ import (
 	"polis/local/stores"
 )
 
-// S3 is an object store that a test may fill; it has no bucket yet.
+// S3 is an object store that a test may fill, in a bucket that it makes.
 type S3 struct{ Endpoint, Region, AccessKey, SecretKey string }
 
 const installMinIO = `build it at the root of the repository:
 	GOWORK=off CGO_ENABLED=0 go -C tests/minio build -trimpath -ldflags '-s -w' -o ../../.bin/minio github.com/minio/minio`
 
-// MinIO starts a MinIO server, .bin/minio of the repository or the one that is
-// installed.
+var shared struct {
+	sync.Mutex
+	minio  *process // nil: not started
+	folder string
+	store  S3
+}
+
+// MinIO is a MinIO server, .bin/minio of the repository or the one that is
+// installed. It starts when a test first asks for it, and is everybody's: a test
+// has to make a bucket of its own.
 func MinIO(t testing.TB) S3 {
+	t.Helper()
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.minio == nil {
+		startMinIO(t)
+	}
+	return shared.store
+}
+
+// Close stops what was started for all tests.
+func Close() {
+	shared.Lock()
+	defer shared.Unlock()
+	if shared.minio == nil {
+		return
+	}
+	shared.minio.stop()
+	os.RemoveAll(shared.folder)
+	shared.minio = nil
+}
+
+func startMinIO(t testing.TB) {
 	t.Helper()
 	binary := filepath.Join(repository(t), ".bin", "minio")
 	if _, err := os.Stat(binary); err != nil {
@@ -33,7 +64,7 @@ func MinIO(t testing.TB) S3 {
 	}
 	address := fmt.Sprintf("%s:%d", host, freePort(t))
 	s := S3{Endpoint: "http://" + address, Region: "us-east-1", AccessKey: "polis-test", SecretKey: "polis-test-secret"}
-	data := emptyFolder(t)
+	data := newFolder(t)
 	server := exec.Command(binary, "server", "--quiet", "--address", address, data)
 	server.Env = append(server.Environ(), "HOME="+data,
 		"MINIO_ROOT_USER="+s.AccessKey, "MINIO_ROOT_PASSWORD="+s.SecretKey, "MINIO_BROWSER=off", "MINIO_UPDATE=off")
@@ -41,12 +72,12 @@ func MinIO(t testing.TB) S3 {
 	if err != nil {
 		t.Fatal(err)
 	}
+	shared.minio, shared.folder, shared.store = start(t, server), data, s
 	// Its own readiness comes before it takes requests.
-	run(t, server).answers(t, func(ctx context.Context) error {
+	shared.minio.answers(t, func(ctx context.Context) error {
 		_, err := client.ListBuckets(ctx)
 		return err
 	})
-	return s
 }
 
 // repository is the folder of the workspace that the test runs in.

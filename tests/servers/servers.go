@@ -1,6 +1,7 @@
 // Package servers starts real servers for tests, each on a free port of the
-// loopback with a folder of its own, and stops them when the test ends. What
-// has to be installed for it and is not fails the test.
+// loopback with a folder of its own, and stops them when the test ends; MinIO is
+// one for all tests of a program, whose TestMain calls Close. What has to be
+// installed for it and is not fails the test.
 package servers
 
 import (
@@ -51,16 +52,16 @@ func free(port int) bool {
 	return true
 }
 
-// process is a server that runs until the test ends.
+// process is a server that runs until it is stopped.
 type process struct {
+	cmd    *exec.Cmd
 	output *strings.Builder // once ended is closed
 	ended  chan struct{}
 }
 
-// run starts a server. What it has printed is told if the test fails.
-func run(t testing.TB, cmd *exec.Cmd) *process {
+func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
-	p := &process{output: &strings.Builder{}, ended: make(chan struct{})}
+	p := &process{cmd: cmd, output: &strings.Builder{}, ended: make(chan struct{})}
 	cmd.Stdout = p.output
 	cmd.Stderr = cmd.Stdout
 	cmd.SysProcAttr = dieWithParent()
@@ -71,14 +72,26 @@ func run(t testing.TB, cmd *exec.Cmd) *process {
 		cmd.Wait() // its exit code is the signal's
 		close(p.ended)
 	}()
+	return p
+}
+
+func (p *process) stop() {
+	p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		p.cmd.Process.Kill()
+		<-p.ended
+	}
+}
+
+// run starts a server that the end of the test stops. What it has printed is told
+// if the test fails.
+func run(t testing.TB, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := start(t, cmd)
 	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-p.ended:
-		case <-time.After(patience):
-			cmd.Process.Kill()
-			<-p.ended
-		}
+		p.stop()
 		if t.Failed() {
 			t.Logf("%s printed:\n%s", cmd.Path, p.output)
 		}
@@ -120,10 +133,16 @@ func installed(t testing.TB, name, how string) string {
 // trouble if a server that is being killed still writes to it.
 func emptyFolder(t testing.TB) string {
 	t.Helper()
+	dir := newFolder(t)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func newFolder(t testing.TB) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "polis-test-")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
 	return dir
 }

@@ -14,8 +14,9 @@
 // where, and what was there instead. A test also fails at its end if a page
 // complained on its console or broke its content security policy.
 //
-// All tests share one Chromium, or two: see Options.Whole. Each Open has cookies, cache and storage of its
-// own. TestMain has to call Close. After a test that was killed Chromium is gone,
+// All tests share one headless shell of Chromium, and one whole Chromium where
+// Options.Whole asks for it. Each Open has cookies, cache and storage of its own.
+// TestMain has to call Close. After a test that was killed Chromium is gone,
 // but its folder chromedp-runner... stays among the temporary files.
 //
 // A page that is dark by night needs a background of its own, as axe-core takes
@@ -100,6 +101,9 @@ func chromium(t testing.TB, whole bool) process {
 		return *p
 	}
 	path, err := exec.LookPath(p.program)
+	if err != nil && !whole { // some systems have the whole one alone
+		path, err = exec.LookPath("chromium")
+	}
 	if err != nil {
 		t.Fatalf("%s is missing: apt-get install %[1]s (tests/run does)", p.program)
 	}
@@ -142,8 +146,8 @@ func Close() {
 // cookies.
 func Open(t testing.TB, screen Screen, options Options) *Page {
 	t.Helper()
-	process := chromium(t, options.Whole)
-	agent := process.agent
+	running := chromium(t, options.Whole)
+	agent := running.agent
 	if screen.Mobile {
 		agent = mobileAgent
 	}
@@ -153,7 +157,7 @@ func Open(t testing.TB, screen Screen, options Options) *Page {
 	if options.Zoom == 0 {
 		options.Zoom = 1
 	}
-	return open(&Page{t: t, screen: screen, options: options, agent: agent}, process.ctx, chromedp.WithNewBrowserContext())
+	return open(&Page{t: t, screen: screen, options: options, agent: agent}, running.ctx, chromedp.WithNewBrowserContext())
 }
 
 // NewTab is a second tab with the same cookies.

@@ -250,6 +250,7 @@ func TestAxeFindsWhatPeopleWouldStumbleOver(t *testing.T) {
 	url := site(t, map[string]string{
 		"/":         `<input name="snils"><p style="color: #bbb; background: #fff">Бледно`,
 		"/good":     `<label>СНИЛС <input name="snils"></label><p>Видно`,
+		"/without":  `<noscript><p style="color: #bbb; background: #fff">Бледно без скрипта</noscript>`,
 		"/inverted": `<style>@media (prefers-color-scheme: dark) {body {background: #000} p {color: #222}}</style><p>Видно днём`,
 	}, nil)
 	for _, options := range both {
@@ -265,6 +266,11 @@ func TestAxeFindsWhatPeopleWouldStumbleOver(t *testing.T) {
 		p.Go(url + "/inverted")
 		p.Axe()
 	}
+	contains(t, fails(t, func(t testing.TB) {
+		p := Open(t, Phone, Options{})
+		p.Go(url + "/without")
+		p.Axe()
+	}), "color-contrast")
 	contains(t, fails(t, func(t testing.TB) {
 		p := Open(t, Desktop, Options{Dark: true})
 		p.Go(url + "/inverted")

@@ -38,7 +38,9 @@ func (p *Page) stumbles() (found []string) {
 	script(p, true)
 	defer script(p, p.options.JavaScript)
 	world := must(p, page.CreateIsolatedWorld, page.CreateIsolatedWorldParams{FrameID: p.frame, WorldName: "axe"}).ExecutionContextID
-	if err = p.evalIn(world, axe+";0", nil); err == nil {
+	// It takes no notice of what is for people without scripts.
+	const unwrap = `for (const n of document.querySelectorAll('noscript')) if (n.firstElementChild) n.replaceWith(...n.childNodes)`
+	if err = p.evalIn(world, axe+";"+unwrap, nil); err == nil {
 		err = p.evalIn(world, `axe.run(document, {resultTypes: ['violations'], preload: false, rules: {'target-size': {enabled: true}}}).then(
 			result => result.violations.flatMap(v => v.nodes.map(n => v.id + ': ' + n.html + '\n  ' + n.failureSummary.replace(/\n/g, '\n  '))))`, &found)
 	}

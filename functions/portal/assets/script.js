@@ -46,13 +46,17 @@ follow();
 // The number is copied without its spaces.
 for (const b of document.querySelectorAll('[data-copy]')) {
   if (!navigator.clipboard) break;
-  const name = b.textContent;
+  const name = b.textContent, ru = document.documentElement.lang !== 'en';
   let back;
   b.classList.add('works');
   b.setAttribute('aria-live', 'polite');
   b.addEventListener('click', async () => {
-    try { await navigator.clipboard.writeText(b.dataset.copy); } catch { return; } // not allowed: it can still be marked and copied
-    b.textContent = document.documentElement.lang === 'en' ? 'Copied' : 'Скопировано';
+    try {
+      await navigator.clipboard.writeText(b.dataset.copy);
+      b.textContent = ru ? 'Скопировано' : 'Copied';
+    } catch { // the browser does not allow it
+      b.textContent = ru ? 'Не скопировано' : 'Not copied';
+    }
     clearTimeout(back); // of an earlier click
     back = setTimeout(() => { b.textContent = name; }, 2000);
   });

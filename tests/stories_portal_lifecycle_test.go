@@ -31,8 +31,18 @@ func TestInTheBrowserAPolicyIsSuspendedAndResumed(t *testing.T) {
 			v.ticks("Военная служба по призыву")
 			v.does("Приостановить полис")
 			v.looked("Проверьте и подтвердите")
+			v.does("← Изменить")
+			if !v.Checked("Военная служба по призыву") {
+				t.Error("what was chosen is lost")
+			}
+			v.does("Приостановить полис")
+			v.does("English")
+			v.Has("Check and confirm")
+			v.does("Русский")
 			v.does("Подтвердить приостановление")
 			v.looked("Одобрено. Полис приостановлен с")
+			v.Back()
+			v.Has("Проверьте и подтвердите")
 			v.opens("/card")
 			eventually(t, "the card shows it", func() bool { return s.as(t, "insured").card("self").Status == "suspended" })
 			v.opens("/card")

@@ -17,6 +17,7 @@ import (
 	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/functiontest"
+	"polis/shared/ident"
 	"polis/shared/policy"
 	"polis/shared/server"
 	"polis/shared/store"
@@ -94,7 +95,23 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 		return answer, nil
 	}))
 	form := url.Values{"action": {"suspend"}, "ground": {"mobilisation"}, "from": {"11.03.2026"}, "until": {""}}
-	page := string(send(b, mine, "/suspend", form).Expect(200, "").Body)
+	// Each step is a page of its own, which the back button finds again; its
+	// address tells nothing of a service.
+	others := in(t, b, func(v *visitor) { v.Account = ident.Home(ident.Account, [32]byte{}, "pavel") })
+	shown := func(cookie, path string) string {
+		t.Helper()
+		return string(b.Call("GET", Name, strings.TrimPrefix(path, root), "", nil, "Cookie", cookie).Expect(200, "").Body)
+	}
+	confirm := func() string {
+		t.Helper()
+		to := send(b, mine, "/suspend", form).Expect(http.StatusSeeOther, "").Header.Get("Location")
+		if draft, found := strings.CutPrefix(to, root+"/suspend/confirm?draft="); !found || strings.Contains(draft, "mobilisation") || strings.Contains(draft, "2026") {
+			t.Fatal(to)
+		}
+		return to
+	}
+	at := confirm()
+	page := shown(mine, at)
 	for _, want := range []string{"Проверьте и подтвердите", "11\u00a0марта\u00a02026", `name="ground" value="mobilisation"`, "Подтвердить приостановление"} {
 		if !strings.Contains(page, want) || asked != "" {
 			t.Errorf("asked %q, and the page lacks %s", asked, want)
@@ -102,14 +119,22 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 	}
 	for until, says := range map[string][2]string{"": {"пока его не возобновят", "возобновится сам"}, "20.12.2026": {"возобновится сам", "пока его не возобновят"}} {
 		form.Set("until", until)
-		if page = string(send(b, mine, "/suspend", form).Expect(200, "").Body); !strings.Contains(page, says[0]) || strings.Contains(page, says[1]) {
+		if page := shown(mine, confirm()); !strings.Contains(page, says[0]) || strings.Contains(page, says[1]) {
 			t.Errorf("until %q: %s", until, page)
 		}
 	}
 	form.Set("until", "")
-	form.Set("step", "back")
-	if page = string(send(b, mine, "/suspend", form).Expect(200, "").Body); !strings.Contains(page, `value="mobilisation" checked`) || asked != "" {
+	change := between(page, `<a href="`+root+`/suspend?draft=`, `"`)
+	if page = shown(mine, "/suspend?draft="+change); !strings.Contains(page, `value="mobilisation" checked`) || asked != "" {
 		t.Errorf("asked %q, and what was chosen is lost", asked)
+	}
+	if page = shown(others, "/suspend?draft="+change); strings.Contains(page, "checked") {
+		t.Error("another account has read what was chosen")
+	}
+	for cookie, path := range map[string]string{others: at, mine: "/suspend/confirm?draft=x"} {
+		if to := b.Call("GET", Name, strings.TrimPrefix(path, root), "", nil, "Cookie", cookie).Expect(http.StatusSeeOther, "").Header.Get("Location"); to != root+"/suspend" {
+			t.Error(to)
+		}
 	}
 	form.Set("step", "confirmed")
 	res := send(b, mine, "/suspend", form).Expect(http.StatusSeeOther, "")

@@ -213,12 +213,9 @@ func (v *visit) firstOf(who, region string) (firstPage, error) {
 // firstPolicy is the form at an address of its own, with what was typed into it
 // so far.
 func (p *portal) firstPolicy(v *visit) (web.Answer, error) {
-	var kept draft
-	if _, err := v.sessions.Peek(v, v.Query.Get("draft"), &kept); err != nil {
+	kept, err := v.held()
+	if err != nil {
 		return web.Answer{}, err
-	}
-	if kept.Account != v.Who.Account {
-		kept.Form = nil
 	}
 	who := cmp.Or(v.Query.Get("for"), forSelf)
 	f, err := v.firstOf(who, cmp.Or(v.Query.Get("region"), v.region))
@@ -234,24 +231,15 @@ func (p *portal) firstPolicy(v *visit) (web.Answer, error) {
 	if f.ByRight() && f.Category == "" && v.Query.Get("step") == stepCategory {
 		return v.again(fault.Wrong(noCategory), "first-policy", firstTitle, f)
 	}
-	if f.Category != "" && kept.Form != nil {
-		f.rests(kept.Form, v.law()) // what is wrong is said when it is sent
+	if f.Category != "" && kept != nil {
+		f.rests(kept, v.law()) // what is wrong is said when it is sent
 	}
-	return v.render200("first-policy", &page{Title: v.Text(firstTitle), Data: f, Typed: kept.Form})
+	return v.render200("first-policy", &page{Title: v.Text(firstTitle), Data: f, Typed: kept})
 }
 
-// draft is a form that is not sent yet, of an account.
-type draft struct {
-	Account string
-	Form    url.Values
-}
-
-// keep leads to the form with what was typed: by an address that a browser can
-// come back to, and that holds nothing of it.
+// keep leads to the form with what was typed.
 func (v *visit) keep(f firstPage) (web.Answer, error) {
-	typed := visible(v.Form)
-	typed.Del("key")
-	token, err := v.sessions.Hold(v, draft{v.Who.Account, typed}, attempt)
+	token, err := v.hold()
 	if err != nil {
 		return web.Answer{}, err
 	}

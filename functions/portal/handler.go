@@ -92,6 +92,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		open("/requests/{id}", p.citizen(p.request)),
 
 		open("/suspend", p.citizen(p.lifecycle)),
+		open("/suspend/confirm", p.citizen(p.confirmSuspension)),
 		form("/suspend", p.posted(p.changeState)),
 
 		open("/desk", p.reviewer(p.inbox)),

@@ -29,6 +29,7 @@ type lifecyclePage struct {
 	Today                   calendar.Date
 	Grounds                 []string
 	From, Until             calendar.Date // to confirm
+	Draft                   string        // what is to be confirmed, to change it
 }
 
 func (v *visit) lifecyclePage() lifecyclePage {
@@ -72,13 +73,32 @@ func (l lifecyclePage) without() lifecyclePage {
 // lifecycle is where a policy is suspended, resumed or asked to be restored. Where
 // no card tells of it, the register is asked whether there is one at all.
 func (p *portal) lifecycle(v *visit) (web.Answer, error) {
-	page := v.lifecyclePage()
-	if page.Status == "" && !page.Minor {
+	l := v.lifecyclePage()
+	kept, err := v.held()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	l.Suspend = l.Suspend || kept != nil
+	if l.Status == "" && !l.Minor {
 		if err := v.ask(http.MethodGet, "/smo-selection/allowed?person="+consent.Self, nil, nil); hopeless(err) {
-			return v.again(err, "suspend", lifecycleTitle, page.without())
+			return v.again(err, "suspend", lifecycleTitle, l.without())
 		}
 	}
-	return v.show("suspend", lifecycleTitle, page)
+	return v.render200("suspend", &page{Title: v.Text(lifecycleTitle), Data: l, Typed: kept})
+}
+
+// confirmSuspension is where a suspension that was filled in is sent.
+func (p *portal) confirmSuspension(v *visit) (web.Answer, error) {
+	kept, err := v.held()
+	if err != nil {
+		return web.Answer{}, err
+	}
+	var l lifecyclePage
+	if l.From, l.Until, err = term(kept); err != nil { // no draft any more, nor ever one that is wrong
+		return v.to("/suspend")
+	}
+	l.Draft = v.Query.Get("draft")
+	return v.render200("suspend-confirm", &page{Title: v.Text(lifecycleTitle), Data: l, Typed: kept})
 }
 
 // term reads the days of a suspension, and names what it lacks before there is
@@ -108,18 +128,17 @@ func term(form url.Values) (from, until calendar.Date, err error) {
 // changeState submits what was chosen, a suspension once it is confirmed, and
 // leads to its progress.
 func (p *portal) changeState(v *visit) (web.Answer, error) {
-	step := v.Form.Get("step")
-	if v.Form.Get("action") == string(application.Suspend) && step != "confirmed" {
-		page := v.lifecyclePage()
-		page.Suspend = true
-		var err error
-		if page.From, page.Until, err = term(v.Form); err != nil {
+	if v.Form.Get("action") == string(application.Suspend) && v.Form.Get("step") != "confirmed" {
+		if _, _, err := term(v.Form); err != nil {
+			page := v.lifecyclePage()
+			page.Suspend = true
 			return v.again(err, "suspend", lifecycleTitle, page)
 		}
-		if step == "back" {
-			return v.typed("suspend", lifecycleTitle, page)
+		token, err := v.hold()
+		if err != nil {
+			return web.Answer{}, err
 		}
-		return v.typed("suspend-confirm", lifecycleTitle, page)
+		return v.to("/suspend/confirm?draft=" + url.QueryEscape(token))
 	}
 	body := map[string]string{"person": consent.Self, "action": v.Form.Get("action")}
 	if ground := v.Form.Get("ground"); ground != "" {

@@ -174,6 +174,29 @@ func visible(form url.Values) url.Values {
 	return typed
 }
 
+// draft is a form that is not sent yet, of an account.
+type draft struct {
+	Account string
+	Form    url.Values
+}
+
+// hold keeps what was typed for a page's address with this draft, one that a
+// browser can come back to and that holds nothing of it.
+func (v *visit) hold() (token string, err error) {
+	typed := visible(v.Form)
+	typed.Del("key")
+	return v.sessions.Hold(v, draft{v.Who.Account, typed}, attempt)
+}
+
+// held is what was typed, nil where the address has no draft of this account.
+func (v *visit) held() (url.Values, error) {
+	var kept draft
+	if _, err := v.sessions.Peek(v, v.Query.Get("draft"), &kept); err != nil || kept.Account != v.Who.Account {
+		return nil, err
+	}
+	return kept.Form, nil
+}
+
 // typed renders the page of a form that is not sent yet, with what was typed.
 func (v *visit) typed(name string, title fault.Text, data any) (web.Answer, error) {
 	return v.render200(name, &page{Title: v.Text(title), Data: data, Typed: visible(v.Form)})

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -166,6 +168,44 @@ func TestAClassifierIsImportedThroughKilledProcessesAndOnce(t *testing.T) {
 	eventually(t, "the card has the new telephone", func() bool {
 		return newcomer.card(nil).Insurer.Phone == "8 800 555-61-99"
 	})
+}
+
+func TestAnInsurerThatAnImportLeftOutIsNamedByItsCodeEverywhere(t *testing.T) {
+	s := newStage(t)
+	insured := s.as(t, "insured") // by 26002
+	insured.consents()
+	insured.loads(fields{})
+	s.as(t, "operator").imports(classifier(t, "<smocod>26002</smocod>", "<smocod>26992</smocod>"), nil)
+	const name = "Компания с кодом 26002"
+	eventually(t, "the card has no contacts of it", func() bool { return insured.card(nil).Insurer.Phone == "" })
+	type shown struct {
+		Insurer struct {
+			Name     string
+			Unlisted bool
+		}
+	}
+	if of := read[shown](insured.get("/policy-card").is(http.StatusOK)).Insurer; of.Name != name || !of.Unlisted {
+		t.Errorf("the card: %+v", of)
+	}
+	if of := read[shown](insured.with("Accept-Language", "en").get("/policy-card").is(http.StatusOK)).Insurer; of.Name != "Company with code 26002" {
+		t.Errorf("the card in English: %+v", of)
+	}
+	extract := insured.extract("self")
+	pdf := filepath.Join(t.TempDir(), "extract.pdf")
+	if err := os.WriteFile(pdf, insured.get("/extract-rendering/"+extract.ID).is(http.StatusOK).body, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	asked := s.as(t, "fund").post("/insured-registry/insurers", fields{"enp": "2656410837000318", "on": "2026-03-10"}).is(http.StatusOK)
+	for where, told := range map[string]struct{ text, want string }{
+		"history":      {string(insured.get("/policy-card/history").is(http.StatusOK).body), "Страхует компания с кодом 26002"},
+		"FHIR":         {string(insured.get("/policy-card/coverage").is(http.StatusOK).body), `"name":"` + name + `"`},
+		"the register": {string(asked.body), `"name":"` + name + `"`},
+		"the extract":  {strings.Join(strings.Fields(runTool(t, "poppler-utils", "pdftotext", pdf, "-")), " "), name},
+	} {
+		if !strings.Contains(told.text, told.want) {
+			t.Errorf("%s: %s", where, told.text)
+		}
+	}
 }
 
 func TestAClassifierWithOneWrongRowChangesNothing(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/directory"
 	"polis/shared/extract"
+	"polis/shared/fault"
 	"polis/shared/policy"
 )
 
@@ -19,7 +20,7 @@ func (r *rendering) page(e cabinet.Extract, card policy.Card, insurers directory
 	if !ok {
 		zone = time.UTC
 	}
-	contact := insurers.ContactOf(card.Insurance.SMO, region)
+	contact := insurers.ContactOf(card.Insurance.SMO, region, fault.Text.Russian)
 	status, note, _ := strings.Cut(card.ShownText(calendar.Today(e.Created, region)).RU, ". ")
 	p := extract.Page{
 		Number: e.Number, Code: e.Code, FormedAt: e.Created.In(zone), AsOf: card.AsOf.In(zone),
@@ -28,7 +29,7 @@ func (r *rendering) page(e cabinet.Extract, card policy.Card, insurers directory
 		Status: status, StatusNote: note, ValidFrom: card.ValidFrom, ValidUntil: card.ValidUntil,
 		Insurer: extract.Insurer{
 			Name: contact.Name, Address: contact.Address, Phone: contact.Phone, Site: contact.Site,
-			Since: card.Insurance.Since, StandIn: contact.StandIn,
+			Since: card.Insurance.Since, StandIn: contact.StandIn, Unlisted: contact.Unlisted,
 		},
 		Issuer: r.issuer, PublicURL: r.public,
 	}

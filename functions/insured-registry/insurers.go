@@ -35,8 +35,8 @@ type insurance struct {
 	Name string `json:"name"` // of the insurer, or of the fund that stood in
 }
 
-func named(in policy.Insurance, known directory.Directory) insurance {
-	return insurance{in, known.ContactOf(in.SMO, in.Region).Name}
+func named(c *web.Call, in policy.Insurance, known directory.Directory) insurance {
+	return insurance{in, known.ContactOf(in.SMO, in.Region, c.Text).Name}
 }
 
 // insurers answers who insured a person on a date, by what the register knew at
@@ -72,11 +72,11 @@ func (r *register) insurers(c *web.Call) (web.Answer, error) {
 		History []insurance   `json:"history"` // as recorded
 	}{On: q.On, Known: q.Known, History: []insurance{}}
 	if in := record.InsuranceAsOf(q.On, q.Known); !in.Since.IsZero() {
-		of := named(in, known)
+		of := named(c, in, known)
 		answer.Insurer = &of
 	}
 	for _, in := range record.Insurances {
-		answer.History = append(answer.History, named(in, known))
+		answer.History = append(answer.History, named(c, in, known))
 	}
 	return web.OK(answer)
 }

@@ -7,6 +7,7 @@ import (
 
 	"polis/shared/calendar"
 	"polis/shared/consent"
+	"polis/shared/fault"
 	"polis/shared/fhir"
 	"polis/shared/policy"
 	"polis/shared/store"
@@ -43,7 +44,7 @@ func (k *cards) coverage(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	in := card.Insurance
-	resource := fhir.CoverageOf(card, insurers.ContactOf(in.SMO, in.Region), k.systems, calendar.Today(k.law(), in.Region))
+	resource := fhir.CoverageOf(card, insurers.ContactOf(in.SMO, in.Region, fault.Text.Russian), k.systems, calendar.Today(k.law(), in.Region))
 	body, err := json.Marshal(resource)
 	if err != nil {
 		return web.Answer{}, err

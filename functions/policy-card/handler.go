@@ -153,7 +153,7 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 	v := view{
 		Person: who, ENP: card.ENP, ENPGrouped: card.ENP.Grouped(), Name: card.Person.Name, Sex: card.Person.Sex, Birth: card.Person.Birth,
 		Status: card.Shown(today), ValidFrom: card.ValidFrom, ValidUntil: card.ValidUntil, Region: region,
-		Insurer: insurer{insurers.ContactOf(card.Insurance.SMO, region), card.Insurance.Since}, Clinic: card.Clinic, Warnings: card.Warnings, AsOf: card.AsOf,
+		Insurer: insurer{insurers.ContactOf(card.Insurance.SMO, region, c.Text), card.Insurance.Since}, Clinic: card.Clinic, Warnings: card.Warnings, AsOf: card.AsOf,
 	}
 	if zone != nil {
 		v.AsOf = card.AsOf.In(zone)
@@ -174,7 +174,7 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 		v.Validity = c.Text(card.Right.Text())
 	}
 	if of, covered := card.CoveredNow(today); covered {
-		v.Covering = &covering{insurers.ContactOf(of.SMO, of.Region), of.Until}
+		v.Covering = &covering{insurers.ContactOf(of.SMO, of.Region, c.Text), of.Until}
 	}
 	if by := card.ReportBy(); !by.IsZero() && !over {
 		left := daysLeft(by, today)

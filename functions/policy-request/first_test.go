@@ -14,6 +14,7 @@ import (
 	policycard "polis/functions/policy-card"
 	reviewdesk "polis/functions/review-desk"
 	"polis/shared/calendar"
+	"polis/shared/directory"
 	"polis/shared/functiontest"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -455,6 +456,24 @@ func TestTheFundDecidesWhatNoRuleDoes(t *testing.T) {
 				t.Errorf("%+v", readGranted(b, token, a.ID))
 			}
 		})
+	}
+}
+
+func TestWhoIsAskedOrRefusedIsToldTheFundThatHasTheCaseWhereverTheyLive(t *testing.T) {
+	b := bench(t)
+	b.Run(reviewdesk.Name, reviewdesk.New)
+	token, fund := b.Token(aram("citizenship", "SYR", "id_doc", nil)), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	a := submit(b, token, `{"kind":"register","region":"77","category":"refugee","basis":{"stay_until":"2026-09-30","document":{"type":12,"series":"ВК","number":"0012345","expires":"2026-09-30"}}}`)
+	b.Deliver(1)
+	b.Deliver(1) // the case is made
+	here, _ := directory.FundOf("26")
+	for _, verdict := range []string{"ask", "refuse"} {
+		b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"take"}`).Expect(200, "")
+		b.Call("POST", reviewdesk.Name, "/"+a.ID, fund, `{"action":"`+verdict+`","reasons":[{"field":"document","code":"document_unclear","detail":"Удостоверение не читается."}]}`).Expect(200, "")
+		if a = read(b, token, a.ID); a.Region != "77" || a.Help == nil || a.Help.Fund.Phone != here.Phone {
+			t.Errorf("%s: %+v", verdict, a)
+		}
+		b.Deliver(1) // the case follows
 	}
 }
 

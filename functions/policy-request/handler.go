@@ -84,7 +84,7 @@ func (r *requests) read(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	return web.OK(show(c, a, insurers, r.law()))
+	return web.OK(r.show(c, a, insurers, r.law()))
 }
 
 func (r *requests) list(c *web.Call) (web.Answer, error) {
@@ -115,7 +115,7 @@ func (r *requests) list(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 		if found {
-			items = append(items, show(c, a, insurers, r.law()))
+			items = append(items, r.show(c, a, insurers, r.law()))
 		}
 	}
 	answer := map[string]any{"items": items}

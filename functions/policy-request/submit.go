@@ -268,7 +268,7 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 	}
-	return web.Accepted(show(c, a, insurers, now))
+	return web.Accepted(r.show(c, a, insurers, now))
 }
 
 // hurry makes a second click work on a search that waits for its next try: at

@@ -121,13 +121,13 @@ func reason(code string) application.Reason {
 }
 
 // show is an application with whom to turn to about it.
-func show(c *web.Call, a application.Application, insurers directory.Directory, now time.Time) application.View {
+func (r *requests) show(c *web.Call, a application.Application, insurers directory.Directory, now time.Time) application.View {
 	v := a.View(c.Text, now)
 	if len(a.Reasons) > 0 {
-		v.Help = helpFor(a, a.Reasons[0].Code, insurers, calendar.Today(now, a.Region))
+		v.Help = r.helpFor(a, a.Reasons[0].Code, insurers, calendar.Today(now, a.Region))
 	}
 	if unfound(a) {
-		v.Help = helpFor(a, policy.NotInRegister, insurers, calendar.Today(now, a.Region))
+		v.Help = r.helpFor(a, policy.NotInRegister, insurers, calendar.Today(now, a.Region))
 	}
 	if a.Kind == application.Register && a.Status == application.Granted {
 		v.Help = &application.Help{Insurers: []directory.Insurer{}, Offer: application.Lookup}
@@ -141,9 +141,13 @@ func unfound(a application.Application) bool {
 	return a.Kind == application.Lookup && a.Person == consent.Self && a.Status == application.Working && a.Answers > 0 && a.Results == nil
 }
 
-func helpFor(a application.Application, code string, insurers directory.Directory, today calendar.Date) *application.Help {
+func (r *requests) helpFor(a application.Application, code string, insurers directory.Directory, today calendar.Date) *application.Help {
 	h := &application.Help{Insurers: append([]directory.Insurer{}, insurers.InsurersOf(a.Region, today)...)}
-	if fund, ok := directory.FundOf(a.Region); ok {
+	region := a.Region
+	if a.Review != nil && a.Review.Unit == application.FundUnit {
+		region = r.home // the case is in this installation's inbox, wherever the person lives
+	}
+	if fund, ok := directory.FundOf(region); ok {
 		h.Fund = &fund
 	}
 	switch code {

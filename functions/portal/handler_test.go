@@ -844,6 +844,28 @@ func TestWhatACardSaysHoldsOfItsState(t *testing.T) {
 	}
 }
 
+func TestAnInsurerThatIsNotInTheDirectoryHasANameAndTheFundToAsk(t *testing.T) {
+	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+	const hint, fund = "В справочнике страховых этой компании нет. О ней скажут в территориальном фонде ОМС.", "8 (8652) 94-11-25"
+	for unlisted, name := range map[string]string{`,"unlisted":true`: "Компания с кодом 26999", "": "Пример-Мед"} {
+		insurer := `"name":"` + name + `","stand_in":false` + unlisted
+		page := seen(t, "/card", map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": given},
+			"policy-card": {"GET /family": aFamily, "GET /": `{"person":"self","status":"active","region":"26","valid_from":"2019-05-14","insurer":{` + insurer + `},"covering_insurer":{` + insurer + `}}`}})
+		hints, funds := 0, 0
+		if unlisted != "" {
+			hints, funds = 2, 1 // of a parent's insurer the region is not known
+		}
+		if strings.Count(page, "<strong>"+name+"</strong>") != 2 || strings.Count(page, hint) != hints || strings.Count(page, fund) != funds {
+			t.Errorf("%s: %s", name, page)
+		}
+	}
+	applied := seen(t, "/requests/a1", map[string]map[string]string{"policy-card": {"GET /family": aFamily},
+		"policy-request": {"GET /a1": strings.Replace(applicationOf("a1", "self", "working", false), "{", `{"smo":"26999",`, 1)}})
+	if !strings.Contains(applied, "Страховая компания: Компания с кодом 26999") {
+		t.Errorf("%s", applied)
+	}
+}
+
 func TestFromADeathOnRecordTheFundAloneHelps(t *testing.T) {
 	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
 	for ground, final := range map[string]bool{"death": true, "merged": true, "citizenship_lost": false} {

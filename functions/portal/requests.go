@@ -121,8 +121,7 @@ func (p *portal) request(v *visit) (web.Answer, error) {
 		if err != nil {
 			return web.Answer{}, err
 		}
-		insurer, _ := known.FindInsurer(a.SMO)
-		a.Insurer = cmp.Or(insurer.Name, a.SMO)
+		a.Insurer = known.ContactOf(a.SMO, a.Region, v.Text).Name
 	}
 	if a.Kind == application.Register && a.Status == application.Granted {
 		a.Holder = v.holder(a.applicationAnswer)

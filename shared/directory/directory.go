@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"polis/shared/calendar"
+	"polis/shared/fault"
 )
 
 // Directory is the insurers and their offices. It does not change once made and
@@ -216,25 +217,29 @@ func (d Directory) OfficesOf(region string, on calendar.Date) []Office {
 // Contact is whom an insured person turns to: the insurer, or the regional fund
 // while it stands in for one.
 type Contact struct {
-	SMO     string        `json:"smo,omitempty"`
-	Name    string        `json:"name"`
-	Phone   string        `json:"phone,omitempty"`
-	Email   string        `json:"email,omitempty"`
-	Site    string        `json:"site,omitempty"`
-	Address string        `json:"address,omitempty"`
-	StandIn bool          `json:"stand_in"`
-	AsOf    calendar.Date `json:"as_of"`
+	SMO     string `json:"smo,omitempty"`
+	Name    string `json:"name"`
+	Phone   string `json:"phone,omitempty"`
+	Email   string `json:"email,omitempty"`
+	Site    string `json:"site,omitempty"`
+	Address string `json:"address,omitempty"`
+	StandIn bool   `json:"stand_in"`
+	// Nothing but the code is known of the insurer, and the Name is made of it:
+	// the regional fund tells more.
+	Unlisted bool          `json:"unlisted,omitempty"`
+	AsOf     calendar.Date `json:"as_of,omitzero"`
 }
 
 // ContactOf is the contact of an insurer, or of the region's fund where smo is
-// "". What is not known stays empty.
-func (d Directory) ContactOf(smo, region string) Contact {
+// "". An insurer that the directory does not have, as after an import without it,
+// is named by its code in the language of tell. What else is not known stays empty.
+func (d Directory) ContactOf(smo, region string, tell func(fault.Text) string) Contact {
 	if i, ok := d.FindInsurer(smo); ok {
-		return Contact{i.SMO, i.Name, i.Phone, i.Email, i.Site, i.Address, false, i.AsOf}
+		return Contact{SMO: i.SMO, Name: i.Name, Phone: i.Phone, Email: i.Email, Site: i.Site, Address: i.Address, AsOf: i.AsOf}
 	}
-	c := Contact{SMO: smo, StandIn: smo == ""}
-	if f, ok := FundOf(region); ok && c.StandIn {
-		c = Contact{"", f.Name, f.Phone, f.Email, f.Site, f.Address, true, f.AsOf}
+	if smo != "" {
+		return Contact{SMO: smo, Name: tell(fault.Text{RU: "Компания с кодом " + smo, EN: "Company with code " + smo}), Unlisted: true}
 	}
-	return c
+	f, _ := FundOf(region)
+	return Contact{Name: f.Name, Phone: f.Phone, Email: f.Email, Site: f.Site, Address: f.Address, StandIn: true, AsOf: f.AsOf}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"polis/shared/calendar"
+	"polis/shared/fault"
 )
 
 var (
@@ -164,6 +165,26 @@ func TestCompanyKeepsItsOGRNInEveryRegion(t *testing.T) {
 	moscow, _ := Demo().FindInsurer("77012")
 	if stavropol.OGRN != moscow.OGRN {
 		t.Error("the same company cannot be offered first on a move")
+	}
+}
+
+func TestWhomeverAPolicyNamesAsItsInsurerHasANameToRead(t *testing.T) {
+	english := func(text fault.Text) string { return text.EN }
+	for rule, c := range map[string]struct {
+		smo, region string
+		tell        func(fault.Text) string
+		want        Contact
+	}{
+		"an insurer":                        {"26004", "26", fault.Text.Russian, Contact{Name: "РОСНО-МС", Phone: "8 (8793) 33-26-36"}},
+		"the fund that stands in":           {"", "77", fault.Text.Russian, Contact{Name: "Московский городской фонд обязательного медицинского страхования", Phone: "8 (495) 958-18-96", StandIn: true}},
+		"an insurer that is not listed":     {"26999", "26", fault.Text.Russian, Contact{Name: "Компания с кодом 26999", Unlisted: true}},
+		"the same for who prefers English":  {"26999", "26", english, Contact{Name: "Company with code 26999", Unlisted: true}},
+		"where the region has no fund here": {"85001", "85", fault.Text.Russian, Contact{Name: "Компания с кодом 85001", Unlisted: true}},
+	} {
+		got := Demo().ContactOf(c.smo, c.region, c.tell)
+		if got.SMO != c.smo || got.Name != c.want.Name || got.Phone != c.want.Phone || got.StandIn != c.want.StandIn || got.Unlisted != c.want.Unlisted {
+			t.Errorf("%s: %+v", rule, got)
+		}
 	}
 }
 

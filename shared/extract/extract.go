@@ -47,6 +47,7 @@ type Insurer struct {
 	Name, Address, Phone, Site string
 	Since                      calendar.Date
 	StandIn                    bool // the regional fund, until the holder chooses an insurer
+	Unlisted                   bool // not in the directory: the Name is made of its code
 }
 
 // Clinic is where the holder is attached; the zero value says that nothing is

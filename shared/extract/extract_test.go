@@ -68,6 +68,12 @@ func standIn() extract.Page {
 	return p
 }
 
+func unlisted() extract.Page {
+	p := usual()
+	p.Insurer = extract.Insurer{Name: "Компания с кодом 26999", Unlisted: true, Since: calendar.On(2019, time.January, 1)}
+	return p
+}
+
 func newRenderer(t testing.TB) *extract.Renderer {
 	t.Helper()
 	r, err := extract.New()
@@ -170,6 +176,9 @@ func TestTheTextOfThePageCanBeCopied(t *testing.T) {
 			"Страховая не выбрана. Пока её заменяет территориальный фонд ОМС:",
 			"Территориальный фонд обязательного медицинского страхования Ставропольского края",
 			"Сведений о прикреплении нет",
+		}},
+		{"an insurer that the directory does not have", unlisted(), []string{
+			"Компания с кодом 26999", "В справочнике страховых этой компании нет. О ней скажут в территориальном фонде ОМС.", "Страхует с 01.01.2019",
 		}},
 		{"very long texts", long(), []string{
 			"Константинопольская-Преображенско-Воскресенская-Архангельская",

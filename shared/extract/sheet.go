@@ -142,6 +142,9 @@ func (s sheet) insurer(i Insurer, x, y float64) float64 {
 		y = s.write(value, x, y, column, "Страховая не выбрана. Пока её заменяет территориальный фонд ОМС:") + s.scale
 	}
 	y = s.write(strong, x, y, column, i.Name) + 0.6*s.scale
+	if i.Unlisted {
+		y = s.write(value, x, y, column, "В справочнике страховых этой компании нет. О ней скажут в территориальном фонде ОМС.")
+	}
 	y = s.write(value, x, y, column, i.Address)
 	y = s.write(value, x, y, column, prefixed("Телефон ", unbreakable(i.Phone)))
 	y = s.write(value, x, y, column, i.Site)

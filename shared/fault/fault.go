@@ -32,6 +32,10 @@ const (
 // people: plain, without internals, without personal data.
 type Text struct{ RU, EN string }
 
+// Russian is the text where there is no caller to choose the language: on paper
+// and in what other systems read.
+func (t Text) Russian() string { return t.RU }
+
 // EnglishKey finds in the context of a call whether its caller prefers English,
 // a bool.
 type EnglishKey struct{}

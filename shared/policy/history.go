@@ -145,7 +145,7 @@ func (p Past) Text(insurers directory.Directory) fault.Text {
 			return fault.Text{RU: "«" + of.Name + "»", EN: of.Name}
 		}
 		if p.SMO != "" {
-			return fault.Text{RU: "с кодом " + p.SMO, EN: p.SMO}
+			return fault.Text{RU: "компания с кодом " + p.SMO, EN: "the company with code " + p.SMO}
 		}
 		return fault.Text{RU: "территориальный фонд ОМС", EN: "the regional fund"}
 	}()

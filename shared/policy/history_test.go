@@ -9,6 +9,7 @@ import (
 
 	"polis/shared/calendar"
 	"polis/shared/directory"
+	"polis/shared/fault"
 	"polis/shared/person"
 )
 
@@ -121,6 +122,15 @@ func TestEachKindOfHistoryHasWordsOfItsOwn(t *testing.T) {
 			t.Errorf("%s and %s are both %q", had, k, text.RU)
 		}
 		seen[text.RU] = k
+	}
+	for kind, want := range map[PastKind]fault.Text{
+		PutOnRecord:     {RU: "Запись в регистре с 10.03.2026. Страхует компания с кодом 26999", EN: "On record since 2026-03-10. Insured by the company with code 26999"},
+		InsurerSet:      {RU: "С 10.03.2026 страхует компания с кодом 26999", EN: "Insured by the company with code 26999 since 2026-03-10"},
+		InsurerPutRight: {RU: "Исправлено: с 10.03.2026 страхует компания с кодом 26999", EN: "Corrected: insured by the company with code 26999 since 2026-03-10"},
+	} {
+		if text := (Past{Kind: kind, On: dated("2026-03-10"), SMO: "26999"}).Text(directory.Demo()); text != want {
+			t.Errorf("of an insurer that is not in the directory: %+v", text)
+		}
 	}
 	for _, ground := range SuspensionGrounds {
 		if why := (Past{Kind: WasSuspended, Ground: ground}).Why(); why.RU == "Служба" || why.EN == "" {

@@ -69,6 +69,7 @@ type firstPage struct {
 	Categories []policy.Category // for oneself
 	Fund       *directory.Fund   // whom to turn to
 	Right      *policy.Right     // to be shown before sending
+	Recounted  bool              // another term was shown before
 }
 
 // Kid for whom the form is; nil for nobody.
@@ -246,9 +247,9 @@ type draft struct {
 	Form    url.Values
 }
 
-// keep leads to the form with what was typed: by an address that a browser can
-// come back to, and that holds nothing of it.
-func (v *visit) keep(f firstPage) (web.Answer, error) {
+// keep leads to the form with what was typed, there to what is new in it: by an
+// address that a browser can come back to, and that holds nothing of it.
+func (v *visit) keep(f firstPage, place string) (web.Answer, error) {
 	typed := visible(v.Form)
 	typed.Del("key")
 	token, err := v.sessions.Hold(v, draft{v.Who.Account, typed}, attempt)
@@ -259,7 +260,7 @@ func (v *visit) keep(f firstPage) (web.Answer, error) {
 	if f.Category != "" {
 		query.Set("category", string(f.Category))
 	}
-	return v.to("/requests/new?" + query.Encode())
+	return v.to("/requests/new?" + query.Encode() + "#" + place)
 }
 
 // rests reads what the category rests on; with nothing wrong in it the page has
@@ -273,6 +274,7 @@ func (f *firstPage) rests(form url.Values, at time.Time) (policy.Basis, []fault.
 	if wrong == nil {
 		right := policy.RightOf(f.Category, basis.Ends(f.Category), day)
 		f.Right = &right
+		f.Recounted = form.Has("until") && form.Get("until") != right.ValidUntil.String()
 	}
 	return basis, wrong
 }
@@ -319,14 +321,14 @@ func (v *visit) submitFirst() (web.Answer, error) {
 		f.Category = ""
 		return refuse(noCategory)
 	case step == stepRegion:
-		return v.keep(f)
+		return v.keep(f, "smo")
 	case f.ByRight():
 		basis, wrong := f.rests(v.Form, v.law())
 		if wrong != nil {
 			return refuse(wrong...)
 		}
 		if step == stepCheck || v.Form.Get("until") != f.Right.ValidUntil.String() {
-			return v.keep(f)
+			return v.keep(f, "term")
 		}
 		s.Category, s.Basis = f.Category, &basis
 	}

@@ -600,15 +600,16 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 		}
 		return send(b, mine, "/requests", form)
 	}
-	for _, step := range []string{"region", "check"} {
+	for step, place := range map[string]string{"region": "smo", "check": "term"} {
 		res := post("step", step)
-		at := res.Header.Get("Location")
-		if res.Status != http.StatusSeeOther || !strings.HasPrefix(at, root+"/requests/new?") || strings.Contains(at, "2026") || strings.Contains(at, "AN12") {
-			t.Fatalf("%s: %d to %s", step, res.Status, at)
+		at, fragment, _ := strings.Cut(res.Header.Get("Location"), "#")
+		if res.Status != http.StatusSeeOther || !strings.HasPrefix(at, root+"/requests/new?") || strings.Contains(at, "2026") || strings.Contains(at, "AN12") || fragment != place {
+			t.Fatalf("%s: %d to %s#%s", step, res.Status, at, fragment)
 		}
 		for range 2 { // as often as one likes
 			page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", mine).Expect(200, "").Body)
-			if !strings.Contains(page, `value="31.05.2026"`) || !strings.Contains(page, `value="AN1234567"`) || !strings.Contains(page, `name="until"`) {
+			if !strings.Contains(page, `value="31.05.2026"`) || !strings.Contains(page, `value="AN1234567"`) || !strings.Contains(page, `name="until"`) ||
+				!strings.Contains(page, `id="`+place+`" tabindex="-1"`) || strings.Contains(page, "срок посчитан заново") {
 				t.Errorf("%s: %s", step, page)
 			}
 		}
@@ -624,6 +625,11 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 	res = b.Call("GET", Name, "/requests/new?kind=register&for=foreigner&step=category&category=eaeu_worker", "", nil, "Cookie", mine)
 	if res.Status != 200 || !strings.Contains(string(res.Body), `name="basis.contract_until"`) {
 		t.Errorf("%d %s", res.Status, res.Body)
+	}
+	at, fragment, _ := strings.Cut(post("step", "", "until", "2026-05-30").Header.Get("Location"), "#")
+	page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", mine).Expect(200, "").Body)
+	if fragment != "term" || !strings.Contains(page, "Данные изменились, срок посчитан заново. Проверьте его и подайте заявление ещё раз.") {
+		t.Errorf("another term than was shown: to %s#%s, %s", at, fragment, page)
 	}
 	if res := post("step", "check", "basis.contract_until", "весной"); res.Status != 422 || !strings.Contains(string(res.Body), `value="весной"`) {
 		t.Errorf("%d", res.Status)

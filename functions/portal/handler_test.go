@@ -493,6 +493,25 @@ func TestAListOfApplicationsSaysWhoseEachIsAndWhichIsLate(t *testing.T) {
 	}
 }
 
+func TestTwinsAreToldApartWhileTheirFirstPoliciesAreUnderWay(t *testing.T) {
+	first := func(id, who, given string) string {
+		return strings.Replace(applicationOf(id, who, "working", false), `"kind":"lookup"`, `"kind":"register","child":{"given":"`+given+`"}`, 1)
+	}
+	vera, nadia := first("a1", "c2", "Вера"), first("a2", "c3", "Надежда")
+	answers := map[string]map[string]string{
+		"policy-request": {"GET /": `{"items":[` + applicationOf("a3", "c2", "working", false) + `,` + vera + `,` + nadia + `]}`, "GET /a1": vera, "GET /a2": nadia},
+		"policy-card":    {"GET /family": aFamily},
+	}
+	for path, names := range map[string]map[string]int{"/requests": {"Вера": 2, "Надежда": 1}, "/requests/a1": {"Вера": 1}, "/requests/a2": {"Надежда": 1}} {
+		page := seen(t, path, answers)
+		for name, n := range names {
+			if strings.Count(page, "Для кого: "+name) != n || strings.Contains(page, "Для кого: Ребёнок") {
+				t.Errorf("%s: %s", path, page)
+			}
+		}
+	}
+}
+
 func TestALateAnswerIsNotPromised(t *testing.T) {
 	for overdue, texts := range map[bool][2]string{true: {"Срок ответа истёк", "Ответ будет"}, false: {"Ответ будет не позже", "истёк"}} {
 		late := applicationOf("a1", "self", "working", overdue)

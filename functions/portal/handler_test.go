@@ -469,6 +469,8 @@ func seen(t *testing.T, path string, answers map[string]map[string]string) strin
 	return string(b.Call("GET", Name, path, "", nil, "Cookie", in(t, b)).Expect(200, "").Body)
 }
 
+const bothGiven = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+
 const aFamily = `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"family":"Вымышленников","given":"Илья"}}]}`
 
 func applicationOf(id, who, status string, overdue bool) string {
@@ -490,6 +492,38 @@ func TestAListOfApplicationsSaysWhoseEachIsAndWhichIsLate(t *testing.T) {
 	page = seen(t, "/requests", map[string]map[string]string{"policy-request": {"GET /": list}})
 	if strings.Count(page, "Для кого: Ребёнок") != 2 {
 		t.Errorf("%s", page)
+	}
+}
+
+func TestAPagesTitleNamesTheSiteOnce(t *testing.T) {
+	b := plain(t)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": bothGiven}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	b.Put("policy-card", answering(map[string]string{"GET /family": aFamily, "GET /": cardIn("active")}))
+	mine := in(t, b)
+	for path, titles := range map[string][2]string{"/card": {"Полис ОМС", "OMS policy"}, "/requests": {"Заявления — Полис ОМС", "Applications — OMS policy"}} {
+		for n, language := range []string{"ru", "en"} {
+			page := string(b.Call("GET", Name, path, "", nil, "Cookie", "polis-language="+language+"; "+mine).Expect(200, "").Body)
+			if !strings.Contains(page, "<title>"+titles[n]+"</title>") {
+				t.Errorf("%s: %s", path, page)
+			}
+		}
+	}
+}
+
+func TestMilitaryServiceIsNotTakenForOneOfAClinic(t *testing.T) {
+	b := plain(t)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": bothGiven}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	mine := "polis-language=en; " + in(t, b)
+	for state, link := range map[string]string{"active": "Suspend the policy for military service", "suspended": "Resume the policy after military service"} {
+		b.Put("policy-card", answering(map[string]string{"GET /family": aFamily, "GET /": cardIn(state)}))
+		for _, path := range []string{"/card", "/suspend"} {
+			page := string(b.Call("GET", Name, path, "", nil, "Cookie", mine).Expect(200, "").Body)
+			if path == "/card" && !strings.Contains(page, link) || regexp.MustCompile(`(?i)(a|the) service\b`).MatchString(page) {
+				t.Errorf("%s, %s: %s", state, path, page)
+			}
+		}
 	}
 }
 
@@ -515,9 +549,8 @@ func TestTwinsAreToldApartWhileTheirFirstPoliciesAreUnderWay(t *testing.T) {
 func TestALateAnswerIsNotPromised(t *testing.T) {
 	for overdue, texts := range map[bool][2]string{true: {"Срок ответа истёк", "Ответ будет"}, false: {"Ответ будет не позже", "истёк"}} {
 		late := applicationOf("a1", "self", "working", overdue)
-		granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
 		for path, page := range map[string]string{
-			"/":            seen(t, "/", map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + late + `]}`}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}),
+			"/":            seen(t, "/", map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + late + `]}`}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": bothGiven}}),
 			"/requests/a1": seen(t, "/requests/a1", map[string]map[string]string{"policy-request": {"GET /a1": late}}),
 		} {
 			if path == "/" && !strings.Contains(page, "Ищем") {
@@ -558,9 +591,8 @@ func TestWithoutAScriptAnApplicationUnderWayHasALinkToReloadIt(t *testing.T) {
 func TestAnApplicationForSomethingElseDoesNotHideTheSearchForThePolicy(t *testing.T) {
 	search := applicationOf("a1", "self", "working", false)
 	other := strings.ReplaceAll(strings.ReplaceAll(applicationOf("a2", "self", "refused", false), `"lookup"`, `"suspend"`), "Ищем", "Отказано")
-	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
 	list := `{"items":[` + other + `,` + search + `]}`
-	answers := map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	answers := map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": bothGiven}}
 	if page := seen(t, "/", answers); !strings.Contains(page, "Ищем") || strings.Contains(page, "Отказано") {
 		t.Errorf("%s", page)
 	}
@@ -594,8 +626,7 @@ func TestAGrantedFirstPolicyHasOneWayOnForItsPerson(t *testing.T) {
 
 func TestWhoIsNotFoundIsOfferedMoreThanToWait(t *testing.T) {
 	search := strings.Replace(applicationOf("a1", "self", "working", false), `"timeline"`, `"help":{"insurers":[],"offer":"register"},"timeline"`, 1)
-	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
-	answers := map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + search + `]}`, "GET /a1": search}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	answers := map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + search + `]}`, "GET /a1": search}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": bothGiven}}
 	for _, path := range []string{"/", "/requests/a1"} {
 		page := seen(t, path, answers)
 		page, _, _ = strings.Cut(page, "Другие возможности")

@@ -94,7 +94,7 @@ func term(form url.Values) (from, until calendar.Date, err error) {
 		note("ground", "ground_unknown", "Выберите основание из списка.", "Choose a ground from the list.")
 	}
 	if form.Get("from") == "" {
-		note("from", "required", "Укажите первый день службы.", "Give the first day of the service.")
+		note("from", "required", "Укажите первый день службы.", "Give the first day of military service.")
 	}
 	if !from.IsZero() && !until.IsZero() && until.Before(from) {
 		note("until", "until_before_from", "Последний день раньше первого.", "The last day is before the first.")

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +202,19 @@ func TestOfAPolicyThatIsOverNoMoveIsOffered(t *testing.T) {
 			"GET /allowed": `{"allowed":false,"code":"` + code + `","detail":"Сейчас нельзя.","region":"26","article":"326-ФЗ, ст. 16"}`}})
 		if strings.Contains(page, "Переезд в другой регион") != offered || strings.Contains(page, "8 (8652) 94-11-25") != (code == "death_recorded") {
 			t.Errorf("%s: %s", code, page)
+		}
+	}
+}
+
+func TestRegionsAreChosenFromAListByName(t *testing.T) {
+	for _, path := range []string{"/requests/new?kind=register&for=self", "/insurer?reason=move"} {
+		page := seen(t, path, map[string]map[string]string{"smo-selection": {"GET /allowed": `{"allowed":true,"region":"26","article":"326-ФЗ, ст. 16"}`}})
+		var at []int
+		for _, name := range []string{"Алтайский край", "Москва", "Московская область", "Республика Адыгея", "Ярославская область"} {
+			at = append(at, strings.Index(page, ">"+name+"</option>"))
+		}
+		if at[0] < 0 || !slices.IsSorted(at) {
+			t.Errorf("%s: %d in %s", path, at, page)
 		}
 	}
 }

@@ -181,7 +181,7 @@ func (n newRequestPage) RegionName() string {
 }
 
 func (v *visit) newRequestOf(kind application.Kind, region string) (newRequestPage, error) {
-	page := newRequestPage{Kind: kind, Region: region, Regions: directory.Regions()}
+	page := newRequestPage{Kind: kind, Region: region, Regions: directory.RegionsByName()}
 	if region != "" {
 		insurers, err := v.sessions.Directory(v)
 		if err != nil {

@@ -85,6 +85,30 @@ func TestAPolicyIsOfferedWhatFitsItsState(t *testing.T) {
 	}
 }
 
+func TestATeenagerIsNotOfferedWhatOthersDoForThem(t *testing.T) {
+	b := plain(t)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": bothGiven}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	const theirs = "До 18 лет страховую выбирает родитель или другой законный представитель."
+	for born, minor := range map[calendar.Date]bool{calendar.On(2010, 3, 11): true, calendar.On(1990, 5, 1): false} {
+		cookie := in(t, b, func(v *visitor) { v.Birth = born })
+		for _, state := range []string{"active", "no_insurer", "suspended", "invalid"} {
+			standIn := strings.Replace(cardIn(state), "}", `,"insurer":{"stand_in":true}}`, 1)
+			b.Put("policy-card", answering(map[string]string{"GET /family": aFamily, "GET /": standIn}))
+			for _, path := range []string{"/", "/card"} {
+				page := string(b.Call("GET", Name, path, "", nil, "Cookie", cookie).Expect(200, "").Body)
+				over := path == "/card" && state == "invalid" // then nobody chooses
+				if strings.Contains(page, root+"/suspend") == minor || strings.Contains(page, root+"/insurer") != (!minor && !over) {
+					t.Errorf("a minor %v, %s, %s: %s", minor, state, path, page)
+				}
+				if says := state == "no_insurer" || path == "/card" && !over; strings.Contains(page, theirs) != (minor && says) {
+					t.Errorf("a minor %v, %s, %s: %s", minor, state, path, page)
+				}
+			}
+		}
+	}
+}
+
 func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)

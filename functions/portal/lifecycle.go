@@ -19,7 +19,6 @@ var lifecycleTitle = fault.Text{RU: "Приостановить, возобно�
 // lifecyclePage offers what fits the state of the policy; where that is not
 // known, whatever one may come for.
 type lifecyclePage struct {
-	Minor                   bool
 	Status                  policy.Shown // "": not known
 	Text                    string
 	Suspend, Resume, Revive bool            // what is offered
@@ -33,7 +32,7 @@ type lifecyclePage struct {
 
 func (v *visit) lifecyclePage() lifecyclePage {
 	today := calendar.Today(v.law(), v.region)
-	page := lifecyclePage{Minor: !v.Who.Birth.IsZero() && v.Who.Birth.Age(today) < 18, Today: today, Grounds: policy.SuspensionGrounds}
+	page := lifecyclePage{Today: today, Grounds: policy.SuspensionGrounds}
 	// Without consent, or while a part is away, the state is just not known: what
 	// may be done the register says.
 	card, err := v.cardOf(consent.Self)
@@ -73,7 +72,7 @@ func (l lifecyclePage) without() lifecyclePage {
 // no card tells of it, the register is asked whether there is one at all.
 func (p *portal) lifecycle(v *visit) (web.Answer, error) {
 	page := v.lifecyclePage()
-	if page.Status == "" && !page.Minor {
+	if page.Status == "" && !v.minor() {
 		if err := v.ask(http.MethodGet, "/smo-selection/allowed?person="+consent.Self, nil, nil); hopeless(err) {
 			return v.again(err, "suspend", lifecycleTitle, page.without())
 		}

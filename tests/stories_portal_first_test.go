@@ -64,6 +64,7 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 		v.writes("Последний день трудового договора", "31.05.2028")
 		v.does("Узнать срок действия")
 		v.looks("Полис действует до 31 декабря 2026 г.: по этому основанию его выдают до конца года. Продлить можно с 1 ноября.")
+		v.saysFirst("Полис действует до")
 		if !v.Checked("Ингосстрах-М…") {
 			t.Error("the insurer that was chosen is not any more")
 		}
@@ -71,6 +72,7 @@ func TestInTheBrowserAMigrantSeesTheTermBeforeApplying(t *testing.T) {
 		v.writes("Последний день трудового договора", "15.12.2026")
 		v.does("Подать заявление")
 		v.looks("Полис действует до 15 декабря 2026 г.: в этот день заканчивается трудовой договор.")
+		v.saysFirst("Данные изменились, срок посчитан заново. Проверьте его и подайте заявление ещё раз.")
 		v.does("Подать заявление")
 		if !v.way.script {
 			v.looks("Полис переоформлен, его номер прежний")

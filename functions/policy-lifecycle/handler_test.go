@@ -203,17 +203,34 @@ func TestWhoWasSuspendedByAnImportResumesByThemself(t *testing.T) {
 }
 
 func TestWhatIsGrantedIsToldWithItsDay(t *testing.T) {
-	for from, text := range map[string]string{
-		"":           "Одобрено. Полис возобновлён с\u00a010.03.2026",
-		"2026-06-01": "Одобрено. Полис возобновлён с\u00a001.06.2026",
+	resume := func(from string) map[string]string {
+		return body("action", "resume", "ground", "", "until", "", "from", from)
+	}
+	for _, tc := range []struct {
+		body   map[string]string
+		region string
+		text   string
+	}{
+		{resume(""), "26", "Одобрено. Полис возобновлён с\u00a010.03.2026"},
+		{resume("2026-06-01"), "26", "Одобрено. Полис будет возобновлён с\u00a001.06.2026"},
+		{body("from", "2026-03-10", "until", ""), "26", "Одобрено. Полис приостановлен с\u00a010.03.2026"},
+		{body("from", "2026-03-10", "until", "2026-03-13"), "26", "Одобрено. Полис приостановлен с\u00a010.03.2026 по\u00a013.03.2026"},
+		{body("from", "2026-03-11", "until", ""), "26", "Одобрено. Полис будет приостановлен с\u00a011.03.2026"},
+		{body("from", "2026-03-11", "until", "2026-03-13"), "26", "Одобрено. Полис будет приостановлен с\u00a011.03.2026 по\u00a013.03.2026"},
+		{body("from", "2026-03-11", "until", ""), "41", "Одобрено. Полис приостановлен с\u00a011.03.2026"},
 	} {
 		b := bench(t)
-		b.Import(functiontest.Row(maria.Person, "suspended_from", "2025-11-17"))
+		b.SetClock(time.Date(2026, time.March, 10, 15, 0, 0, 0, time.UTC)) // the 11th in Kamchatka
+		row := []any{"region", tc.region, "insurer", ""}
+		if tc.body["action"] == "resume" {
+			row = append(row, "suspended_from", "2025-11-17")
+		}
+		b.Import(functiontest.Row(maria.Person, row...))
 		token := b.Token(maria.Claims())
-		submit(b, token, body("action", "resume", "ground", "", "until", "", "from", from))
+		submit(b, token, tc.body)
 		b.Deliver(1)
-		if a := applications(b, token)[0]; a.Status != "granted" || a.Text != text {
-			t.Errorf("from %q: %+v", from, a)
+		if a := applications(b, token)[0]; a.Status != "granted" || a.Text != tc.text {
+			t.Errorf("%v in %s: %+v", tc.body, tc.region, a)
 		}
 	}
 }

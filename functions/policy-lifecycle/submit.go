@@ -52,7 +52,7 @@ func (q *request) check(today calendar.Date, back int) error {
 	}
 	switch {
 	case q.From.IsZero() && q.Action == application.Suspend:
-		note("from", "required", "Укажите первый день службы.", "Give the first day of the service.")
+		note("from", "required", "Укажите первый день службы.", "Give the first day of military service.")
 	case !q.From.IsZero() && q.From.Before(today.AddDays(-back)):
 		note("from", "date_too_early", "Дата слишком давняя. Обратитесь в территориальный фонд.", "The date is too long ago. Turn to the regional fund.")
 	case q.From.After(last):

@@ -1,10 +1,12 @@
 package function
 
 import (
+	"cmp"
 	"time"
 
 	"polis/shared/application"
 	"polis/shared/cabinet"
+	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/policy"
 	"polis/shared/store"
@@ -16,29 +18,37 @@ var (
 	textSilent  = fault.Text{RU: "Регистр временно не отвечает. Заявление сохранено, повторим сами", EN: "The register does not answer for the moment. The application is kept and tried again"}
 	textRefused = fault.Text{RU: "Отказано", EN: "Refused"}
 	textGranted = map[application.Kind]fault.Text{
+		application.Suspend: {RU: "Одобрено. Полис приостановлен с\u00a0", EN: "Granted. The policy is suspended from "},
 		application.Resume:  {RU: "Одобрено. Полис возобновлён с\u00a0", EN: "Granted. The policy is resumed from "},
 		application.Restore: {RU: "Одобрено. Полис восстановлен с\u00a0", EN: "Granted. The policy is restored from "},
+	}
+	textToCome = map[application.Kind]fault.Text{
+		application.Suspend: {RU: "Одобрено. Полис будет приостановлен с\u00a0", EN: "Granted. The policy will be suspended from "},
+		application.Resume:  {RU: "Одобрено. Полис будет возобновлён с\u00a0", EN: "Granted. The policy will be resumed from "},
+		application.Restore: {RU: "Одобрено. Полис будет восстановлен с\u00a0", EN: "Granted. The policy will be restored from "},
 	}
 	textCalledOff = fault.Text{RU: "Одобрено. Приостановление отменено, полис действует", EN: "Granted. The suspension is called off, the policy stays in force"}
 )
 
-// granted says what was done; days to come need nobody any more.
-func granted(a application.Application, done policy.Applied) fault.Text {
-	s := a.Suspension
-	switch {
-	case done.CalledOff:
+// granted says what was done, or is to be on a later day than that of the
+// decision; when that day comes nobody is needed any more.
+func granted(a application.Application, done policy.Applied, now time.Time) fault.Text {
+	if done.CalledOff {
 		return textCalledOff
-	case a.Kind != application.Suspend:
-		text := textGranted[a.Kind]
-		return fault.Text{RU: text.RU + a.From.Russian(), EN: text.EN + a.From.String()}
-	case s.Until.IsZero():
-		return fault.Text{
-			RU: "Одобрено. Полис приостановлен с\u00a0" + s.From.Russian(),
-			EN: "Granted. The policy is suspended from " + s.From.String()}
 	}
-	return fault.Text{
-		RU: "Одобрено. Полис приостановлен с\u00a0" + s.From.Russian() + " по\u00a0" + s.Until.Russian(),
-		EN: "Granted. The policy is suspended from " + s.From.String() + " to " + s.Until.String()}
+	from, until := a.From, calendar.Date{}
+	if a.Kind == application.Suspend {
+		from, until = a.Suspension.From, a.Suspension.Until
+	}
+	text := textGranted[a.Kind]
+	if from.After(calendar.Today(now, cmp.Or(done.Region, a.Region))) {
+		text = textToCome[a.Kind]
+	}
+	text.RU, text.EN = text.RU+from.Russian(), text.EN+from.String()
+	if !until.IsZero() {
+		text.RU, text.EN = text.RU+" по\u00a0"+until.Russian(), text.EN+" to "+until.String()
+	}
+	return text
 }
 
 // outcome of asking the register once.
@@ -111,7 +121,7 @@ func (l *lifecycle) decide(a application.Application, out outcome, now time.Time
 	a = a.Tried(out.done != nil || out.refuse != nil, l.retry, now)
 	switch {
 	case out.done != nil:
-		return a.Move(application.Granted, now, granted(a, *out.done))
+		return a.Move(application.Granted, now, granted(a, *out.done, now))
 	case out.refuse != nil:
 		return a.Move(application.Refused, now, textRefused, *out.refuse)
 	}

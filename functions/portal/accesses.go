@@ -186,5 +186,5 @@ func (p *page) Times(n int) string {
 	if n < 2 {
 		return ""
 	}
-	return p.Count(n, "раз", "раза", "раз", "times")
+	return p.Count(n, "раз", "раза", "раз", "time")
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -82,6 +83,30 @@ func TestAPolicyIsOfferedWhatFitsItsState(t *testing.T) {
 	page = string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", minor).Expect(200, "").Body)
 	if strings.Contains(page, "<button class=\"main\">Приостановить полис") || !strings.Contains(page, "законный представитель") {
 		t.Errorf("a minor: %s", page)
+	}
+}
+
+func TestATeenagerIsNotOfferedWhatOthersDoForThem(t *testing.T) {
+	b := plain(t)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": bothGiven}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	const theirs = "До 18 лет страховую выбирает родитель или другой законный представитель."
+	for born, minor := range map[calendar.Date]bool{calendar.On(2010, 3, 11): true, calendar.On(1990, 5, 1): false} {
+		cookie := in(t, b, func(v *visitor) { v.Birth = born })
+		for _, state := range []string{"active", "no_insurer", "suspended", "invalid"} {
+			standIn := strings.Replace(cardIn(state), "}", `,"insurer":{"stand_in":true}}`, 1)
+			b.Put("policy-card", answering(map[string]string{"GET /family": aFamily, "GET /": standIn}))
+			for _, path := range []string{"/", "/card"} {
+				page := string(b.Call("GET", Name, path, "", nil, "Cookie", cookie).Expect(200, "").Body)
+				over := path == "/card" && state == "invalid" // then nobody chooses
+				if strings.Contains(page, root+"/suspend") == minor || strings.Contains(page, root+"/insurer") != (!minor && !over) {
+					t.Errorf("a minor %v, %s, %s: %s", minor, state, path, page)
+				}
+				if says := state == "no_insurer" || path == "/card" && !over; strings.Contains(page, theirs) != (minor && says) {
+					t.Errorf("a minor %v, %s, %s: %s", minor, state, path, page)
+				}
+			}
+		}
 	}
 }
 
@@ -226,6 +251,19 @@ func TestOfAPolicyThatIsOverNoMoveIsOffered(t *testing.T) {
 			"GET /allowed": `{"allowed":false,"code":"` + code + `","detail":"Сейчас нельзя.","region":"26","article":"326-ФЗ, ст. 16"}`}})
 		if strings.Contains(page, "Переезд в другой регион") != offered || strings.Contains(page, "8 (8652) 94-11-25") != (code == "death_recorded") {
 			t.Errorf("%s: %s", code, page)
+		}
+	}
+}
+
+func TestRegionsAreChosenFromAListByName(t *testing.T) {
+	for _, path := range []string{"/requests/new?kind=register&for=self", "/insurer?reason=move"} {
+		page := seen(t, path, map[string]map[string]string{"smo-selection": {"GET /allowed": `{"allowed":true,"region":"26","article":"326-ФЗ, ст. 16"}`}})
+		var at []int
+		for _, name := range []string{"Алтайский край", "Москва", "Московская область", "Республика Адыгея", "Ярославская область"} {
+			at = append(at, strings.Index(page, ">"+name+"</option>"))
+		}
+		if at[0] < 0 || !slices.IsSorted(at) {
+			t.Errorf("%s: %d in %s", path, at, page)
 		}
 	}
 }

@@ -69,6 +69,7 @@ type firstPage struct {
 	Categories []policy.Category // for oneself
 	Fund       *directory.Fund   // whom to turn to
 	Right      *policy.Right     // to be shown before sending
+	Recounted  bool              // another term was shown before
 }
 
 // Kid for whom the form is; nil for nobody.
@@ -237,8 +238,8 @@ func (p *portal) firstPolicy(v *visit) (web.Answer, error) {
 	return v.render200("first-policy", &page{Title: v.Text(firstTitle), Data: f, Typed: kept})
 }
 
-// keep leads to the form with what was typed.
-func (v *visit) keep(f firstPage) (web.Answer, error) {
+// keep leads to the form with what was typed, there to what is new in it.
+func (v *visit) keep(f firstPage, place string) (web.Answer, error) {
 	token, err := v.hold()
 	if err != nil {
 		return web.Answer{}, err
@@ -247,7 +248,7 @@ func (v *visit) keep(f firstPage) (web.Answer, error) {
 	if f.Category != "" {
 		query.Set("category", string(f.Category))
 	}
-	return v.to("/requests/new?" + query.Encode())
+	return v.to("/requests/new?" + query.Encode() + "#" + place)
 }
 
 // rests reads what the category rests on; with nothing wrong in it the page has
@@ -261,6 +262,7 @@ func (f *firstPage) rests(form url.Values, at time.Time) (policy.Basis, []fault.
 	if wrong == nil {
 		right := policy.RightOf(f.Category, basis.Ends(f.Category), day)
 		f.Right = &right
+		f.Recounted = form.Has("until") && form.Get("until") != right.ValidUntil.String()
 	}
 	return basis, wrong
 }
@@ -307,14 +309,14 @@ func (v *visit) submitFirst() (web.Answer, error) {
 		f.Category = ""
 		return refuse(noCategory)
 	case step == stepRegion:
-		return v.keep(f)
+		return v.keep(f, "smo")
 	case f.ByRight():
 		basis, wrong := f.rests(v.Form, v.law())
 		if wrong != nil {
 			return refuse(wrong...)
 		}
 		if step == stepCheck || v.Form.Get("until") != f.Right.ValidUntil.String() {
-			return v.keep(f)
+			return v.keep(f, "term")
 		}
 		s.Category, s.Basis = f.Category, &basis
 	}

@@ -469,6 +469,8 @@ func seen(t *testing.T, path string, answers map[string]map[string]string) strin
 	return string(b.Call("GET", Name, path, "", nil, "Cookie", in(t, b)).Expect(200, "").Body)
 }
 
+const bothGiven = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
+
 const aFamily = `{"items":[{"person":"self","name":{"given":"Анна"}},{"person":"c1","name":{"family":"Вымышленников","given":"Илья"}}]}`
 
 func applicationOf(id, who, status string, overdue bool) string {
@@ -493,12 +495,62 @@ func TestAListOfApplicationsSaysWhoseEachIsAndWhichIsLate(t *testing.T) {
 	}
 }
 
+func TestAPagesTitleNamesTheSiteOnce(t *testing.T) {
+	b := plain(t)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": bothGiven}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	b.Put("policy-card", answering(map[string]string{"GET /family": aFamily, "GET /": cardIn("active")}))
+	mine := in(t, b)
+	for path, titles := range map[string][2]string{"/card": {"Полис ОМС", "OMS policy"}, "/requests": {"Заявления — Полис ОМС", "Applications — OMS policy"}} {
+		for n, language := range []string{"ru", "en"} {
+			page := string(b.Call("GET", Name, path, "", nil, "Cookie", "polis-language="+language+"; "+mine).Expect(200, "").Body)
+			if !strings.Contains(page, "<title>"+titles[n]+"</title>") {
+				t.Errorf("%s: %s", path, page)
+			}
+		}
+	}
+}
+
+func TestMilitaryServiceIsNotTakenForOneOfAClinic(t *testing.T) {
+	b := plain(t)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": bothGiven}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	mine := "polis-language=en; " + in(t, b)
+	for state, link := range map[string]string{"active": "Suspend the policy for military service", "suspended": "Resume the policy after military service"} {
+		b.Put("policy-card", answering(map[string]string{"GET /family": aFamily, "GET /": cardIn(state)}))
+		for _, path := range []string{"/card", "/suspend"} {
+			page := string(b.Call("GET", Name, path, "", nil, "Cookie", mine).Expect(200, "").Body)
+			if path == "/card" && !strings.Contains(page, link) || regexp.MustCompile(`(?i)(a|the) service\b`).MatchString(page) {
+				t.Errorf("%s, %s: %s", state, path, page)
+			}
+		}
+	}
+}
+
+func TestTwinsAreToldApartWhileTheirFirstPoliciesAreUnderWay(t *testing.T) {
+	first := func(id, who, given string) string {
+		return strings.Replace(applicationOf(id, who, "working", false), `"kind":"lookup"`, `"kind":"register","child":{"given":"`+given+`"}`, 1)
+	}
+	vera, nadia := first("a1", "c2", "Вера"), first("a2", "c3", "Надежда")
+	answers := map[string]map[string]string{
+		"policy-request": {"GET /": `{"items":[` + applicationOf("a3", "c2", "working", false) + `,` + vera + `,` + nadia + `]}`, "GET /a1": vera, "GET /a2": nadia},
+		"policy-card":    {"GET /family": aFamily},
+	}
+	for path, names := range map[string]map[string]int{"/requests": {"Вера": 2, "Надежда": 1}, "/requests/a1": {"Вера": 1}, "/requests/a2": {"Надежда": 1}} {
+		page := seen(t, path, answers)
+		for name, n := range names {
+			if strings.Count(page, "Для кого: "+name) != n || strings.Contains(page, "Для кого: Ребёнок") {
+				t.Errorf("%s: %s", path, page)
+			}
+		}
+	}
+}
+
 func TestALateAnswerIsNotPromised(t *testing.T) {
 	for overdue, texts := range map[bool][2]string{true: {"Срок ответа истёк", "Ответ будет"}, false: {"Ответ будет не позже", "истёк"}} {
 		late := applicationOf("a1", "self", "working", overdue)
-		granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
 		for path, page := range map[string]string{
-			"/":            seen(t, "/", map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + late + `]}`}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}),
+			"/":            seen(t, "/", map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + late + `]}`}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": bothGiven}}),
 			"/requests/a1": seen(t, "/requests/a1", map[string]map[string]string{"policy-request": {"GET /a1": late}}),
 		} {
 			if path == "/" && !strings.Contains(page, "Ищем") {
@@ -540,9 +592,8 @@ func TestAnApplicationUnderWayHasALinkToReloadIt(t *testing.T) {
 func TestAnApplicationForSomethingElseDoesNotHideTheSearchForThePolicy(t *testing.T) {
 	search := applicationOf("a1", "self", "working", false)
 	other := strings.ReplaceAll(strings.ReplaceAll(applicationOf("a2", "self", "refused", false), `"lookup"`, `"suspend"`), "Ищем", "Отказано")
-	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
 	list := `{"items":[` + other + `,` + search + `]}`
-	answers := map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	answers := map[string]map[string]string{"policy-request": {"GET /": list}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": bothGiven}}
 	if page := seen(t, "/", answers); !strings.Contains(page, "Ищем") || strings.Contains(page, "Отказано") {
 		t.Errorf("%s", page)
 	}
@@ -576,8 +627,7 @@ func TestAGrantedFirstPolicyHasOneWayOnForItsPerson(t *testing.T) {
 
 func TestWhoIsNotFoundIsOfferedMoreThanToWait(t *testing.T) {
 	search := strings.Replace(applicationOf("a1", "self", "working", false), `"timeline"`, `"help":{"insurers":[],"offer":"register"},"timeline"`, 1)
-	granted := `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
-	answers := map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + search + `]}`, "GET /a1": search}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": granted}}
+	answers := map[string]map[string]string{"policy-request": {"GET /": `{"items":[` + search + `]}`, "GET /a1": search}, "policy-card": {"GET /family": aFamily, "GET /": ""}, "consent-toggle": {"GET /": bothGiven}}
 	for _, path := range []string{"/", "/requests/a1"} {
 		page := seen(t, path, answers)
 		page, _, _ = strings.Cut(page, "Другие возможности")
@@ -601,15 +651,16 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 		}
 		return send(b, mine, "/requests", form)
 	}
-	for _, step := range []string{"region", "check"} {
+	for step, place := range map[string]string{"region": "smo", "check": "term"} {
 		res := post("step", step)
-		at := res.Header.Get("Location")
-		if res.Status != http.StatusSeeOther || !strings.HasPrefix(at, root+"/requests/new?") || strings.Contains(at, "2026") || strings.Contains(at, "AN12") {
-			t.Fatalf("%s: %d to %s", step, res.Status, at)
+		at, fragment, _ := strings.Cut(res.Header.Get("Location"), "#")
+		if res.Status != http.StatusSeeOther || !strings.HasPrefix(at, root+"/requests/new?") || strings.Contains(at, "2026") || strings.Contains(at, "AN12") || fragment != place {
+			t.Fatalf("%s: %d to %s#%s", step, res.Status, at, fragment)
 		}
 		for range 2 { // as often as one likes
 			page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", mine).Expect(200, "").Body)
-			if !strings.Contains(page, `value="31.05.2026"`) || !strings.Contains(page, `value="AN1234567"`) || !strings.Contains(page, `name="until"`) {
+			if !strings.Contains(page, `value="31.05.2026"`) || !strings.Contains(page, `value="AN1234567"`) || !strings.Contains(page, `name="until"`) ||
+				!strings.Contains(page, `id="`+place+`" tabindex="-1"`) || strings.Contains(page, "срок посчитан заново") {
 				t.Errorf("%s: %s", step, page)
 			}
 		}
@@ -625,6 +676,11 @@ func TestTheStepsOfAFirstPolicyArePagesThatABrowserCanComeBackTo(t *testing.T) {
 	res = b.Call("GET", Name, "/requests/new?kind=register&for=foreigner&step=category&category=eaeu_worker", "", nil, "Cookie", mine)
 	if res.Status != 200 || !strings.Contains(string(res.Body), `name="basis.contract_until"`) {
 		t.Errorf("%d %s", res.Status, res.Body)
+	}
+	at, fragment, _ := strings.Cut(post("step", "", "until", "2026-05-30").Header.Get("Location"), "#")
+	page := string(b.Call("GET", Name, strings.TrimPrefix(at, root), "", nil, "Cookie", mine).Expect(200, "").Body)
+	if fragment != "term" || !strings.Contains(page, "Данные изменились, срок посчитан заново. Проверьте его и подайте заявление ещё раз.") {
+		t.Errorf("another term than was shown: to %s#%s, %s", at, fragment, page)
 	}
 	if res := post("step", "check", "basis.contract_until", "весной"); res.Status != 422 || !strings.Contains(string(res.Body), `value="весной"`) {
 		t.Errorf("%d", res.Status)

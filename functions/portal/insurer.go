@@ -95,7 +95,7 @@ func (v *visit) choosing(q url.Values) (choosing, error) {
 	c.Name, c.Reason, c.Region = names.NameOf(c.Person), c.May.Reason, c.May.Region
 	if c.Move {
 		c.Reason, c.Region = policy.Moved, ""
-		c.Regions = slices.DeleteFunc(directory.Regions(), func(r directory.Region) bool { return r.Code == c.May.Region })
+		c.Regions = slices.DeleteFunc(directory.RegionsByName(), func(r directory.Region) bool { return r.Code == c.May.Region })
 		if slices.ContainsFunc(c.Regions, func(r directory.Region) bool { return r.Code == q.Get("region") }) {
 			c.Region = q.Get("region")
 		}

@@ -19,7 +19,6 @@ var lifecycleTitle = fault.Text{RU: "Приостановить, возобно�
 // lifecyclePage offers what fits the state of the policy; where that is not
 // known, whatever one may come for.
 type lifecyclePage struct {
-	Minor                   bool
 	Status                  policy.Shown // "": not known
 	Text                    string
 	Suspend, Resume, Revive bool            // what is offered
@@ -34,7 +33,7 @@ type lifecyclePage struct {
 
 func (v *visit) lifecyclePage() lifecyclePage {
 	today := calendar.Today(v.law(), v.region)
-	page := lifecyclePage{Minor: !v.Who.Birth.IsZero() && v.Who.Birth.Age(today) < 18, Today: today, Grounds: policy.SuspensionGrounds}
+	page := lifecyclePage{Today: today, Grounds: policy.SuspensionGrounds}
 	// Without consent, or while a part is away, the state is just not known: what
 	// may be done the register says.
 	card, err := v.cardOf(consent.Self)
@@ -79,7 +78,7 @@ func (p *portal) lifecycle(v *visit) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	l.Suspend = l.Suspend || kept != nil
-	if l.Status == "" && !l.Minor {
+	if l.Status == "" && !v.minor() {
 		if err := v.ask(http.MethodGet, "/smo-selection/allowed?person="+consent.Self, nil, nil); hopeless(err) {
 			return v.again(err, "suspend", lifecycleTitle, l.without())
 		}
@@ -114,7 +113,7 @@ func term(form url.Values) (from, until calendar.Date, err error) {
 		note("ground", "ground_unknown", "Выберите основание из списка.", "Choose a ground from the list.")
 	}
 	if form.Get("from") == "" {
-		note("from", "required", "Укажите первый день службы.", "Give the first day of the service.")
+		note("from", "required", "Укажите первый день службы.", "Give the first day of military service.")
 	}
 	if !from.IsZero() && !until.IsZero() && until.Before(from) {
 		note("until", "until_before_from", "Последний день раньше первого.", "The last day is before the first.")

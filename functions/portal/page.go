@@ -135,6 +135,7 @@ type page struct {
 	Path    string       // of this page, below Root, with its query
 	Fault   *fault.Error // of the form that was sent, or of the page
 	Typed   url.Values   // what was typed into it
+	Minor   bool         // the visitor: others choose the insurer and apply for them
 	Key     string       // with a form's name after it, of the form's one effect, however often it is sent; for Who alone
 	Data    any
 	version string
@@ -206,6 +207,7 @@ func (v *visit) render200(name string, p *page) (web.Answer, error) {
 	p.English, p.Who, p.version, p.zone, p.region = fault.English(v), v.Who, v.pages.version, v.zone, v.region
 	if v.Who != nil {
 		p.Key = v.keyFor(v.Who.Account)
+		p.Minor = v.minor()
 	}
 	if p.Typed.Get("key") != "" && p.Fault != nil && p.Fault.Kind == fault.Unavailable {
 		p.Key, _, _ = strings.Cut(p.Typed.Get("key"), "-") // it may have happened: so it stays the same

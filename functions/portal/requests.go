@@ -30,7 +30,8 @@ func (k kin) NameOf(who string) string {
 	return ""
 }
 
-// kin asks for the names of the family. Without the register a child is a child.
+// kin asks for the names of the family. A child of which the register does not tell
+// is called as the application for its first policy has it, or just a child.
 func (v *visit) kin(of ...applicationAnswer) (kin, error) {
 	have := kin{{Person: consent.Self, Name: v.Who.Name}}
 	if !slices.ContainsFunc(of, func(a applicationAnswer) bool { return a.Person != consent.Self }) {
@@ -44,6 +45,11 @@ func (v *visit) kin(of ...applicationAnswer) (kin, error) {
 	for _, r := range answered.Items {
 		if r.Person != consent.Self {
 			have = append(have, r)
+		}
+	}
+	for _, a := range of {
+		if a.Child != nil && have.NameOf(a.Person) == "" {
+			have = append(have, relative{Person: a.Person, Name: *a.Child})
 		}
 	}
 	for _, a := range of {
@@ -174,7 +180,7 @@ func (n newRequestPage) RegionName() string {
 }
 
 func (v *visit) newRequestOf(kind application.Kind, region string) (newRequestPage, error) {
-	page := newRequestPage{Kind: kind, Region: region, Regions: directory.Regions()}
+	page := newRequestPage{Kind: kind, Region: region, Regions: directory.RegionsByName()}
 	if region != "" {
 		insurers, err := v.sessions.Directory(v)
 		if err != nil {

@@ -244,6 +244,11 @@ func TestNumbersHaveTheirNoun(t *testing.T) {
 			t.Errorf("%d: %q", n, got)
 		}
 	}
+	for n, want := range map[int]string{0: "0 services", 1: "1 service", 2: "2 services", 21: "21 services"} {
+		if got := strings.ReplaceAll((&page{English: true}).Count(n, "услуга", "услуги", "услуг", "service"), "\u00a0", " "); got != want {
+			t.Errorf("%d: %q", n, got)
+		}
+	}
 }
 
 func TestAmountsAreToldInRoublesAndKopecks(t *testing.T) {

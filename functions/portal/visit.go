@@ -44,6 +44,11 @@ type visitor struct {
 	Kids        []kid
 }
 
+// minor reports whether the visitor is below 18, as far as the login tells it.
+func (v *visit) minor() bool {
+	return !v.Who.Birth.IsZero() && v.Who.Birth.Age(calendar.Today(v.law(), v.region)) < 18
+}
+
 // How long a browser is remembered without a request, and how long the way
 // through the login may take.
 const (

@@ -174,12 +174,15 @@ func (p *page) Size(bytes int) string {
 	return fmt.Sprintf("%d\u00a0%s", (bytes+1023)/1024, p.T("КБ", "KB"))
 }
 
-// Count is a number with its noun: of 1, 21 (раз), of 2 to 4 (раза), of the rest.
+// Count is a number with its noun: of 1, 21 (раз), of 2 to 4 (раза), of the rest;
+// the English one is of one thing.
 func (p *page) Count(n int, one, few, many, english string) string {
 	noun := many
 	switch {
 	case p.English:
-		noun = english
+		if noun = english; n != 1 {
+			noun += "s"
+		}
 	case n%100 >= 11 && n%100 <= 14:
 	case n%10 == 1:
 		noun = one

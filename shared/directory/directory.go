@@ -116,6 +116,17 @@ type Region struct {
 // Regions lists all territories in the order of their codes.
 func Regions() []Region { return slices.Clone(regions) }
 
+// RegionsByName lists all territories as people look for them.
+func RegionsByName() []Region {
+	return slices.SortedFunc(slices.Values(regions), func(a, b Region) int { return cmp.Compare(alphabetical(a.Name), alphabetical(b.Name)) })
+}
+
+// alphabetical is a name by which names can be sorted: Ё stands with Е, and a
+// capital is no other letter.
+func alphabetical(name string) string {
+	return strings.ReplaceAll(strings.ToLower(name), "ё", "е")
+}
+
 // FindRegion finds a territory by its two-digit code.
 func FindRegion(code string) (Region, bool) {
 	return find(regions, func(r Region) bool { return r.Code == code })

@@ -37,6 +37,23 @@ func ogrnChecks(ogrn string) bool {
 	return byte(rest%10) == ogrn[12]-'0'
 }
 
+func TestRegionsAreListedByNameAsRussiansReadIt(t *testing.T) {
+	var names []string
+	for _, r := range RegionsByName() {
+		names = append(names, r.Name)
+	}
+	if len(names) != len(Regions()) || names[0] != "Алтайский край" || names[len(names)-1] != "Ярославская область" {
+		t.Errorf("%q", names)
+	}
+	if at := slices.Index(names, "Москва"); names[at+1] != "Московская область" || names[at+2] != "Мурманская область" {
+		t.Errorf("%q", names)
+	}
+	ordered := []string{"Дубна", "Ёлкино", "Ельня", "Енисейск", "ермаковское", "Жуковка"}
+	if !slices.IsSortedFunc(ordered, func(a, b string) int { return strings.Compare(alphabetical(a), alphabetical(b)) }) {
+		t.Errorf("%q is not the order", ordered)
+	}
+}
+
 func TestEveryCodeFrom01To86IsARegion(t *testing.T) {
 	if len(Regions()) != 86 {
 		t.Errorf("%d regions, want 86", len(Regions()))

@@ -221,28 +221,28 @@ var told = map[Kind]struct{ happened, todo, sms fault.Text }{
 		sms: fault.Text{RU: "Сведения о страховой ребёнка исправлены. Они в кабинете", EN: "The data of the child's insurer are corrected. See your account"},
 	},
 	KindOfChange(policy.PolicySuspended, false): {
-		happened: fault.Text{RU: "Ваш полис ОМС приостанавливается", EN: "Your OMS policy is suspended"},
+		happened: fault.Text{RU: "Ваш полис ОМС приостанавливается", EN: "Your OMS policy is being suspended"},
 		todo: fault.Text{
 			RU: "С какого дня и на каком основании, сказано в личном кабинете. Экстренную помощь оказывают всегда. Если это ошибка, позвоните в территориальный фонд.",
-			EN: "Your account says since when and on what ground. Emergency care is given always. If this is a mistake, call the regional fund."},
-		sms: fault.Text{RU: "Ваш полис ОМС приостанавливается. Посмотрите в личном кабинете", EN: "Your OMS policy is suspended. See your account"},
+			EN: "Your account says from when and on what ground. Emergency care is given always. If this is a mistake, call the regional fund."},
+		sms: fault.Text{RU: "Ваш полис ОМС приостанавливается. Посмотрите в личном кабинете", EN: "Your OMS policy is being suspended. See your account"},
 	},
 	KindOfChange(policy.PolicySuspended, true): {
-		happened: fault.Text{RU: "Полис ребёнка приостанавливается", EN: "The child's policy is suspended"},
+		happened: fault.Text{RU: "Полис ребёнка приостанавливается", EN: "The child's policy is being suspended"},
 		todo: fault.Text{
 			RU: "С какого дня, сказано в личном кабинете. Полис приостанавливают только совершеннолетним: позвоните в территориальный фонд.",
-			EN: "Your account says since when. Only an adult's policy is suspended: call the regional fund."},
-		sms: fault.Text{RU: "Полис ребёнка приостанавливается. Посмотрите в личном кабинете", EN: "The child's policy is suspended. See your account"},
+			EN: "Your account says from when. Only an adult's policy is suspended: call the regional fund."},
+		sms: fault.Text{RU: "Полис ребёнка приостанавливается. Посмотрите в личном кабинете", EN: "The child's policy is being suspended. See your account"},
 	},
 	KindOfChange(policy.PolicyResumed, false): {
-		happened: fault.Text{RU: "Ваш полис ОМС возобновляется", EN: "Your OMS policy is resumed"},
-		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
-		sms:      fault.Text{RU: "Ваш полис ОМС возобновляется. Посмотрите в личном кабинете", EN: "Your OMS policy is resumed. See your account"},
+		happened: fault.Text{RU: "Ваш полис ОМС возобновляется", EN: "Your OMS policy is being resumed"},
+		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says from when. There is nothing to do."},
+		sms:      fault.Text{RU: "Ваш полис ОМС возобновляется. Посмотрите в личном кабинете", EN: "Your OMS policy is being resumed. See your account"},
 	},
 	KindOfChange(policy.PolicyResumed, true): {
-		happened: fault.Text{RU: "Полис ребёнка возобновляется", EN: "The child's policy is resumed"},
-		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says since when. There is nothing to do."},
-		sms:      fault.Text{RU: "Полис ребёнка возобновляется. Посмотрите в личном кабинете", EN: "The child's policy is resumed. See your account"},
+		happened: fault.Text{RU: "Полис ребёнка возобновляется", EN: "The child's policy is being resumed"},
+		todo:     fault.Text{RU: "С какого дня, сказано в личном кабинете. Делать ничего не нужно.", EN: "Your account says from when. There is nothing to do."},
+		sms:      fault.Text{RU: "Полис ребёнка возобновляется. Посмотрите в личном кабинете", EN: "The child's policy is being resumed. See your account"},
 	},
 	KindOfChange(policy.PolicyEnded, false): {
 		happened: fault.Text{RU: "Ваш полис ОМС прекращает действие", EN: "Your OMS policy ends"},

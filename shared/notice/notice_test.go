@@ -246,6 +246,22 @@ func TestEveryChangeOfARecordIsToldInWordsOfItsOwn(t *testing.T) {
 	}
 }
 
+func TestWhatMayBeStillToComeIsNotToldAsBegun(t *testing.T) {
+	for kind, verb := range map[policy.ChangeKind][2]string{
+		policy.PolicySuspended: {"приостанавливается", "is being suspended"},
+		policy.PolicyResumed:   {"возобновляется", "is being resumed"},
+	} {
+		for _, child := range []bool{false, true} {
+			words := told[KindOfChange(kind, child)]
+			for _, text := range []fault.Text{words.happened, words.sms} {
+				if !strings.Contains(text.RU, verb[0]) || !strings.Contains(text.EN, verb[1]) {
+					t.Errorf("%s, of a child %v: %+v", kind, child, text)
+				}
+			}
+		}
+	}
+}
+
 func TestOneChangeIsOneNotice(t *testing.T) {
 	done := policy.Told{Insured: "i000" + strings.Repeat("0", 24), Kind: policy.InsurerChosen, At: noon}
 	id := func(account, cause string, change policy.Told, child bool) string {

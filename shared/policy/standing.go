@@ -232,7 +232,7 @@ var (
 		"Полис на эту дату не приостановлен, возобновлять нечего.", "The policy is not suspended on this date, there is nothing to resume.")
 	errReported = fault.New(fault.Conflict, "suspension_reported",
 		"О службе с этого дня сообщил и военный комиссариат, поэтому отменить приостановление нельзя. Если это ошибка, обратитесь в территориальный фонд.",
-		"The military commissariat has reported a service from this day too, so the suspension cannot be called off. If that is a mistake, turn to the regional fund.")
+		"The military commissariat has reported military service from this day too, so the suspension cannot be called off. If that is a mistake, turn to the regional fund.")
 	errAdults = fault.New(fault.Conflict, "adults_only",
 		"Полис приостанавливают только совершеннолетним.", "Only an adult's policy is suspended.")
 	errExpired = fault.New(fault.Conflict, "policy_expired",

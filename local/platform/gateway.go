@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"polis/shared/fault"
+	"polis/shared/server"
 )
 
 const (
@@ -27,6 +28,9 @@ const (
 	callTimeout = time.Minute
 	// How long a call waits for a function that is being started again.
 	patience = 2 * time.Second
+	// How long a caller's "Expect: 100-continue" is left to the function, as
+	// OpenFaaS does; then the body is sent unasked.
+	continueTimeout = 1500 * time.Millisecond
 
 	callIDHeader = "X-Call-Id"
 )
@@ -49,9 +53,10 @@ func newGateway(functions map[string]*function, queue *queue, log *slog.Logger) 
 		functions: functions,
 		proxies:   map[string]*httputil.ReverseProxy{},
 		transport: &http.Transport{
-			DisableCompression:  true,
-			MaxIdleConnsPerHost: 128,
-			IdleConnTimeout:     time.Minute,
+			DisableCompression:    true,
+			MaxIdleConnsPerHost:   128,
+			IdleConnTimeout:       time.Minute,
+			ExpectContinueTimeout: continueTimeout,
 		},
 		queue: queue,
 		log:   log,
@@ -128,6 +133,11 @@ var errNotReady = errors.New("process does not get ready")
 func (g *gateway) call(w http.ResponseWriter, r *http.Request) {
 	id := callID(r.Header)
 	r.Header.Set(callIDHeader, id)
+	if r.ContentLength != 0 {
+		// A function may answer while the caller still sends, or has stopped halfway.
+		http.NewResponseController(w).EnableFullDuplex()
+		defer server.Linger(w, r)
+	}
 	name, below := splitFunction(r.URL, "/function/")
 	f, ok := g.functions[name]
 	if !ok {
@@ -176,6 +186,7 @@ func (g *gateway) callLater(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxAsyncBody))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		refuse(w, r, http.StatusInternalServerError, errAsyncBody)
+		server.Linger(w, r)
 		return
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -19,6 +20,7 @@ import (
 
 	"polis/local/inbox"
 	"polis/local/issuer"
+	"polis/shared/server"
 )
 
 // bench is a gateway in front of functions that are plain HTTP servers.
@@ -327,6 +329,65 @@ func TestLargeBodiesAreStreamed(t *testing.T) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// refusing answers before it has read, as our functions do to too large a body.
+func refusing(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Content-Length", "9")
+	w.WriteHeader(http.StatusRequestEntityTooLarge)
+	io.WriteString(w, "too large")
+	server.Linger(w, r)
+}
+
+// begin sends the head of a large call and a part of its body, and reads the
+// answer to it.
+func (b *bench) begin(path, header string, length, sent int) (status int, body string, err error) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(b.url, "http://"))
+	if err != nil {
+		return 0, "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	head := fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n%s\r\n\r\n", path, length, header)
+	if _, err := io.WriteString(conn, head+strings.Repeat("x", sent)); err != nil {
+		return 0, "", err
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, "", err
+	}
+	content, err := io.ReadAll(answer.Body)
+	return answer.StatusCode, string(content), err
+}
+
+func TestARefusalOfALargeBodyReachesItsSender(t *testing.T) {
+	b := newBench(t, map[string]http.HandlerFunc{"refusing": refusing})
+	const size, tries = 10 << 20, 10
+	for _, c := range []struct {
+		name, path, header string
+		sent, status       int
+	}{
+		{"sent whole", "/function/refusing", "Accept: */*", size, http.StatusRequestEntityTooLarge},
+		{"sent whole, not waiting", "/function/refusing", "Expect: 100-continue", size, http.StatusRequestEntityTooLarge},
+		{"sent whole, the last call", "/function/refusing", "Connection: close", size, http.StatusRequestEntityTooLarge},
+		{"stopped halfway", "/function/refusing", "Accept: */*", size / 2, http.StatusRequestEntityTooLarge},
+		{"told before it is sent", "/function/refusing", "Expect: 100-continue", 0, http.StatusRequestEntityTooLarge},
+		{"too large for the queue", "/async-function/refusing", "Accept: */*", size, http.StatusInternalServerError},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			lost := 0
+			for range tries {
+				if status, body, err := b.begin(c.path, c.header, size, c.sent); err != nil || status != c.status || !strings.Contains(body, "too") {
+					t.Log(status, body, err)
+					lost++
+				}
+			}
+			if lost > 0 {
+				t.Errorf("the answer was lost %d times of %d", lost, tries)
+			}
+		})
+	}
+}
 
 func TestAStreamedAnswerArrivesAsItIsSent(t *testing.T) {
 	more := make(chan struct{})

@@ -53,10 +53,11 @@ func (f *function) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	began := time.Now()
-	running := f.running.Add(1)
-	defer f.running.Add(-1)
-	status := f.answer(w, r, began, running)
+	status, whole := f.answer(w, r, began)
 	f.metrics.observe(r.Method, status, time.Since(began))
+	if !whole {
+		Linger(w, r)
+	}
 }
 
 func probe(w http.ResponseWriter, r *http.Request, ok bool) {
@@ -71,8 +72,11 @@ func probe(w http.ResponseWriter, r *http.Request, ok bool) {
 	}
 }
 
-// answer does one call and returns the status it answered with.
-func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Time, running int64) int {
+// answer does one call and returns the status it answered with, and whether the
+// body had been read by then.
+func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Time) (status int, whole bool) {
+	running := f.running.Add(1)
+	defer f.running.Add(-1)
 	id := callIDOf(r.Header)
 	ctx := &call{parent: r.Context(), path: pathOf(r.URL), id: [1]string{id}}
 	h := w.Header()
@@ -86,7 +90,7 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Tim
 	}
 	if f.maxInflight > 0 && running > f.maxInflight {
 		h.Set("Retry-After", "1")
-		return f.refuse(w, r, ctx, http.StatusTooManyRequests, errOverloaded)
+		return f.refuse(w, r, ctx, http.StatusTooManyRequests, errOverloaded), !hasBody
 	}
 	var body []byte
 	if hasBody {
@@ -95,7 +99,7 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Tim
 			// What is left of the body must not be taken for the next request.
 			h.Set("Connection", "close")
 			status, why := bodyFault(err)
-			return f.refuse(w, r, ctx, status, why)
+			return f.refuse(w, r, ctx, status, why), false
 		}
 		http.NewResponseController(w).SetReadDeadline(time.Time{})
 		began = time.Now() // what a slow client took is not the function's
@@ -112,10 +116,10 @@ func (f *function) answer(w http.ResponseWriter, r *http.Request, began time.Tim
 			attrs = append(attrs, "stack", string(p.stack))
 		}
 		f.log.Error("function failed", attrs...)
-		return f.refuse(w, r, ctx, http.StatusInternalServerError, fault.From(nil))
+		return f.refuse(w, r, ctx, http.StatusInternalServerError, fault.From(nil)), true
 	}
 
-	return write(w, res)
+	return write(w, res), true
 }
 
 func write(w http.ResponseWriter, res handler.Response) int {
@@ -143,6 +147,7 @@ func (f *function) refuse(w http.ResponseWriter, r *http.Request, ctx *call, sta
 		req.WithContext(ctx)
 		if res, ok := f.own(own, req, why); ok {
 			res.StatusCode = status
+			w.Header().Set("Content-Length", strconv.Itoa(len(res.Body)))
 			return write(w, res)
 		}
 	}

@@ -1,11 +1,13 @@
 package server
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -241,6 +243,105 @@ func TestARefusedBodyIsNotTheNextRequest(t *testing.T) {
 	}
 }
 
+// sendWhole sends all of a body before it reads the answer.
+func (p *process) sendWhole(size int, header string) (answer, error) {
+	conn, err := net.Dial("tcp", p.address)
+	if err != nil {
+		return answer{}, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	length, begin, end := fmt.Sprintf("Content-Length: %d\r\n", size), "", ""
+	if header == "Transfer-Encoding: chunked" {
+		length, begin, end = "", fmt.Sprintf("%x\r\n", size), "\r\n0\r\n\r\n"
+	}
+	request := "POST / HTTP/1.1\r\nHost: h\r\n" + length + header + "\r\n\r\n" + begin + strings.Repeat("x", size) + end
+	if _, err := io.WriteString(conn, request); err != nil {
+		return answer{}, err
+	}
+	return readAnswer(http.ReadResponse(bufio.NewReader(conn), nil))
+}
+
+// sendOn sends and reads at once, as a reverse proxy does, and waits for no
+// "100 Continue".
+func (p *process) sendOn(size int, header string) (answer, error) {
+	req, err := http.NewRequest("POST", "http://"+p.address, io.LimitReader(zeros{}, int64(size)))
+	if err != nil {
+		return answer{}, err
+	}
+	if name, value, _ := strings.Cut(header, ": "); name != "Transfer-Encoding" {
+		req.Header.Set(name, value)
+		req.ContentLength = int64(size)
+	}
+	return readAnswer(new(http.Transport).RoundTrip(req))
+}
+
+func readAnswer(res *http.Response, err error) (answer, error) {
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return answer{res, string(body)}, err
+}
+
+// zeros is a body without an end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func TestTheRefusalOfALargeBodyReachesWhoeverSendsIt(t *testing.T) {
+	p := serve(t, neverCalled(t))
+	const size, tries = 10 << 20, 10
+	for name, send := range map[string]func(int, string) (answer, error){"whole": p.sendWhole, "on": p.sendOn} {
+		for _, header := range []string{"Accept: */*", "Connection: close", "Expect: 100-continue", "Transfer-Encoding: chunked"} {
+			t.Run(name+", "+header, func(t *testing.T) {
+				lost := 0
+				for range tries {
+					a, err := send(size, header)
+					if err != nil {
+						t.Log(err)
+						lost++
+						continue
+					}
+					refused(t, a, http.StatusRequestEntityTooLarge, "body_too_large")
+				}
+				if lost > 0 {
+					t.Errorf("the answer was lost %d times of %d", lost, tries)
+				}
+			})
+		}
+	}
+}
+
+func TestWhoeverGoesOnAfterARefusalIsCut(t *testing.T) {
+	p := serve(t, neverCalled(t))
+	conn, r := p.raw(t, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n")
+	const buffers = 32 << 20 // above what the system takes on both sides
+	if sent, err := io.Copy(conn, zeros{}); err == nil || sent < lingerBytes || sent > lingerBytes+buffers {
+		t.Errorf("sent %d bytes, then %v", sent, err)
+	}
+	if a, err := readAnswer(http.ReadResponse(r, nil)); err != nil || a.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("answered %v, %v", a.Response, err)
+	}
+}
+
+func TestARefusedSenderIsNotInTheWayOfOthers(t *testing.T) {
+	p := serve(t, echo, "max_inflight", "1")
+	_, r := p.raw(t, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10000000\r\n\r\nx")
+	a, err := readAnswer(http.ReadResponse(r, nil))
+	if err != nil || a.StatusCode != http.StatusRequestEntityTooLarge || a.ContentLength != int64(len(a.body)) {
+		t.Fatalf("answered %v, %v", a.Response, err)
+	}
+	if a := p.do(t, "POST", "/", strings.NewReader("another")); a.body != "another" {
+		t.Errorf("meanwhile another got %d %q", a.StatusCode, a.body)
+	}
+	began := time.Now()
+	if _, err := r.ReadByte(); err == nil || time.Since(began) > 2*lingerTime {
+		t.Errorf("the connection stays open: %v after %v", err, time.Since(began))
+	}
+}
+
 func TestASlowBodyIsCutByReadTimeout(t *testing.T) {
 	p := serve(t, neverCalled(t), "read_timeout", "50ms")
 	a, _ := rest(t, p, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nabc")
@@ -365,6 +466,11 @@ func TestOverMaxInflightACallIsTurnedAway(t *testing.T) {
 	if a.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
+	if a, err := p.sendWhole(10<<20, "Accept: */*"); err != nil {
+		t.Errorf("with a large body: %v", err)
+	} else {
+		refused(t, a, http.StatusTooManyRequests, "overloaded")
+	}
 	if got := p.status(t, "GET", "/_/ready"); got != http.StatusServiceUnavailable {
 		t.Errorf("ready when full: %d", got)
 	}
@@ -444,7 +550,7 @@ func TestAHandlerRefusesInItsOwnWordsIfItHasAny(t *testing.T) {
 		{"a body too large", "12345678901", http.StatusRequestEntityTooLarge, "body_too_large"},
 	} {
 		a := p.do(t, "POST", "/a", strings.NewReader(c.body), "X-Call-Id", "call-1")
-		if a.StatusCode != c.status || a.body != "POST "+c.code+" of call-1" || a.Header.Get("Content-Type") != "text/html" || a.Header.Get("X-Call-Id") != "call-1" {
+		if a.StatusCode != c.status || a.body != "POST "+c.code+" of call-1" || a.ContentLength != int64(len(a.body)) || a.Header.Get("Content-Type") != "text/html" || a.Header.Get("X-Call-Id") != "call-1" {
 			t.Errorf("%s: %d %q, %v", c.rule, a.StatusCode, a.body, a.Header)
 		}
 		for _, path := range []string{"/none", "/panics"} {

@@ -3,6 +3,7 @@ package server
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
 	"time"
 
 	"golang.org/x/text/language"
@@ -61,6 +62,7 @@ func refuse(w http.ResponseWriter, r *http.Request, callID string, status int, f
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Content-Language", tag)
+	h.Set("Content-Length", strconv.Itoa(len(document)))
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
 	w.Write(document)

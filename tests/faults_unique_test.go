@@ -190,7 +190,7 @@ func (mortality) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proce
 // causes, of which one dies somewhere between its claim and its commit.
 func TestOneOfTwoAtOncePutsASNILSOnRecord(t *testing.T) {
 	t.Parallel()
-	const times, stuck = 1000, 10 * time.Second
+	const times, stuck = 1200, 10 * time.Second
 	keys := store.Keys{Index: [32]byte{1}, Master: [32]byte{2}}
 	opt := servers.Redis(t)
 	var instances [2]*store.Store
@@ -266,7 +266,7 @@ func TestOneOfTwoAtOncePutsASNILSOnRecord(t *testing.T) {
 		}
 		seen[enp] = true
 	}
-	if died.Load() < times/2 {
+	if died.Load() < 500 { // whoever is told that it came second does not come to die
 		t.Errorf("only %d of %d died in between", died.Load(), times)
 	}
 	t.Logf("%d died, %v", died.Load(), time.Since(began).Round(time.Millisecond))

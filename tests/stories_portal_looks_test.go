@@ -128,6 +128,10 @@ func TestInTheBrowserEachPageOfAPolicyIsForEverybody(t *testing.T) {
 	insured.becomes(asked, "granted")
 	l.at("home with a card", "/", "2656 4108 3700 0318")
 	l.at("card", "/card", "Городская поликлиника № 1")
+	l.look("offices of the insurer", "г. Пятигорск, ул. Козлова, д. 36", func(v visit) {
+		v.opens("/card")
+		v.Click("Пункты выдачи")
+	})
 	l.at("application granted", "/requests/"+asked, "Что происходило")
 	l.at("applications", "/requests", "Показ полиса")
 	document := insured.extract("self").ID

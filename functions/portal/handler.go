@@ -106,6 +106,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		open("/calendar.ics", p.citizen(p.calendar)),
 		open("/insurer", p.citizen(p.insurer)),
 		form("/insurer", p.posted(p.choose)),
+		open("/offices", p.citizen(p.offices)),
 		open("/doctor", p.citizen(p.doctor)),
 		form("/doctor", p.posted(p.repair)),
 		open("/documents", p.citizen(p.documents)),

@@ -922,6 +922,70 @@ func TestAnInsurerThatIsNotInTheDirectoryHasANameAndTheFundToAsk(t *testing.T) {
 	}
 }
 
+func TestOfAnInsurersOfficesOneIsToldWhereTheyAreOrWhomToCall(t *testing.T) {
+	b := plain(t)
+	mine := in(t, b)
+	answer := handler.Response{StatusCode: 200}
+	var asked url.Values
+	b.Put("smo-selection", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		var err error
+		if asked, err = url.ParseQuery(r.QueryString); server.Path(r.Context()) != "/offices" {
+			err = fmt.Errorf("%s was asked for", server.Path(r.Context()))
+		}
+		return answer, err
+	}))
+	look := func(query, language string, status int) string {
+		asked = nil
+		return string(b.Call("GET", Name, "/offices"+query, "", nil, "Cookie", "polis-language="+language+"; "+mine).Expect(status, "").Body)
+	}
+	const none, contact = "В справочнике нет пунктов выдачи этой компании", `<a href="tel:8%20%288793%29%2032-56-88">8 (8793) 32-56-88</a>`
+	const second = `{"id":"26002-2","smo":"26002","insurer":"Солидарность для жизни","name":"Вокзал","address":"ул. Мира, д. 2","phone":"","hours":"","as_of":"2026-03-10"}`
+	answer.Body = []byte(`{"items":[{"id":"26002-1","smo":"26002","insurer":"Солидарность для жизни","name":"Главный","address":"ул. Мира, д. 1","phone":"88001000702","hours":"пн–пт 9:00–18:00","as_of":"2025-09-01"},` + second + `],"next":"26002-2"}`)
+	page := look("?smo=26002", "ru", 200)
+	for _, part := range []string{"Солидарность для жизни", "<h2>Главный</h2>", "<li>ул. Мира, д. 1</li>", `<a href="tel:88001000702">8` + "\u00a0800\u00a0100-07-02</a>", "<li>пн–пт 9:00–18:00</li>",
+		"Сведения на <time datetime=\"2025-09-01\">1\u00a0сентября\u00a02025\u00a0г.</time>", "<h2>Вокзал</h2>", `<a class="more" href="` + root + `/offices?smo=26002&amp;next=26002-2">Показать ещё</a>`} {
+		if !strings.Contains(page, part) {
+			t.Errorf("no %s in %s", part, page)
+		}
+	}
+	if menu, _, _ := strings.Cut(page, "</nav>"); asked.Encode() != "region=26&smo=26002" || strings.Contains(page, none) || strings.Contains(page, "<li></li>") || strings.Count(page, "tel:") != 1 ||
+		strings.Count(menu, `aria-current="page"`) != 1 {
+		t.Errorf("asked for %v: %s", asked, page)
+	}
+	answer.Body = []byte(`{"items":[` + second + `]}`)
+	if page := look("?smo=26002&next=26002-1", "en", 200); asked.Get("next") != "26002-1" || !strings.Contains(page, "<h1>Offices</h1>") || strings.Contains(page, "Show more") {
+		t.Errorf("asked for %v: %s", asked, page)
+	}
+	answer.Body = []byte(`{"items":[]}`)
+	if page := look("?smo=26002", "ru", 200); !strings.Contains(page, none) || !strings.Contains(page, contact) || strings.Contains(page, "Здесь принимают") {
+		t.Errorf("%s", page)
+	}
+	if page := look("?smo=26999", "ru", 404); asked != nil || !strings.Contains(page, "Такой страховой нет в справочнике.") {
+		t.Errorf("asked for %v: %s", asked, page)
+	}
+	answer.StatusCode = 503
+	if page := look("?smo=26002", "ru", 503); !strings.Contains(page, "Повторить") {
+		t.Errorf("%s", page)
+	}
+}
+
+func TestAListOfInsurersAndACardLeadToTheOffices(t *testing.T) {
+	list := map[string]string{"GET /allowed": `{"allowed":true,"reason":"by_right","region":"26","article":"ст. 16"}`, "GET /": `{"items":[{"smo":"26002","name":"Пример-Мед"},{"smo":"26005","name":"Образец-М"}]}`}
+	page := seen(t, "/insurer", map[string]map[string]string{"smo-selection": list, "policy-card": {"GET /family": aFamily}})
+	for smo, name := range map[string]string{"26002": "Пример-Мед", "26005": "Образец-М"} {
+		if !strings.Contains(page, `<a href="`+root+`/offices?smo=`+smo+`">Пункты выдачи <span class="hidden">(`+name+`)</span></a>`) {
+			t.Errorf("%s: %s", name, page)
+		}
+	}
+	for insurer, leads := range map[string]bool{`"smo":"26002"`: true, `"smo":"26999","unlisted":true`: false, `"stand_in":true`: false} {
+		page := seen(t, "/card", map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": bothGiven},
+			"policy-card": {"GET /family": aFamily, "GET /": strings.Replace(cardIn("active"), "}", `,"insurer":{"name":"Пример-Мед",`+insurer+`}}`, 1)}})
+		if strings.Contains(page, `<a href="`+root+`/offices?smo=26002">Пункты выдачи</a>`) != leads || strings.Contains(page, root+"/offices") != leads {
+			t.Errorf("%s: %s", insurer, page)
+		}
+	}
+}
+
 func TestFromADeathOnRecordTheFundAloneHelps(t *testing.T) {
 	const given = `{"items":[{"operator":"ffoms","person":"self","status":"granted"},{"operator":"mincifry","person":"self","status":"granted"}],"history":[]}`
 	for ground, final := range map[string]bool{"death": true, "merged": true, "citizenship_lost": false} {

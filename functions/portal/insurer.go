@@ -81,6 +81,19 @@ func (c choosing) Query(pairs ...string) string {
 
 var errNoInsurer = fault.New(fault.NotFound, "smo_unknown", "Такой страховой нет в справочнике.", "The directory has no such insurer.")
 
+// insurerOf finds the insurer of a code.
+func (v *visit) insurerOf(smo string) (directory.Insurer, error) {
+	known, err := v.sessions.Directory(v)
+	if err != nil {
+		return directory.Insurer{}, err
+	}
+	found, ok := known.FindInsurer(smo)
+	if !ok {
+		return found, errNoInsurer
+	}
+	return found, nil
+}
+
 // choosing finds out whether and why an insurer may be chosen: the reason is the
 // service's to find, but for a move, of which only the person knows.
 func (v *visit) choosing(q url.Values) (choosing, error) {
@@ -101,16 +114,9 @@ func (v *visit) choosing(q url.Values) (choosing, error) {
 		}
 	}
 	if smo := q.Get("smo"); smo != "" {
-		known, err := v.sessions.Directory(v)
-		if err != nil {
-			return c, err
-		}
-		chosen, found := known.FindInsurer(smo)
-		if !found {
-			return c, errNoInsurer
-		}
+		chosen, err := v.insurerOf(smo)
 		c.Chosen = &chosen
-		return c, nil
+		return c, err
 	}
 	if c.Region == "" || !c.Move && !c.May.Allowed {
 		return c, nil
@@ -186,6 +192,31 @@ func (p *portal) choose(v *visit) (web.Answer, error) {
 		page = "insurer"
 	}
 	return v.again(err, page, insurerTitle, c)
+}
+
+// officesPage is a page of the offices of one insurer.
+type officesPage struct {
+	Of    directory.Insurer
+	Items []directory.Office
+	Next  string
+}
+
+// offices shows where an insurer takes applications and issues extracts. The
+// address names the insurer and nobody who is insured there.
+func (p *portal) offices(v *visit) (web.Answer, error) {
+	of, err := v.insurerOf(v.Query.Get("smo"))
+	if err != nil {
+		return web.Answer{}, err
+	}
+	query := url.Values{"region": {of.Region}, "smo": {of.SMO}}
+	if next := v.Query.Get("next"); next != "" {
+		query.Set("next", next)
+	}
+	list := officesPage{Of: of}
+	if err := v.ask(http.MethodGet, "/smo-selection/offices?"+query.Encode(), nil, &list); err != nil {
+		return web.Answer{}, err
+	}
+	return v.show("offices", fault.Text{RU: "Пункты выдачи", EN: "Offices"}, list)
 }
 
 // ReasonOf says why an insurer is chosen.

@@ -2,7 +2,9 @@ package tests
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestInTheBrowserARefugeeIsInsuredUntilTheStatusIsLostAndAgainByAResidencePermit(t *testing.T) {
@@ -65,6 +67,10 @@ func TestInTheBrowserARefugeeIsInsuredUntilTheStatusIsLostAndAgainByAResidencePe
 		s.later(v.t, day)
 		interior.reports("residence_permit_cancelled", "mvd-2", "refugee", nil).is(http.StatusAccepted)
 		v.reads("/card", "Аннулирован с 11 марта 2026 г. Причина: вид на жительство аннулирован")
+		poll(v.t, patience, 250*time.Millisecond, "the notice of this end too", func() bool {
+			v.opens("/notices")
+			return strings.Count(v.Text(), "прекращает") == 2
+		})
 		v.opens("/history")
 		v.looked("Причина: вид на жительство аннулирован")
 	})

@@ -169,6 +169,16 @@ func TestOfTwoParentsWhoChooseAtTheSameMomentOneWinsAndBothAreTold(t *testing.T)
 	})
 }
 
+// removes reports that a court has removed a parent of the child of both.
+func (v visitor) removes(persona string) answer {
+	v.t.Helper()
+	parent, _ := personas.Find(persona)
+	son := parent.Children[0].Human
+	return v.reports("representative_removed", "court-7", persona, fields{
+		"representative": parent.Human.SNILS, "person": fields{"snils": son.SNILS, "birth_date": son.Birth},
+	})
+}
+
 func TestWhoDoesNotRepresentTheChildChoosesNothingAndTheTryIsAudited(t *testing.T) {
 	s := newStage(t)
 	mother, stranger := s.as(t, "mother"), s.as(t, "insured")
@@ -212,12 +222,7 @@ func TestWhoDoesNotRepresentTheChildChoosesNothingAndTheTryIsAudited(t *testing.
 	father := s.as(t, "father")
 	father.consent("ffoms", child)
 	father.loads(fields{"person": child})
-	parent, _ := personas.Find("mother")
-	son := parent.Children[0].Human
-	s.as(t, "fund").post("/insured-registry/events", fields{
-		"kind": "representative_removed", "source_id": "court-7", "representative": human(t, "father").SNILS,
-		"person": fields{"snils": son.SNILS, "birth_date": son.Birth},
-	}).is(http.StatusAccepted)
+	s.as(t, "fund").removes("father").is(http.StatusAccepted)
 	father.post("/smo-selection", choice).refused(http.StatusNotFound, "person_not_found")
 	eventually(t, "the copy of who no longer acts for the child is erased", func() bool {
 		a := father.get("/policy-card?person=" + child)

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"polis/local/personas"
 )
 
 const day = 24 * time.Hour
@@ -153,6 +155,15 @@ func (v visitor) inbox(id string) caseView {
 	return found
 }
 
+// approves a case, as its reviewer.
+func (v visitor) approves(id string) {
+	v.t.Helper()
+	v.inbox(id)
+	for _, action := range []string{"take", "approve"} {
+		v.post("/review-desk/"+id, fields{"action": action}).is(http.StatusOK)
+	}
+}
+
 func TestTheFundDecidesOnARestoration(t *testing.T) {
 	s := newStage(t)
 	fund, staff := s.as(t, "fund"), s.as(t, "staff")
@@ -229,6 +240,60 @@ func TestOfTwoReviewersOfTheFundAtOnceOneGetsTheCase(t *testing.T) {
 	if !s.as(t, "fund").inbox(asked.ID).Overdue || !insured.application(asked.ID).Overdue {
 		t.Error("not overdue")
 	}
+}
+
+func TestAForeignersPolicyEndsWithTheRightItRestsOnAndWithNoOther(t *testing.T) {
+	s := newStage(t)
+	parent, interior, fund := s.as(t, "refugee"), s.from(t, "interior"), s.as(t, "fund")
+	persona, _ := personas.Find("refugee")
+	kid := persona.Kids[0].Human
+	own := fields{"kind": "register", "region": "26", "category": "permanent_resident", "basis": fields{
+		"document": fields{"type": 11, "series": "83", "number": "0541276", "expires": "2030-05-01"}}}
+	childs := fields{"kind": "register", "person": "child", "region": "26", "child": fields{
+		"name": fields{"family": kid.Family, "given": kid.Given}, "sex": "F", "birth_date": kid.Birth, "snils": kid.SNILS,
+		"birth_record": fields{"number": "120239260000301118005", "date": "2023-11-27"}}}
+	if p := parent.post("/policy-request", childs).refused(http.StatusUnprocessableEntity, "invalid_fields"); !p.names("category", "required") {
+		t.Errorf("nobody says by what right the child lives here: %+v", p)
+	}
+	childs["category"], childs["basis"] = "temporary_resident", fields{"permit_until": "2026-09-30"}
+	for _, request := range []fields{own, childs} {
+		asked := parent.asks(request)
+		fund.approves(asked.ID)
+		parent.becomes(asked.ID, "granted")
+	}
+	child := parent.child()
+	parent.consents()
+	parent.consent("ffoms", child)
+	for person, until := range map[string]string{"self": "2026-12-31", child: "2026-09-30"} {
+		parent.loads(fields{"person": person})
+		if card := read[validView](parent.get("/policy-card?person=" + person).is(http.StatusOK)); card.Status != "no_insurer" || card.ValidUntil != until {
+			t.Errorf("%+v", card)
+		}
+	}
+
+	ofChild := fields{"person": fields{"snils": kid.SNILS, "birth_date": kid.Birth}}
+	for _, kind := range []string{"permit_cancelled", "residence_permit_cancelled", "refugee_status_lost"} {
+		for _, source := range []string{"zags", "commissariat", "employer"} {
+			s.as(t, source).reports(kind, "1", "refugee", nil).refused(http.StatusForbidden, "source_not_allowed")
+		}
+		if kind != "residence_permit_cancelled" {
+			interior.reports(kind, "mvd-1", "refugee", nil).refused(http.StatusConflict, "insured_by_another_right")
+		}
+		if kind != "permit_cancelled" {
+			interior.reports(kind, "mvd-2", "refugee", ofChild).refused(http.StatusConflict, "insured_by_another_right")
+		}
+	}
+	for range 2 { // its second delivery changes nothing
+		interior.reports("residence_permit_cancelled", "mvd-3", "refugee", nil).is(http.StatusAccepted)
+		fund.reports("permit_cancelled", "decision-1", "refugee", ofChild).is(http.StatusAccepted)
+	}
+	parent.shows("Аннулирован с 10.03.2026. Причина: вид на жительство аннулирован")
+	eventually(t, "the child's card shows it", func() bool {
+		return parent.card(child).Text == "Аннулирован с 10.03.2026. Причина: разрешение на временное проживание аннулировано"
+	})
+	parent.isTold("change.policy_ended")
+	parent.isTold("change.child.policy_ended")
+	interior.reports("residence_permit_cancelled", "mvd-4", "refugee", nil).refused(http.StatusConflict, "policy_ended")
 }
 
 func TestANewNameOfTheCivilRegistryKeepsTheOldDocumentToBeFoundBy(t *testing.T) {

@@ -132,10 +132,7 @@ func TestInTheBrowserCitizenshipIsLostRestoredAndGained(t *testing.T) {
 		v.does("Подать заявление на восстановление")
 		v.looked("На рассмотрении в территориальном фонде")
 		asked := s.as(v.t, "insured").applications()[0].ID
-		fund := s.as(v.t, "fund")
-		fund.inbox(asked)
-		fund.post("/review-desk/"+asked, fields{"action": "take"}).is(http.StatusOK)
-		fund.post("/review-desk/"+asked, fields{"action": "approve"}).is(http.StatusOK)
+		s.as(v.t, "fund").approves(asked)
 		v.reads("/requests/"+asked, "Одобрено. Полис восстановлен")
 		v.reads("/card", activeText)
 		interior.reports("citizenship_lost", "mvd-2", "insured", nil).is(http.StatusAccepted)
@@ -171,8 +168,22 @@ func TestInTheBrowserWhoseInsurerHasNoContractAnyMoreChoosesAnother(t *testing.T
 	})
 }
 
-func TestInTheBrowserAtEighteenTheGuardianSeesThePolicyNoMore(t *testing.T) {
+func TestInTheBrowserWhoRepresentsAChildNoMoreSeesItsPolicyNoMore(t *testing.T) {
 	onAPhone(t, ways[0], func(s *stage, v visit) {
+		// Whom a court removed.
+		father, son := s.visit(v.t, ways[1]), s.as(v.t, "father").child()
+		father.logsIn("father")
+		father.ticks("Согласие на обработку данных ребёнка (Семён) — " + ffoms)
+		father.does(agree + " (Семён)")
+		father.reads("/card?person="+son, "Гончаров Семён Игоревич")
+		s.as(v.t, "fund").removes("father").is(http.StatusAccepted)
+		father.reads("/card?person="+son, "Этого человека нет среди вас и ваших детей до 18 лет.")
+		father.HasNot("Гончаров Семён")
+		father.opens("/")
+		father.HasNot("Семён")
+		father.HasNot("Ребёнок")
+
+		// Of whom the child is not one any more.
 		guardian := s.as(v.t, "guardian")
 		child := guardian.child()
 		v.logsIn("guardian")

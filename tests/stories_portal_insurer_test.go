@@ -61,7 +61,7 @@ func TestInTheBrowserAParentChoosesTheChildsInsurerInAFewClicks(t *testing.T) {
 	father.HasNot("АльфаСтрахование-ОМС")
 	father.does("Выбрать (СОГАЗ-Мед)")
 	father.does("Подать заявление")
-	father.Has("Страховая выбрана, регистр записал её")
+	father.looked("Страховая выбрана, регистр записал её")
 	mother := s.as(t, "mother")
 	mother.consent("ffoms", child)
 	if card := mother.loads(fields{"person": child}); card.Insurer.SMO != "26006" {
@@ -107,8 +107,9 @@ func TestInTheBrowserWhoMayNotChangeTheInsurerIsToldFromWhenAndMayStillMove(t *t
 	}
 	v.writes("Дата переезда", "25.10.2026")
 	v.does("Подать заявление")
-	v.Has("Страховая выбрана, регистр записал её")
+	v.looked("Страховая выбрана, регистр записал её")
 	father.insuredBy("self", "77012")
+	v.reads("/card", "Регион страхования\nМосква")
 
 	newcomer := s.visit(t, ways[1])
 	newcomer.logsIn("newcomer")

@@ -116,6 +116,9 @@ func personalData() []personalDatum {
 		for _, child := range p.Children {
 			of("a child of "+p.Name, child.Human, &child.Policy)
 		}
+		for _, kid := range p.Kids {
+			of("a child of "+p.Name, kid.Human, nil)
+		}
 	}
 	return all
 }

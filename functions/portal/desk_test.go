@@ -56,7 +56,7 @@ func TestAPolicyIsOfferedWhatFitsItsState(t *testing.T) {
 	mine := in(t, b, func(v *visitor) { v.Birth = calendar.On(1990, 5, 1) })
 	offers := map[string]string{"suspend": "Приостановить полис", "resume": "Возобновить полис", "restore": "Подать заявление на восстановление", "renew": "Оформить полис"}
 	for state, want := range map[string]string{
-		"active": "suspend", "no_insurer": "suspend", "suspended": "resume", "invalid": "restore", "expired": "renew", "": "suspend resume restore",
+		"active": "suspend", "no_insurer": "suspend", "suspended": "resume", "invalid": "restore renew", "expired": "renew", "": "suspend resume restore",
 	} {
 		b.Put("policy-card", answering(map[string]string{"GET /": cardIn(state)}))
 		if state == "" {

@@ -21,6 +21,7 @@ import (
 // member is one person of the family as the cabinet of the visitor has them.
 type member struct {
 	relative
+	Former   bool               // the register does not have them as the visitor's child any more
 	Consents []consentAnswer    // those needed, given or not
 	Latest   *applicationAnswer // newest application to show the policy or for a first one
 	Choosing *applicationAnswer // choice of an insurer under way
@@ -95,6 +96,9 @@ func (m member) Waits() (until time.Time) {
 	return until
 }
 
+// Gone reports whether the visitor has nothing more to do with the child's policy.
+func (m member) Gone() bool { return m.Former && m.Card == nil && m.Fault == nil }
+
 func (m member) Self() bool { return m.Person == consent.Self }
 
 // Wording of one of the member's consents.
@@ -133,6 +137,7 @@ func (v *visit) family() (overview, error) {
 	case errs[2] != nil:
 		return o, errs[2]
 	}
+	recorded := len(relatives.Items)
 	// A copy, and the right to revoke, outlive the register's silence and a
 	// child's 18th birthday.
 	for _, c := range o.Consents.Items {
@@ -144,6 +149,7 @@ func (v *visit) family() (overview, error) {
 	for i, r := range relatives.Items {
 		m := &o.Members[i]
 		m.relative, m.Consents = r, needed(o.Consents, r.Person)
+		m.Former = i >= recorded && o.Incomplete == nil
 		for k, a := range applications.Items {
 			switch {
 			case a.Person != r.Person:
@@ -295,6 +301,7 @@ func (p *portal) home(v *visit) (web.Answer, error) {
 	if o.Incomplete == nil { // else it is the register that is silent
 		v.unchosen(o)
 	}
+	o.Members = slices.DeleteFunc(o.Members, member.Gone)
 	return v.show("home", homeTitle, o)
 }
 
@@ -350,7 +357,7 @@ func (p *portal) card(v *visit) (web.Answer, error) {
 		if m.Person == who && m.Card != nil {
 			return v.show("card", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, m)
 		}
-		if m.Person == who {
+		if m.Person == who && !m.Gone() {
 			return v.to("/#" + who) // what hinders it stands there
 		}
 	}

@@ -23,7 +23,7 @@ type lifecyclePage struct {
 	Text                    string
 	Suspend, Resume, Revive bool            // what is offered
 	CallOff                 string          // the suspension to come that may be called off, in words
-	Renew                   bool            // a policy that has expired is applied for anew
+	Renew                   bool            // a policy that is over may be applied for anew
 	Fund                    *directory.Fund // whom to turn to about a policy that has ended
 	Today                   calendar.Date
 	Grounds                 []string
@@ -47,7 +47,7 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	case policy.ShownSuspended:
 		page.Resume = true
 	case policy.ShownInvalid:
-		page.Revive, page.Fund = !card.Final(), card.Fund()
+		page.Revive, page.Renew, page.Fund = !card.Final(), !card.Final(), card.Fund()
 	case policy.ShownExpired:
 		page.Renew = true
 	case policy.ShownActive, policy.ShownNoInsurer:
@@ -65,7 +65,7 @@ func hopeless(err error) bool {
 
 // without offers.
 func (l lifecyclePage) without() lifecyclePage {
-	l.Suspend, l.Resume, l.Revive = false, false, false
+	l.Suspend, l.Resume, l.Revive, l.Renew = false, false, false, false
 	return l
 }
 

@@ -61,12 +61,15 @@ func (c Child) claims(confirmed bool) map[string]any {
 	if confirmed {
 		verified = "VERIFIED"
 	}
+	certificate := map[string]string{
+		"type": documentKinds[h.Document.Type], "series": h.Document.Series, "number": h.Document.Number, "vrfStu": verified,
+	}
+	if c.RecordNumber != "" {
+		certificate["actNo"], certificate["actDate"] = c.RecordNumber, russian(c.RecordDate)
+	}
 	kid := map[string]any{
 		"lastName": h.Family, "firstName": h.Given, "middleName": h.Patronymic, "birthDate": russian(h.Birth), "gender": sex(h.Male),
-		"birth_cert_doc": map[string]string{
-			"type": documentKinds[h.Document.Type], "series": h.Document.Series, "number": h.Document.Number, "vrfStu": verified,
-			"actNo": c.RecordNumber, "actDate": russian(c.RecordDate),
-		},
+		"birth_cert_doc": certificate,
 	}
 	if h.SNILS != "" {
 		kid["snils"] = h.SNILS

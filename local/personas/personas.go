@@ -70,7 +70,7 @@ type Clinic struct {
 type Child struct {
 	Human        Human
 	Policy       Policy
-	RecordNumber string // of the birth, at the civil registry
+	RecordNumber string // of the birth, at the civil registry; empty where the account does not tell it
 	RecordDate   string // ISO date
 }
 
@@ -103,6 +103,13 @@ var newDaughter = Child{
 	RecordNumber: "120269260000301207004",
 	RecordDate:   "2026-02-27",
 }
+
+// refugeesDaughter was born in Russia. She has a SNILS; the account does not tell
+// the civil record of her birth.
+var refugeesDaughter = Child{Human: Human{
+	Family: "Хаддад", Given: "Лейла", Birth: "2023-11-18",
+	SNILS: "193-508-642 91", Citizenship: "SYR", Document: Document{3, "V-ДН", "640318"},
+}}
 
 var all = []Persona{
 	{
@@ -168,6 +175,16 @@ var all = []Persona{
 			Email: "sarkisyan@example.org", Mobile: "+7(900)5550106",
 		},
 		Confirmed: true, Roles: citizen,
+	},
+	{
+		Name: "refugee", Case: "confirmed, citizen of Syria whose account has no document, with a daughter; neither is in the register",
+		About: "Беженка из Сирии с дочерью, полисов ещё нет",
+		Human: Human{
+			Subject: "1000541210", Family: "Хаддад", Given: "Самира", Birth: "1994-06-30",
+			SNILS: "167-431-205 59", Citizenship: "SYR",
+			Email: "haddad@example.org", Mobile: "+7(900)5550110",
+		},
+		Confirmed: true, Roles: citizen, Kids: []Child{refugeesDaughter},
 	},
 	{
 		Name: "serviceman", Case: "confirmed, policy suspended for military service",

@@ -81,7 +81,7 @@ func TestThePersonasThatOthersRelyOnAreThere(t *testing.T) {
 			t.Errorf("%s: nobody is told what it stands for", p.Name)
 		}
 	}
-	want := []string{"insured", "unconfirmed", "mother", "father", "newcomer", "migrant", "serviceman", "teenager", "guardian",
+	want := []string{"insured", "unconfirmed", "mother", "father", "newcomer", "migrant", "refugee", "serviceman", "teenager", "guardian",
 		"staff", "rival", "fund", "clinic", "zags", "commissariat", "employer", "operator", "auditor"}
 	if !slices.Equal(names, want) {
 		t.Errorf("personas are %v", names)
@@ -93,7 +93,7 @@ func TestTheFirstImportHoldsWhoIsInsured(t *testing.T) {
 	for _, r := range personas.FirstImport().Records {
 		families[r.Name.Family+" "+r.Name.Given] = r
 	}
-	for name, persona := range map[string]bool{"insured": true, "unconfirmed": true, "mother": true, "father": true, "serviceman": true, "teenager": true, "guardian": true, "newcomer": false, "migrant": false} {
+	for name, persona := range map[string]bool{"insured": true, "unconfirmed": true, "mother": true, "father": true, "serviceman": true, "teenager": true, "guardian": true, "newcomer": false, "migrant": false, "refugee": false} {
 		p, _ := personas.Find(name)
 		if _, there := families[p.Human.Family+" "+p.Human.Given]; there != persona {
 			t.Errorf("%s in the register: %v", name, there)

@@ -134,7 +134,8 @@ func build(t *testing.T, context string) (binary string) {
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
 	cmd.Dir = context
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOWORK=") }),
-		"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+		"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false",
+		"GOGC=off", "GOMEMLIMIT=2GiB") // as tests/run builds
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}

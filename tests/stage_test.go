@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -39,8 +40,30 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	browser.Close()
 	servers.Close()
+	os.RemoveAll(programs)
 	os.Exit(code)
 }
+
+// programs is a folder for what is built, once it is.
+var programs string
+
+// functionsProgram is what the processes of the functions are, with the race
+// detector where the tests have it.
+var functionsProgram = sync.OnceValues(func() (string, error) {
+	var err error
+	if programs, err = os.MkdirTemp("", "polis-programs-"); err != nil {
+		return "", err
+	}
+	program := filepath.Join(programs, "functions")
+	args := []string{"build", "-o", program, "-buildvcs=false", "-ldflags", "-s -w"}
+	if self, _ := debug.ReadBuildInfo(); slices.Contains(self.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		args = append(args, "-race")
+	}
+	if said, err := exec.Command("go", append(args, "polis/tests/functions")...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w\n%s", err, said)
+	}
+	return program, nil
+})
 
 // morning is when every story begins, by the law clock: a working day.
 var morning = time.Date(2026, time.March, 10, 9, 0, 0, 0, time.FixedZone("Moscow", 3*60*60))
@@ -71,8 +94,12 @@ func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 	t.Helper()
 	tool(t, "redis-server", "redis-server")
 	store := servers.MinIO(t)
+	program, err := functionsProgram()
+	if err != nil {
+		t.Fatal(err)
+	}
 	o := platform.Options{
-		Addr: "127.0.0.1:0", Stack: filepath.Join(root, "stack.yml"), Data: t.TempDir(), Clock: morning,
+		Addr: "127.0.0.1:0", Stack: filepath.Join(root, "stack.yml"), Data: t.TempDir(), Clock: morning, Functions: program,
 		S3: &platform.S3{URL: store.Endpoint, AccessKey: store.AccessKey, SecretKey: store.SecretKey, Bucket: "polis-" + strings.ToLower(rand.Text())},
 	}
 	for _, change := range options {

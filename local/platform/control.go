@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"polis/local/issuer"
+	"polis/local/lawclock"
 )
 
 // Commands to a running instance carry this header. A web page can send it to
@@ -123,7 +124,7 @@ func clockTarget(now time.Time, to string) (time.Time, error) {
 // checkStep refuses more days than a distance holds.
 func checkStep(days int) error {
 	if most := int(math.MaxInt64 / (24 * time.Hour)); days > most || days < -most {
-		return errTooFar
+		return lawclock.ErrTooFar
 	}
 	return nil
 }

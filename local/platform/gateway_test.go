@@ -20,6 +20,7 @@ import (
 
 	"polis/local/inbox"
 	"polis/local/issuer"
+	"polis/local/lawclock"
 	"polis/shared/server"
 )
 
@@ -50,7 +51,7 @@ func newBench(t *testing.T, functions map[string]http.HandlerFunc) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { letters.Close() })
-	i := &Instance{base: b.url, issuer: login, inbox: letters, lawClock: LawClock(t.TempDir() + "/clock"), adminPassword: "secret"}
+	i := &Instance{base: b.url, issuer: login, inbox: letters, lawClock: lawclock.File(t.TempDir() + "/clock"), adminPassword: "secret"}
 	i.connector = newConnector(i.cronJobs, &bell{}, b.url, log)
 	front.Config.Handler = i.handler(newGateway(b.functions, b.queue, log))
 	front.Start()

@@ -28,8 +28,10 @@ import (
 	"github.com/openfaas/faas-provider/types"
 	"golang.org/x/sync/errgroup"
 
+	"polis/local/child"
 	"polis/local/inbox"
 	"polis/local/issuer"
+	"polis/local/lawclock"
 	"polis/local/personas"
 	"polis/local/stores"
 )
@@ -61,6 +63,10 @@ type Options struct {
 	S3      *S3       // nil: started here
 	Clock   time.Time // law clock at the start; zero leaves it as it is
 	Verbose bool      // show all that the functions log
+
+	// Functions is the program of their processes, whose main calls child.Run.
+	// Empty is this one.
+	Functions string
 
 	Replicas map[string]int // of functions at the start, over what their labels say
 	Queue    QueueFaults
@@ -97,7 +103,7 @@ type Instance struct {
 	issuer    *issuer.Issuer
 	client    issuer.Client // the portal, at the login
 	inbox     *inbox.Inbox
-	lawClock  LawClock
+	lawClock  lawclock.File
 	stores    map[string]*process  // that were started here
 	functions map[string]*function // of the stack file
 	gateway   *gateway
@@ -211,7 +217,7 @@ func (i *Instance) openData(ctx context.Context) error {
 	if i.adminPassword, err = passwordFile(i.adminFile()); err != nil {
 		return err
 	}
-	i.lawClock = LawClock(filepath.Join(i.data, "law-clock"))
+	i.lawClock = lawclock.File(filepath.Join(i.data, "law-clock"))
 	if !i.options.Clock.IsZero() {
 		err = i.lawClock.Set(i.options.Clock)
 	}
@@ -468,7 +474,8 @@ func (i *Instance) launch(d types.FunctionDeployment, instance string) (launch, 
 		env = append(env, key+"="+value)
 	}
 	return launch{
-		task:    assignment{Function: &functionChild{Name: d.Service, Instance: instance, LawClock: string(i.lawClock)}},
+		task:    assignment{Task: child.Task{Function: &child.Function{Name: d.Service, Instance: instance, LawClock: i.lawClock}}},
+		program: i.options.Functions,
 		env:     env,
 		address: address,
 		probe:   func(ctx context.Context) error { return probe(ctx, "http://"+address+"/_/ready") },

@@ -23,6 +23,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 	"github.com/redis/go-redis/v9"
 
+	"polis/local/lawclock"
 	"polis/shared/config"
 	"polis/shared/server"
 )
@@ -422,7 +423,7 @@ func TestTheClockReadsStepsAndTimes(t *testing.T) {
 	if got, err := clockTarget(now, "+106752d"); err == nil {
 		t.Errorf("too many days were read as %v", got)
 	}
-	clock := LawClock(t.TempDir() + "/clock")
+	clock := lawclock.File(t.TempDir() + "/clock")
 	for _, year := range []int{9999, 1} {
 		if err := clock.Set(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC)); err == nil {
 			t.Errorf("the year %d was set as %v", year, clock.Now())

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"polis/local/child"
 )
 
 const (
@@ -24,8 +26,8 @@ const (
 
 var errStopped = errors.New("process is stopped")
 
-// process is one child: this program started again with an assignment, watched
-// and started again whenever it dies.
+// process is one child: this program, or another, started with an assignment,
+// watched and started again whenever it dies.
 type process struct {
 	name  string
 	log   *slog.Logger
@@ -46,6 +48,7 @@ type process struct {
 
 // launch is one start of a process.
 type launch struct {
+	program string // empty: this one
 	task    assignment
 	env     []string
 	address string
@@ -138,9 +141,11 @@ func (p *process) live() error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
-	if err != nil {
-		return err
+	program := l.program
+	if program == "" {
+		if program, err = os.Executable(); err != nil {
+			return err
+		}
 	}
 	// The child reads what never comes: its end of this pipe closes when this
 	// process is gone, however it went.
@@ -149,8 +154,8 @@ func (p *process) live() error {
 		return err
 	}
 	defer hold.Close()
-	cmd := exec.Command(self, "serve", p.name)
-	cmd.Env = append(l.env, childVariable+"="+string(task))
+	cmd := exec.Command(program, "serve", p.name)
+	cmd.Env = append(l.env, child.Variable+"="+string(task))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = leash, p.out, p.out
 	// Ctrl-C is for the platform, which then stops its children in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -180,7 +185,7 @@ func (p *process) live() error {
 }
 
 func untilReady(ctx context.Context, probe func(context.Context) error) bool {
-	pause := time.NewTicker(10 * time.Millisecond)
+	pause := time.NewTicker(25 * time.Millisecond)
 	defer pause.Stop()
 	for {
 		attempt, cancel := context.WithTimeout(ctx, time.Second)

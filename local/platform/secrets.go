@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"polis/local/files"
 )
 
 // secrets are the values that an operator would create with faas-cli, kept as a
@@ -92,7 +94,7 @@ func (s *secrets) give(name, value string) {
 func (s *secrets) put(name, value string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := replaceFile(filepath.Join(s.dir, name), []byte(value)); err != nil {
+	if err := files.Replace(filepath.Join(s.dir, name), []byte(value)); err != nil {
 		return err
 	}
 	s.values[name] = value
@@ -146,7 +148,7 @@ func passwordFile(file string) (string, error) {
 	password, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		password = []byte(rand.Text())
-		err = replaceFile(file, password)
+		err = files.Replace(file, password)
 	}
 	return strings.TrimSpace(string(password)), err
 }

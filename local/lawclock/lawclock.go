@@ -1,26 +1,28 @@
-package platform
+// Package lawclock is the time that decides terms, ages and dates, which all
+// processes of an instance share and an operator can move.
+package lawclock
 
 import (
 	"errors"
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
+	"polis/local/files"
 	"polis/local/personas"
 	"polis/shared/calendar"
 )
 
-// LawClock is the file by which all processes of an instance agree on the time
+// File is that by which all processes of an instance agree on the time
 // that decides terms, ages and dates: the distance from the machine's clock.
 // The clock goes on ticking; a file that is not there means no distance.
-type LawClock string
+type File string
 
 // Now reads the file each time, so that a jump holds everywhere as soon as Set
 // has returned.
-func (c LawClock) Now() time.Time {
+func (c File) Now() time.Time {
 	now := time.Now()
 	ahead, err := os.ReadFile(string(c))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,7 +41,7 @@ func (c LawClock) Now() time.Time {
 }
 
 // String is the time as people of the test region read it.
-func (c LawClock) String() string {
+func (c File) String() string {
 	zone, ok := calendar.Zone(personas.Region)
 	if !ok {
 		zone = time.UTC
@@ -47,22 +49,14 @@ func (c LawClock) String() string {
 	return c.Now().In(zone).Format(time.RFC3339)
 }
 
-var errTooFar = errors.New("the law clock goes no further than 292 years from the machine's clock")
+// ErrTooFar is a time that no distance can express.
+var ErrTooFar = errors.New("the law clock goes no further than 292 years from the machine's clock")
 
 // Set moves the clock for every process.
-func (c LawClock) Set(now time.Time) error {
+func (c File) Set(now time.Time) error {
 	distance := now.Sub(time.Now())
 	if distance == math.MaxInt64 || distance == math.MinInt64 { // Sub goes no further
-		return errTooFar
+		return ErrTooFar
 	}
-	return replaceFile(string(c), []byte(distance.String()))
-}
-
-// replaceFile writes so that a reader sees the old content or the new.
-func replaceFile(name string, content []byte) error {
-	next := filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+".new")
-	if err := os.WriteFile(next, content, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(next, name)
+	return files.Replace(string(c), []byte(distance.String()))
 }

@@ -3,7 +3,7 @@ package personas
 import "slices"
 
 // The kinds of identity document that the login tells apart.
-var documentKinds = map[int]string{3: "RF_BRTH_CERT", 9: "FID_DOC", 14: "RF_PASSPORT"}
+var documentKinds = map[int]string{3: "RF_BRTH_CERT", 9: "FID_DOC", 14: "RF_PASSPORT", 24: "FID_BRTH_CERT"}
 
 // Claims are the persona's part of a token, named and written as ESIA does.
 // What the persona does not have is left out.
@@ -61,12 +61,15 @@ func (c Child) claims(confirmed bool) map[string]any {
 	if confirmed {
 		verified = "VERIFIED"
 	}
+	certificate := map[string]string{
+		"type": documentKinds[h.Document.Type], "series": h.Document.Series, "number": h.Document.Number, "vrfStu": verified,
+	}
+	if c.RecordNumber != "" {
+		certificate["actNo"], certificate["actDate"] = c.RecordNumber, russian(c.RecordDate)
+	}
 	kid := map[string]any{
 		"lastName": h.Family, "firstName": h.Given, "middleName": h.Patronymic, "birthDate": russian(h.Birth), "gender": sex(h.Male),
-		"birth_cert_doc": map[string]string{
-			"type": documentKinds[h.Document.Type], "series": h.Document.Series, "number": h.Document.Number, "vrfStu": verified,
-			"actNo": c.RecordNumber, "actDate": russian(c.RecordDate),
-		},
+		"birth_cert_doc": certificate,
 	}
 	if h.SNILS != "" {
 		kid["snils"] = h.SNILS

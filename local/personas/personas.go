@@ -70,7 +70,7 @@ type Clinic struct {
 type Child struct {
 	Human        Human
 	Policy       Policy
-	RecordNumber string // of the birth, at the civil registry
+	RecordNumber string // of the birth, at the civil registry; empty where the login does not tell it
 	RecordDate   string // ISO date
 }
 
@@ -102,6 +102,15 @@ var newDaughter = Child{
 	},
 	RecordNumber: "120269260000301207004",
 	RecordDate:   "2026-02-27",
+}
+
+// foreignDaughter is the migrant's, born in Armenia. Of a certificate of that
+// state the login tells no civil record.
+var foreignDaughter = Child{
+	Human: Human{
+		Family: "Саркисян", Given: "Ани", Birth: "2024-06-15",
+		SNILS: "194-207-385 78", Citizenship: "ARM", Document: Document{24, "AB", "045318"},
+	},
 }
 
 var all = []Persona{
@@ -160,14 +169,14 @@ var all = []Persona{
 		Confirmed: true, Roles: citizen,
 	},
 	{
-		Name: "migrant", Case: "confirmed, citizen of Armenia (EAEU) working on a contract, not in the register",
-		About: "Гражданин Армении (ЕАЭС), работает по трудовому договору, полиса ещё нет",
+		Name: "migrant", Case: "confirmed, citizen of Armenia (EAEU) working on a contract, parent of a daughter born there, both not in the register",
+		About: "Гражданин Армении (ЕАЭС), работает по трудовому договору, полиса ещё нет ни у него, ни у дочери",
 		Human: Human{
 			Subject: "1000541206", Family: "Саркисян", Given: "Арам", Male: true, Birth: "1991-08-08",
 			SNILS: "176-549-023 99", Citizenship: "ARM", Document: Document{9, "AU", "0562913"},
 			Email: "sarkisyan@example.org", Mobile: "+7(900)5550106",
 		},
-		Confirmed: true, Roles: citizen,
+		Confirmed: true, Roles: citizen, Kids: []Child{foreignDaughter},
 	},
 	{
 		Name: "serviceman", Case: "confirmed, policy suspended for military service",

@@ -41,6 +41,11 @@ var followed = []struct {
 		"Полис переоформлен, его номер прежний", `"code":"services_hidden"`, "Приём врача-дерматолога", "Полис стал бессрочным",
 		`"allowed":true,"reason":"contract_ended"`, `"may_call_off":true`, `"kind":"change.policy_suspended"`, "Одобрено. Приостановление отменено", `"taken":"you"`, "Одобрено. Полис восстановлен", `"phase":"done"`,
 		`"insurer":"Пример-Мед"`,
+		`"kind":"link"`, `"terms_version"`, `"link":"`, "at,kind,application,number", `"kind":"repair"`, `"report_by":"2026-12-10"`,
+		`"code":"document_unclear"`, `"category":"temporary_resident"`, "Причина: разрешение на временное проживание аннулировано",
+		`"category":"refugee"`, "Полис оформлен, ребёнок внесён в регистр", "Причина: утрата статуса беженца",
+		`"kind":"change.report_due"`, `"kind":"change.child.validity_ending"`, `"kind":"change.insurer_replaceable"`,
+		`"kind":"change.child.insurer_contract_ended"`, `"kind":"change.child.passport_due","at":"2040-02-20`, `"kind":"change.child.of_age","at":"2044-02-20`,
 	}},
 }
 

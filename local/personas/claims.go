@@ -3,7 +3,7 @@ package personas
 import "slices"
 
 // The kinds of identity document that the login tells apart.
-var documentKinds = map[int]string{3: "RF_BRTH_CERT", 9: "FID_DOC", 14: "RF_PASSPORT"}
+var documentKinds = map[int]string{3: "RF_BRTH_CERT", 9: "FID_DOC", 14: "RF_PASSPORT", 24: "FID_BRTH_CERT"}
 
 // Claims are the persona's part of a token, named and written as ESIA does.
 // What the persona does not have is left out.

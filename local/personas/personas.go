@@ -111,6 +111,15 @@ var refugeesDaughter = Child{Human: Human{
 	SNILS: "193-508-642 91", Citizenship: "SYR", Document: Document{3, "V-ДН", "640318"},
 }}
 
+// foreignDaughter is the migrant's, born in Armenia. Of a certificate of that
+// state the login tells no civil record.
+var foreignDaughter = Child{
+	Human: Human{
+		Family: "Саркисян", Given: "Ани", Birth: "2024-06-15",
+		SNILS: "194-207-385 78", Citizenship: "ARM", Document: Document{24, "AB", "045318"},
+	},
+}
+
 var all = []Persona{
 	{
 		Name: "insured", Case: "confirmed, in the register, insured in region 26, no consent yet",
@@ -167,14 +176,14 @@ var all = []Persona{
 		Confirmed: true, Roles: citizen,
 	},
 	{
-		Name: "migrant", Case: "confirmed, citizen of Armenia (EAEU) working on a contract, not in the register",
-		About: "Гражданин Армении (ЕАЭС), работает по трудовому договору, полиса ещё нет",
+		Name: "migrant", Case: "confirmed, citizen of Armenia (EAEU) working on a contract, parent of a daughter born there, both not in the register",
+		About: "Гражданин Армении (ЕАЭС), работает по трудовому договору, полиса ещё нет ни у него, ни у дочери",
 		Human: Human{
 			Subject: "1000541206", Family: "Саркисян", Given: "Арам", Male: true, Birth: "1991-08-08",
 			SNILS: "176-549-023 99", Citizenship: "ARM", Document: Document{9, "AU", "0562913"},
 			Email: "sarkisyan@example.org", Mobile: "+7(900)5550106",
 		},
-		Confirmed: true, Roles: citizen,
+		Confirmed: true, Roles: citizen, Kids: []Child{foreignDaughter},
 	},
 	{
 		Name: "refugee", Case: "confirmed, citizen of Syria whose account has no document, with a daughter; neither is in the register",

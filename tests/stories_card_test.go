@@ -118,6 +118,10 @@ func TestTheDatesThatMatterAreToldInTimeAndOnceEach(t *testing.T) {
 	child := mother.child()
 	mother.consent("ffoms", child)
 	mother.loads(fields{"person": child})
+	migrant := s.as(t, "migrant")
+	migrant.becomes(migrant.asks(fields{
+		"kind": "register", "region": "26", "smo": "26002", "category": "eaeu_worker", "basis": fields{"contract_until": "2026-10-31"},
+	}).ID, "granted")
 	days := string(insured.get("/policy-card/calendar.ics").is(http.StatusOK).body)
 	if !strings.HasPrefix(days, "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n") || !strings.Contains(days, "DTSTART;VALUE=DATE:20261001\r\n") {
 		t.Errorf("%s", days)
@@ -130,22 +134,31 @@ func TestTheDatesThatMatterAreToldInTimeAndOnceEach(t *testing.T) {
 		return at.Sub(s.Now())
 	}
 	s.later(t, until("2026-09-30"))
-	for _, n := range read[list[noticeKind]](insured.get("/notify").is(http.StatusOK)).Items {
-		if n.Kind == "change.insurer_replaceable" {
-			t.Error("the reminder came early")
-		}
-	}
+	insured.isNotTold("change.insurer_replaceable")
+	migrant.isNotTold("change.validity_ending")
 	s.later(t, until("2026-10-01"))
 	insured.isTold("change.insurer_replaceable")
+	migrant.isTold("change.validity_ending")
+	s.later(t, until("2026-10-31"))
+	migrant.isNotTold("change.validity_ended")
+	s.later(t, until("2026-11-01"))
+	migrant.isTold("change.validity_ended")
 	copies := len(s.keys(t, "card"))
 
-	// Over the 14th birthday of the child to its 18th.
+	s.later(t, until("2033-09-01"))
+	mother.isNotTold("change.child.passport_due")
+	s.later(t, until("2033-09-02"))
+	mother.isTold("change.child.passport_due")
 	s.later(t, until("2037-09-02"))
 	mother.isTold("change.child.of_age")
 	eventually(t, "the mother's copy is erased", func() bool { return len(s.keys(t, "card")) == copies-1 })
 	mother.get("/policy-card?person="+child).refused(http.StatusNotFound, "policy_not_loaded")
 	s.later(t, time.Hour)
+	s.quiet(t)
 	mother.isTold("change.child.of_age")
+	mother.isTold("change.child.passport_due")
+	migrant.isTold("change.validity_ending")
+	migrant.isTold("change.validity_ended")
 }
 
 func TestATeenagerHidesServicesFromTheParents(t *testing.T) {
@@ -161,6 +174,18 @@ func TestATeenagerHidesServicesFromTheParents(t *testing.T) {
 	if refused.Detail == "" {
 		t.Errorf("%+v", refused)
 	}
+	// The rest of what is asked for is shown. The guardian has no services.
+	guardian.consents()
+	for who, services := range map[string]string{child: "hidden", "self": "no_data"} {
+		id := guardian.asks(fields{"kind": "lookup", "person": who, "what": []string{"policy", "services"}}).ID
+		guardian.becomes(id, "granted")
+		got := read[struct{ Results map[string]string }](guardian.get("/policy-request/" + id).is(http.StatusOK)).Results
+		if len(got) != 2 || got["policy"] != "shown" || got["services"] != services {
+			t.Errorf("with services %s: %v", services, got)
+		}
+	}
+	teen.post("/policy-lifecycle", fields{"action": "suspend", "ground": "conscription", "from": "2026-03-11"}).refused(http.StatusConflict, "adults_only")
+	teen.post("/smo-selection", fields{"smo": "26001", "reason": "by_right", "region": "26"}).refused(http.StatusConflict, "representative_needed")
 	teen.consents()
 	if got := read[serviceList](teen.get("/policy-card/services").is(http.StatusOK)); len(got.Items) != 1 || !got.MayHide || !got.Hidden {
 		t.Errorf("%+v", got)

@@ -133,7 +133,8 @@ func TestAClassifierIsImportedThroughKilledProcessesAndOnce(t *testing.T) {
 	if got := s.insurers(t, "region=26&q=101"); len(got) != 0 {
 		t.Fatalf("before: %+v", got)
 	}
-	file := classifier(t)
+	const begins = "д. 26101</addr_f></pstAddress>\n<insInclude><d_begin>01.01.2012</d_begin>"
+	file := classifier(t, begins, begins+"<d_end>01.05.2026</d_end>")
 	killed := 0
 	done := operator.imports(file, func(directoryImport) {
 		// Every second chunk meets a process that has just been killed.
@@ -157,6 +158,11 @@ func TestAClassifierIsImportedThroughKilledProcessesAndOnce(t *testing.T) {
 		t.Errorf("imported twice: %+v", again)
 	}
 
+	// Decisions rest on the imported insurers at once, and so does from then on all
+	// that the register does, which else may be five seconds behind.
+	if may := s.as(t, "insured").allowed("self"); !may.Allowed || may.Reason != "by_right" {
+		t.Errorf("%+v", may)
+	}
 	// The person was insured before, and the card has the new contacts.
 	newcomer := s.as(t, "newcomer")
 	newcomer.consents()
@@ -164,10 +170,29 @@ func TestAClassifierIsImportedThroughKilledProcessesAndOnce(t *testing.T) {
 	if card := newcomer.loads(fields{}); card.Insurer.SMO != "26101" || card.Insurer.Name != "Страховая 26101" || card.Insurer.Phone != "8 800 555-61-01" {
 		t.Errorf("the card names %+v", card.Insurer)
 	}
-	operator.imports(classifier(t, "8 800 555-61-01", "8 800 555-61-99"), nil)
+	region, _ := directory.FindRegion("26")
+	row := func(code, phone, end string) string {
+		return strings.Join([]string{code, region.OKATO, "Страховая " + code, "1027000050000", phone, "01.01.2012", end}, ",") + "\n"
+	}
+	table := []byte("SMOCOD,TF_OKATO,NAM_SMOK,OGRN,PHONE,D_BEGIN,D_END\n" + row("26101", "8 800 555-61-99", "01.05.2026") + row("26002", "8 800 555-60-02", ""))
+	shorter := operator.completes(operator.opensImport("f002", "csv", table), table, nil)
+	if shorter.Phase != "done" || shorter.Rows.Read != 2 || shorter.Report.Changed != 2 || shorter.Report.Ended != 446 {
+		t.Errorf("imported as CSV: %+v", shorter)
+	}
 	eventually(t, "the card has the new telephone", func() bool {
 		return newcomer.card(nil).Insurer.Phone == "8 800 555-61-99"
 	})
+
+	// Its contract with the fund ends on 1 May.
+	instead := fields{"smo": "26002", "reason": "contract_ended", "region": "26"}
+	newcomer.post("/smo-selection", instead).refused(http.StatusConflict, "insurer_contract_in_force")
+	s.later(t, 52*day)
+	newcomer.isTold("change.insurer_contract_ended")
+	if may := newcomer.allowed("self"); !may.Allowed || may.Reason != "contract_ended" {
+		t.Errorf("after the end of the contract: %+v", may)
+	}
+	newcomer.chooses(instead)
+	newcomer.insuredBy("self", "26002")
 }
 
 func TestAnInsurerThatAnImportLeftOutIsNamedByItsCodeEverywhere(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"polis/local/personas"
 	"polis/local/platform"
 )
 
@@ -83,6 +84,13 @@ func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
 	migrant.becomes(again, "granted")
 	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "active" || card.ValidUntil != "2027-03-31" || card.Insurer.SMO != "26002" {
 		t.Errorf("on another contract: %+v", card)
+	}
+
+	s.from(t, "interior").reports("citizenship_gained", "mvd-1", "migrant", nil).is(http.StatusAccepted)
+	dismissal["source_id"], dismissal["last_day"] = "staff-0101", "2026-12-31"
+	employer.post("/insured-registry/events", dismissal).is(http.StatusAccepted)
+	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "active" || card.ValidUntil != "" || card.Insurer.SMO != "26002" {
+		t.Errorf("as a citizen, whom no dismissal touches: %+v", card)
 	}
 }
 
@@ -192,6 +200,9 @@ func TestABirthThatWasReportedNeedsNoApplicationButForWhatItDidNotTell(t *testin
 		birth[name] = value
 	}
 	s.as(t, "zags").post("/insured-registry/events", birth).is(http.StatusAccepted)
+	parent, _ := personas.Find("mother")
+	father := s.like(t, "father", map[string]any{"kids": parent.Claims()["kids"]})
+	father.post("/policy-request", daughter(nil)).refused(http.StatusConflict, "not_represented")
 	first := mother.asks(daughter(nil)) // with the birth certificate
 	mother.becomes(first.ID, "granted")
 	if granted := mother.first(first.ID); granted.ENP == "" || !strings.HasPrefix(granted.Text, "У ребёнка уже есть полис, его номер прежний") {

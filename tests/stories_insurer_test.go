@@ -56,6 +56,10 @@ func TestAnInsurerIsReplacedByRightOnceAYearAndNotAfterTheFirstOfNovember(t *tes
 	byRight := func(smo string) fields {
 		return fields{"person": "self", "smo": smo, "reason": "by_right", "region": "26"}
 	}
+	if p := insured.post("/smo-selection", byRight("77012")).refused(http.StatusConflict, "insurer_of_other_region"); p.Suggest != "move" {
+		t.Errorf("an insurer of Moscow: %+v", p)
+	}
+	insured.post("/smo-selection", byRight("26003")).refused(http.StatusConflict, "insurer_not_in_force")
 	if made := insured.chooses(byRight("26001")); made.Kind != "choose" || made.Person != "self" {
 		t.Errorf("%+v", made)
 	}
@@ -100,6 +104,17 @@ func TestAnInsurerIsReplacedByRightOnceAYearAndNotAfterTheFirstOfNovember(t *tes
 		t.Errorf("for the child of the fund: %+v", may)
 	}
 	mother.chooses(fields{"person": child, "smo": "26001", "reason": "first", "region": "26"})
+
+	newcomer := s.as(t, "newcomer")
+	newcomer.becomes(newcomer.asks(fields{"kind": "register", "region": "26"}).ID, "granted")
+	if may := newcomer.allowed("self"); !may.Allowed || may.Reason != "first" {
+		t.Errorf("for an adult of the fund: %+v", may)
+	}
+	newcomer.chooses(fields{"smo": "26001", "reason": "first", "region": "26"})
+	newcomer.consents()
+	if card := newcomer.loads(fields{}); card.Insurer.SMO != "26001" || card.Status != "active" {
+		t.Errorf("after an adult's first choice: %+v", card)
+	}
 }
 
 func TestOfTwoParentsWhoChooseAtTheSameMomentOneWinsAndBothAreTold(t *testing.T) {

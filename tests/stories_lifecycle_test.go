@@ -62,6 +62,18 @@ func (v visitor) isTold(kind string) {
 
 type noticeKind struct{ Kind string }
 
+// isNotTold waits until all is done, and fails where the history has a notice of
+// a kind then.
+func (v visitor) isNotTold(kind string) {
+	v.t.Helper()
+	v.quiet(v.t)
+	for _, n := range read[list[noticeKind]](v.get("/notify").is(http.StatusOK)).Items {
+		if n.Kind == kind {
+			v.t.Errorf("%s is told early", kind)
+		}
+	}
+}
+
 const activeText = "Активен. Бумажный полис менять не нужно"
 
 func TestASuspensionIsShownOnItsDaysByItself(t *testing.T) {
@@ -79,6 +91,20 @@ func TestASuspensionIsShownOnItsDaysByItself(t *testing.T) {
 		s.later(t, day)
 	}
 	insured.post("/policy-lifecycle", fields{"action": "resume"}).refused(http.StatusConflict, "policy_not_suspended")
+
+	// One that has not begun yet is called off.
+	next := insured.lifecycle(fields{"action": "suspend", "ground": "mobilisation", "from": "2026-03-17"})
+	insured.becomes(next.ID, "granted")
+	eventually(t, "it may be called off", func() bool { return insured.card("self").Coming.MayCallOff })
+	off := insured.lifecycle(fields{"action": "resume"})
+	if got := insured.becomes(off.ID, "granted"); got.Text != "Одобрено. Приостановление отменено, полис действует" {
+		t.Errorf("%q", got.Text)
+	}
+	eventually(t, "the card has forgotten it", func() bool { return !insured.card("self").Coming.MayCallOff })
+	s.later(t, 2*day)
+	if got := insured.card("self").Text; got != activeText {
+		t.Errorf("on the day that was called off: %q", got)
+	}
 }
 
 func TestWhoServesIsSuspendedByTheCommissariatAndResumes(t *testing.T) {
@@ -120,6 +146,7 @@ func TestADeathClosesTheRecordAndIsCancelledByTheFundAlone(t *testing.T) {
 	zags.reports("death", "zags-1", "insured", fields{"on": "2026-03-09"}).is(http.StatusAccepted)
 	insured.shows("Аннулирован с 09.03.2026. Причина: в регистре записана смерть")
 	insured.post("/policy-lifecycle", fields{"action": "restore"}).refused(http.StatusConflict, "death_recorded")
+	insured.post("/smo-selection", fields{"smo": "26001", "reason": "by_right", "region": "26"}).refused(http.StatusConflict, "death_recorded")
 	zags.reports("death_cancelled", "zags-2", "insured", nil).refused(http.StatusForbidden, "source_not_allowed")
 	s.later(t, time.Hour)
 	before := notices()
@@ -312,13 +339,28 @@ func TestANewNameOfTheCivilRegistryKeepsTheOldDocumentToBeFoundBy(t *testing.T) 
 	// The login knows the old name and passport still.
 	insured.isTold("change.name_changed")
 	insured.becomes(insured.asks(fields{"kind": "lookup"}).ID, "granted")
-	card := read[struct {
+	type differing struct {
 		Name     struct{ Family string }
 		Warnings []string
-	}](insured.get("/policy-card").is(http.StatusOK))
-	if card.Name.Family != "Орлов" || !slices.Equal(card.Warnings, []string{"name_differs", "document_differs"}) {
+		By       string `json:"report_by"`
+		Left     int    `json:"report_days_left"`
+	}
+	card := read[differing](insured.get("/policy-card").is(http.StatusOK))
+	if card.Name.Family != "Орлов" || !slices.Equal(card.Warnings, []string{"name_differs", "document_differs"}) || card.By != "2026-04-10" || card.Left != 31 {
 		t.Errorf("%+v", card)
 	}
 	// The new passport is nobody else's any more.
 	s.as(t, "zags").reports("name_changed", "zags-2", "mother", renamed).refused(http.StatusConflict, "document_taken")
+
+	// A week before the month to report it is over, there is a reminder.
+	s.later(t, 23*day)
+	insured.isNotTold("change.report_due")
+	s.later(t, day)
+	insured.isTold("change.report_due")
+	if card := read[differing](insured.get("/policy-card").is(http.StatusOK)); card.By != "2026-04-10" || card.Left != 7 {
+		t.Errorf("on 3 April: %+v", card)
+	}
+	s.later(t, day)
+	s.quiet(t)
+	insured.isTold("change.report_due")
 }

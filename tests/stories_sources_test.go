@@ -4,15 +4,16 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestANewbornReportedByZAGSHasAPolicyAtOnce(t *testing.T) {
-	s := newStage(t)
+	s := newStage(t, from(2025, time.September, 8))
 	zags, mother := s.as(t, "zags"), s.as(t, "mother")
 	birth := fields{
 		"kind": "birth", "source_id": "zags-1", "region": "26", "mother": human(t, "mother").SNILS,
-		"record": fields{"number": "120269260000204100001", "date": "2026-03-09"},
-		"child":  fields{"name": fields{"family": "Гончарова", "given": "Майя"}, "sex": "F", "birth_date": "2026-03-01"},
+		"record": fields{"number": "120259260000204100001", "date": "2025-09-08"},
+		"child":  fields{"name": fields{"family": "Гончарова", "given": "Майя"}, "sex": "F", "birth_date": "2025-09-01"},
 	}
 	type reported struct{ ID string }
 	born := read[reported](zags.post("/insured-registry/events", birth).is(http.StatusAccepted)).ID
@@ -25,6 +26,36 @@ func TestANewbornReportedByZAGSHasAPolicyAtOnce(t *testing.T) {
 	if card := mother.loads(fields{"person": born}); card.Status != "no_insurer" || len(card.ENP) != 16 || card.ENP[:2] != "26" {
 		t.Errorf("card: %+v", card)
 	}
+
+	// Whose birth was registered by 8 September 2025 is covered by the mother's
+	// insurer for 30 days more; whose was later, on the day itself only.
+	s.later(t, day)
+	birth["source_id"], birth["record"] = "zags-2", fields{"number": "120259260000204100002", "date": "2025-09-09"}
+	birth["child"] = fields{"name": fields{"family": "Гончарова", "given": "Нина"}, "sex": "F", "birth_date": "2025-09-01"}
+	twin := read[reported](zags.post("/insured-registry/events", birth).is(http.StatusAccepted)).ID
+	mother.consent("ffoms", twin)
+	covered := func(child, on, want string) {
+		t.Helper()
+		mother.loads(fields{"person": child})
+		got := ""
+		if by := read[struct {
+			Covering *struct{ SMO, Until string } `json:"covering_insurer"`
+		}](mother.get("/policy-card?person=" + child).is(http.StatusOK)).Covering; by != nil {
+			got = by.SMO + " until " + by.Until
+		}
+		if got != want {
+			t.Errorf("on %s it is covered by %q instead of %q", on, got, want)
+		}
+	}
+	covered(born, "9 September", "26002 until 2025-10-08")
+	covered(twin, "9 September", "26002 until 2025-09-09")
+	s.later(t, day)
+	covered(born, "10 September", "26002 until 2025-10-08")
+	covered(twin, "10 September", "")
+	s.later(t, 28*day)
+	covered(born, "8 October", "26002 until 2025-10-08")
+	s.later(t, day)
+	covered(born, "9 October", "")
 }
 
 func TestAnImportTakesTheRightRowsAndNamesTheWrongOnes(t *testing.T) {

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -237,12 +238,29 @@ func TestInTheBrowserServicesHistoryAndDatesAreFoundOnThePolicy(t *testing.T) {
 	v.Has("Важные даты в календарь телефона")
 	v.Axe()
 	v.Screenshot("policy with its links")
+	name, days := v.Download("Важные даты в календарь телефона")
+	if name != "polis.ics" || !bytes.HasPrefix(days, []byte("BEGIN:VCALENDAR\r\n")) || !bytes.Contains(days, []byte("DTSTART;VALUE=DATE:20261001\r\n")) {
+		t.Errorf("%s is saved: %s", name, days)
+	}
+	var rows []fields
+	for n := range 20 {
+		rows = append(rows, fields{
+			"enp": "2656410837000318", "birth_date": "1985-03-12", "date": "2026-03-09", "service": fmt.Sprintf("Массаж, сеанс %d", n+1), "cost": 45000,
+			"clinic": fields{"code": "260001", "name": "Городская поликлиника № 1"},
+		})
+	}
+	s.as(t, "clinic").post("/insured-registry/services", fields{"source_id": "march", "records": rows}).is(http.StatusAccepted)
 	v.does("Оказанные услуги")
 	v.Has("Всего по годам")
 	v.Has("1\u00a0440,50") // of 2025
 	v.Axe()
 	v.NoHorizontalScroll(320)
 	v.Screenshot("services")
+	v.HasNot("Электрокардиография")
+	v.does("Показать ещё")
+	v.looked("Электрокардиография")
+	v.HasNot("Массаж")
+	v.HasNot("Показать ещё")
 	v.opens("/card")
 	v.does("История полиса")
 	v.Has("Запись в регистре с 14 мая 2019 г.")
@@ -292,6 +310,16 @@ func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	v.Has("Родители и опекуны не видят ваших услуг")
 	v.Axe()
 	v.Screenshot("services hidden from the parents")
+	for path, told := range map[string]string{
+		"/suspend": "До 18 лет полис не приостанавливают, а о восстановлении заявляет родитель или другой законный представитель.",
+		"/insurer": "До 18 лет страховую выбирает родитель или другой законный представитель.",
+	} {
+		v.opens(path)
+		v.looked(told)
+		v.HasNot("Подать заявление")
+		v.HasNot("Переезд в другой регион")
+	}
+	v.opens("/services")
 
 	guardian := s.as(t, "guardian")
 	child := guardian.child()
@@ -302,6 +330,9 @@ func TestInTheBrowserATeenagerHidesServicesAndShowsThemAgain(t *testing.T) {
 	adult.Has("С 15 лет подросток сам решает")
 	adult.HasNot("дерматолога")
 	adult.Axe()
+	adult.opens("/requests/new?kind=lookup&person=" + child)
+	adult.does("Запросить")
+	adult.looked("Услуги подросток решил не показывать: это его право с 15 лет.")
 	v.does("Показать родителям и опекунам")
 	v.Has("Родители и опекуны видят ваши услуги")
 	adult.opens("/services?person=" + child)

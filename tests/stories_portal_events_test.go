@@ -30,7 +30,9 @@ func TestInTheBrowserANewbornIsToldOfAndAnInsurerChosenInOneStep(t *testing.T) {
 		for _, parent := range []string{"mother", "father"} {
 			s.as(v.t, parent).consent("ffoms", "self") // who has done nothing here is not known
 		}
-		s.as(v.t, "zags").post("/insured-registry/events", birth(v.t, "120269260000204100007", "Майя")).is(http.StatusAccepted)
+		born := birth(v.t, "120269260000204100007", "Майя")
+		born["record"].(fields)["date"] = "2026-03-10" // the last day on which the mother's insurer pays
+		s.as(v.t, "zags").post("/insured-registry/events", born).is(http.StatusAccepted)
 		v.reads("/notices", "Полис ребёнка оформлен. Ребёнок внесён в регистр.")
 		v.opens("/")
 		v.looked("Полис ребёнка: Майя")
@@ -46,6 +48,12 @@ func TestInTheBrowserANewbornIsToldOfAndAnInsurerChosenInOneStep(t *testing.T) {
 		father.opens("/")
 		father.looked("Полис ребёнка: Майя")
 		father.HasNot("Выбрать страховую (Майя)")
+		v.opens("/")
+		v.ticks("Согласие на обработку данных ребёнка (Майя) — " + ffoms)
+		v.does(agree + " (Майя)")
+		v.does("Открыть полис")
+		v.looked("Пока за ребёнка платит страховая родителя")
+		v.Has("Последний день: 10 марта 2026 г. Солидарность для жизни")
 	})
 }
 
@@ -69,6 +77,12 @@ func TestInTheBrowserANameThatZAGSChangedIsOnThePolicyByItself(t *testing.T) {
 		v.opens("/card")
 		v.does("Обновить сведения")
 		v.reads("/card", "Имя в регистре отличается от имени в учётной записи.")
+		v.Has("Сообщить нужно до 10 апреля 2026 г.: осталось 31 день")
+		v.opens("/doctor")
+		v.looked("Имя в регистре отличается от имени в учётной записи. Сообщите страховой до 10 апреля 2026 г.")
+		s.later(v.t, 24*day)
+		v.reads("/notices", "Сообщите страховой о новых данных.")
+		v.reads("/card", "осталось 7 дней")
 	})
 }
 
@@ -83,6 +97,10 @@ func TestInTheBrowserADeathOnRecordByMistakeIsSeenAndCancelled(t *testing.T) {
 		v.looked("Если это ошибка, обратитесь в территориальный фонд ОМС")
 		v.Has("8 (8652) 94-11-25")
 		v.HasNot("Восстановить полис")
+		v.opens("/insurer")
+		v.looked("В регистре записана смерть застрахованного. Если это ошибка, обратитесь в территориальный фонд.")
+		v.Has("8 (8652) 94-11-25")
+		v.HasNot("Переезд в другой регион")
 		v.opens("/suspend")
 		v.looked("Если запись закрыли по ошибке")
 		v.HasNot("Подать заявление на восстановление")
@@ -151,11 +169,16 @@ func TestInTheBrowserCitizenshipIsLostRestoredAndGained(t *testing.T) {
 func TestInTheBrowserWhoseInsurerHasNoContractAnyMoreChoosesAnother(t *testing.T) {
 	onAPhone(t, ways[1], func(s *stage, v visit) {
 		operator := s.as(v.t, "operator")
-		operator.imports(classifier(v.t), nil)
+		ends := "д. 26002</addr_f></pstAddress>\n<insInclude><d_begin>01.01.2012</d_begin>"
+		operator.imports(classifier(v.t, ends, ends+"<d_end>15.10.2026</d_end>"), nil)
 		v.logsIn("insured")
 		v.agrees()
 		v.Has("Открыть полис")
+		s.later(v.t, time.Date(2026, time.October, 1, 21, 0, 0, 0, stavropol).Sub(s.Now()))
+		v.reads("/notices", "Страховую можно заменить ещё месяц. Её меняют раз в год, не позднее первого ноября.")
+		s.later(v.t, 14*day)
 		operator.imports(classifier(v.t, "<smocod>26002</smocod>", "<smocod>26009</smocod>"), nil)
+		v.reads("/notices", "У вашей страховой закончился договор с фондом. Полис действует. Выберите другую страховую в течение двух месяцев.")
 		v.opens("/card")
 		v.does("Сменить страховую")
 		v.looked("Договор прежней страховой прекращён")
@@ -201,5 +224,11 @@ func TestInTheBrowserWhoRepresentsAChildNoMoreSeesItsPolicyNoMore(t *testing.T) 
 		v.opens("/card?person=" + child)
 		v.HasNot("Лебедева")
 		teen.reads("/notices", "Вам восемнадцать лет: полис теперь видите только вы.")
+
+		// Another child is 14 some years later.
+		mother := s.visit(v.t, v.way)
+		mother.entersAs("mother", nil).consents() // who has done nothing here is not known
+		s.later(v.t, time.Date(2033, time.September, 2, 12, 0, 0, 0, stavropol).Sub(s.Now()))
+		mother.reads("/notices", "Ребёнку четырнадцать лет: нужен паспорт. Теперь вместо свидетельства о рождении нужен паспорт.")
 	})
 }

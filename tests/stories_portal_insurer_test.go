@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,12 @@ func TestInTheBrowserAParentChoosesTheChildsInsurerInAFewClicks(t *testing.T) {
 	v.Screenshot("insurers to choose from")
 	v.does("Выбрать (АльфаСтрахование-ОМС)")
 	v.Has("Проверьте и подтвердите")
+	// Meanwhile the other parent is about to choose another, without JavaScript.
+	father, child := s.visit(t, ways[1]), s.as(t, "father").child()
+	father.logsIn("father")
+	father.does("Выбрать страховую (Семён)")
+	father.does("Выбрать (СОГАЗ-Мед)")
+	father.Has("Проверьте и подтвердите")
 	v.Screenshot("choice to confirm")
 	v.Has("Гончаров Семён Игоревич")
 	v.Axe()
@@ -38,12 +45,13 @@ func TestInTheBrowserAParentChoosesTheChildsInsurerInAFewClicks(t *testing.T) {
 	v.opens("/")
 	v.HasNot("Страховая не выбрана")
 
-	// The other parent replaces it by right, without JavaScript.
-	father := s.visit(t, ways[1])
-	father.logsIn("father")
-	father.HasNot("Страховая не выбрана")
-	child := s.as(t, "father").child()
-	father.opens("/insurer?person=" + child)
+	// The other parent is late, and replaces it by right.
+	father.does("Подать заявление")
+	father.looked("Страховая уже выбрана, поэтому это замена, а не первый выбор.")
+	home := father.tab()
+	home.opens("/")
+	home.HasNot("Страховая не выбрана")
+	father.does("Выбрать заново")
 	father.Has("Замена раз в год, не позднее 1 ноября")
 	father.ticks("Сравнить (СОГАЗ-Мед)")
 	father.ticks("Сравнить (Капитал МС)")
@@ -69,6 +77,19 @@ func TestInTheBrowserAParentChoosesTheChildsInsurerInAFewClicks(t *testing.T) {
 	}
 	v.opens("/notices")
 	v.Has("Ребёнку выбрана страховая компания")
+	v.opens("/insurer?person=" + child)
+	v.looked("В этом году её уже меняли.")
+	v.Has("Можно будет с 1 января 2027 г.")
+	v.HasNot("Выбрать")
+
+	// That was a mistake, which the fund puts right.
+	s.as(t, "fund").post("/insured-registry/insurers/corrections", fields{
+		"enp": mother.card(child).ENP, "source_id": "decision-7", "wrong": "2026-03-10", "smo": "26005", "region": "26", "since": "2026-03-10",
+	}).is(http.StatusOK)
+	v.reads("/notices", "Сведения о страховой ребёнка исправлены. Территориальный фонд исправил запись в регистре.")
+	v.opens("/history?person=" + child)
+	v.looked("Исправлено: с 10 марта 2026 г. страхует «Ингосстрах-М»")
+	v.Has("Признано ошибкой 10 марта 2026 г.")
 }
 
 func TestInTheBrowserWhoMayNotChangeTheInsurerIsToldFromWhenAndMayStillMove(t *testing.T) {
@@ -116,6 +137,29 @@ func TestInTheBrowserWhoMayNotChangeTheInsurerIsToldFromWhenAndMayStillMove(t *t
 	newcomer.does("Сменить страховую или регион")
 	newcomer.Has("Вашей записи в регистре нет.")
 	newcomer.Axe()
+	newcomer.opens("/insurer?person=" + s.as(t, "father").child())
+	newcomer.looked("Такого человека среди ваших детей в регистре нет.")
+	newcomer.Back()
 	newcomer.does("Получить полис впервые")
 	newcomer.Has("Регион, где вы живёте")
+
+	// After 1 November a first policy and a first choice are allowed as ever.
+	newcomer.ticks("Выберу позже")
+	newcomer.does("Подать заявление")
+	newcomer.looked("Полис оформлен")
+	newcomer.agrees()
+	newcomer.Has("Открыть полис")
+	newcomer.does("Открыть полис")
+	newcomer.looked("Страхует территориальный фонд")
+	newcomer.does("Запросить сведения по частям")
+	newcomer.does("Запросить")
+	newcomer.looked("О поликлинике в регистре сведений нет.")
+	newcomer.Has("Об оказанных услугах в регистре сведений нет.")
+	newcomer.opens("/card")
+	newcomer.does("Выбрать страховую")
+	newcomer.Has("Первый выбор: пока страхует территориальный фонд")
+	newcomer.does("Выбрать (Капитал МС)")
+	newcomer.does("Подать заявление")
+	newcomer.looked("Страховая выбрана, регистр записал её")
+	newcomer.reads("/card", "Капитал МС")
 }

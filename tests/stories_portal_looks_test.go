@@ -132,6 +132,11 @@ func TestInTheBrowserEachPageOfAPolicyIsForEverybody(t *testing.T) {
 		v.opens("/card")
 		v.Click("Пункты выдачи")
 	})
+	l.at("insurers", "/insurer", "Сравнить отмеченные")
+	l.at("insurer to confirm", "/insurer?person=self&smo=26001", "Проверьте и подтвердите")
+	l.at("services", "/services", "Всего по годам")
+	l.at("history", "/history", "Запись в регистре с 14 мая 2019 г.")
+	l.at("parts of the data", "/requests/new?kind=lookup", "Отметьте нужное")
 	l.at("application granted", "/requests/"+asked, "Что происходило")
 	l.at("applications", "/requests", "Показ полиса")
 	document := insured.extract("self").ID
@@ -210,8 +215,10 @@ func TestInTheBrowserEachPageOfAFamilyAndOfARefusalIsForEverybody(t *testing.T) 
 	newcomer.becomes(first, "granted")
 	l.at("first policy granted", "/requests/"+first, "Полис оформлен")
 
-	s.lookers(t, "migrant").look("register with a fault", "Выберите основание.", func(v visit) {
+	l = s.lookers(t, "migrant")
+	l.look("register with a fault", "Выберите основание.", func(v visit) {
 		v.opens("/requests/new?kind=register")
 		v.Click("Дальше")
 	})
+	l.at("register of a foreigner", "/requests/new?kind=register&for=foreigner&category=eaeu_worker", "Последний день трудового договора")
 }

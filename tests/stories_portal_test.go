@@ -622,4 +622,69 @@ func TestInTheBrowserTheDoctorNamesTheCauseAndLeadsToTheRemedy(t *testing.T) {
 		v.does("Получить полис впервые")
 		v.Has("Страховые компании")
 	})
+
+	diagnosed := func(v visit, who, cause, remedy string) {
+		v.t.Helper()
+		v.opens("/doctor?person=" + who)
+		v.looked(cause)
+		v.Has(remedy)
+	}
+	t.Run("whose policy it shows again", func(t *testing.T) {
+		v, insured := s.visit(t, ways[0]), s.as(t, "insured")
+		v.logsIn("insured")
+		diagnosed(v, "self", "нужно согласие на получение данных: "+ffoms+", "+mincifry, "Дать согласие")
+		v.HasNot("Исправить без вашего участия")
+		insured.consents()
+		diagnosed(v, "self", "Согласие есть, но сведения ещё не запрошены.", "Запросить данные")
+		v.does("Исправить")
+		v.looked("Согласия отозваны. Дадим их снова")
+		diagnosed(v, "self", "Идёт восстановление показа", "Следить за заявлением")
+		v.HasNot("Исправить без вашего участия")
+		v.does("Выйти")
+		for _, name := range []string{"policy-card", "policy-request"} {
+			if err := s.Kill(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.later(t, 10*time.Minute)
+		v = s.visit(t, ways[1])
+		v.logsIn("insured")
+		v.opens("/requests/" + insured.applications()[0].ID)
+		v.looked("Открыть полис")
+		v.does("Открыть полис")
+		v.Has("2656 4108 3700 0318")
+		v.opens("/doctor")
+		v.Has("Полис показывается, всё в порядке.")
+
+		insured.revokes("mincifry", "self")
+		diagnosed(v, "self", "Согласие отозвано недавно. Дать его снова можно", "Исправить без вашего участия")
+		s.forgets(t, "insured")
+		insured.consents()
+		insured.loads(fields{})
+		s.from(t, "interior").reports("citizenship_lost", "mvd-1", "insured", nil).is(http.StatusAccepted)
+		insured.shows("Аннулирован с 10.03.2026. Причина: утрата гражданства")
+		diagnosed(v, "self", "Полис аннулирован. Аннулирован с 10 марта 2026 г. Причина: утрата гражданства. Если это ошибка", "8 (8652) 94-11-25")
+	})
+	for persona, is := range map[string]struct {
+		claims        map[string]any
+		cause, remedy string
+	}{
+		"serviceman": {nil, "Приостановлен с 15 января 2026 г. на время службы. Экстренную помощь оказывают всегда.", "Солидарность для жизни"},
+		"father":     {map[string]any{"birthDate": "30.11.1987"}, "Дата рождения в регистре другая. Позвоните в свою страховую", "8 (8652) 94-11-25"},
+		"mother":     {nil, "Страховая не выбрана, пока её заменяет территориальный фонд ОМС.", "Выбрать страховую"}, // of her child
+	} {
+		t.Run(persona, func(t *testing.T) {
+			v := s.visit(t, ways[1])
+			who, whose := v.entersAs(persona, is.claims), "self"
+			who.consents()
+			if persona == "mother" {
+				whose = who.child()
+				who.consent("ffoms", whose)
+			}
+			if is.claims == nil {
+				who.loads(fields{"person": whose})
+			}
+			diagnosed(v, whose, is.cause, is.remedy)
+		})
+	}
 }

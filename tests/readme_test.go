@@ -62,7 +62,8 @@ const end = "---- the end of a text ----"
 
 // TestTheReadmeCanBeFollowedToTheLetter runs every command that the README
 // and the one of the functions show: on a free port, and but for the test command
-// itself and the benchmark, which the test command runs.
+// itself and the benchmark, which the test command runs. go run is done once, as it
+// looks for changes each time, which takes longer than most commands.
 func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -70,6 +71,16 @@ func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 	}
 	addr := free.Addr().String()
 	free.Close()
+
+	// The flags are those by which the functions are built for their images: what
+	// both need is compiled once. Compiling takes as long as the machine needs.
+	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath"))
+	program := filepath.Join(t.TempDir(), "local")
+	compile := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./local")
+	compile.Dir, compile.Env = "..", append(env, "GOGC=off", "GOMEMLIMIT=2GiB")
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("go build ./local: %v\n%s", err, out)
+	}
 
 	commands, err := os.ReadFile("run")
 	if err != nil {
@@ -90,19 +101,10 @@ func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 			case shown == "tests/run", shown == "go run ./local":
 			case bytes.Contains(commands, []byte(shown+"\n")):
 			default:
-				script += strings.ReplaceAll(runLocal.ReplaceAllString(shown, "go run ./local -addr "+addr), "127.0.0.1:8080", addr) + "\n"
+				script += strings.ReplaceAll(runLocal.ReplaceAllString(shown, program+" -addr "+addr), "127.0.0.1:8080", addr) + "\n"
 			}
 		}
 		script += "echo '" + end + "'\n"
-	}
-
-	// The flags are those by which the functions are built for their images: what
-	// both need is compiled once. Compiling takes as long as the machine needs.
-	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath"))
-	compile := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(t.TempDir(), "local"), "./local")
-	compile.Dir, compile.Env = "..", env
-	if out, err := compile.CombinedOutput(); err != nil {
-		t.Fatalf("go build ./local: %v\n%s", err, out)
 	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

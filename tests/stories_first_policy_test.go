@@ -71,12 +71,18 @@ func TestAMigrantIsInsuredToTheYearsEndAndDismissalEndsIt(t *testing.T) {
 	}
 
 	s.later(t, 20*24*time.Hour)
+	prolonged := migrant.asks(fields{"kind": "register", "region": "26", "category": "eaeu_worker", "basis": fields{"contract_until": "2028-05-31"}}).ID
+	migrant.becomes(prolonged, "granted")
+	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "active" || card.ValidUntil != "2027-12-31" || card.Insurer.SMO != "26002" {
+		t.Errorf("prolonged in November: %+v", card)
+	}
 	employer := s.as(t, "employer")
-	dismissal := fields{"kind": "contract_ended", "source_id": "staff-0093", "snils": human(t, "migrant").SNILS, "last_day": "2026-11-18"}
+	dismissal := fields{"kind": "contract_ended", "source_id": "staff-0093", "snils": human(t, "migrant").SNILS, "last_day": "2026-11-19"}
 	s.as(t, "zags").post("/insured-registry/events", dismissal).refused(http.StatusForbidden, "source_not_allowed")
 	employer.post("/insured-registry/events", dismissal).is(http.StatusAccepted)
+	s.later(t, day)
 	eventually(t, "the copy in the cabinet has expired by itself", func() bool { return migrant.card("self").Status == "expired" })
-	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "expired" || card.Text != "Срок действия истёк 18.11.2026. Причина: трудовой договор прекращён" {
+	if card := migrant.sees(); card.ENP != granted.ENP || card.Status != "expired" || card.Text != "Срок действия истёк 19.11.2026. Причина: трудовой договор прекращён" {
 		t.Errorf("after the dismissal: %+v", card)
 	}
 
@@ -102,6 +108,12 @@ func TestTheFundsStaffPutARefugeeOnRecord(t *testing.T) {
 	if p := refugee.post("/policy-request", ask).refused(http.StatusUnprocessableEntity, "invalid_fields"); !p.names("basis.document.expires", "document_expiry_missing") {
 		t.Errorf("without an expiry date: %+v", p)
 	}
+	refugee.post("/policy-request", fields{"kind": "register", "region": "26", "category": "highly_qualified"}).refused(http.StatusConflict, "highly_qualified_not_insured")
+	works := fields{"kind": "register", "region": "26", "category": "temporary_worker", "basis": fields{
+		"contract_until": "2026-12-01", "contributions_since": "2023-01-15", "document": fields{"type": 9, "series": "", "number": "012345678"}}}
+	if p := refugee.post("/policy-request", works).refused(http.StatusConflict, "contributions_too_few"); p.From != "2028-01-15" {
+		t.Errorf("a worker is insured from %s", p.From)
+	}
 	ask["basis"].(fields)["document"].(fields)["expires"] = "2026-09-30"
 	asked := refugee.asks(ask)
 	eventually(t, "the application is before the fund", func() bool {
@@ -118,12 +130,28 @@ func TestTheFundsStaffPutARefugeeOnRecord(t *testing.T) {
 	if opened.Application.Category != "refugee" || opened.Application.Validity != why {
 		t.Errorf("the fund sees %+v", opened)
 	}
-	fund.post("/review-desk/"+asked.ID, fields{"action": "take"}).is(http.StatusOK)
-	fund.post("/review-desk/"+asked.ID, fields{"action": "approve"}).is(http.StatusOK)
+	fund.approves(asked.ID)
 	refugee.becomes(asked.ID, "granted")
 	refugee.consents()
 	if card := refugee.sees(); card.Status != "no_insurer" || card.ValidUntil != "2026-09-30" || card.Validity != why {
 		t.Errorf("card: %+v", card)
+	}
+
+	for number, right := range []struct {
+		category, until string
+		basis           fields
+	}{
+		{"temporary_asylum", "2026-08-31", fields{"stay_until": "2026-08-31", "document": fields{"type": 25, "series": "ВУ", "number": "0034567", "expires": "2026-08-31"}}},
+		{"temporary_worker", "2026-12-01", fields{"contract_until": "2026-12-01", "contributions_since": "2020-01-15", "document": fields{"type": 9, "series": "", "number": "765432109"}}},
+	} {
+		v := s.like(t, "newcomer", map[string]any{"sub": inventedSubject(number), "snils": inventedSNILS(number), "lastName": "Иноземцева", "citizenship": "SYR", "id_doc": nil})
+		asked := v.asks(fields{"kind": "register", "region": "26", "category": right.category, "basis": right.basis})
+		fund.approves(asked.ID)
+		v.becomes(asked.ID, "granted")
+		v.consents()
+		if card := v.sees(); card.Status != "no_insurer" || card.ValidUntil != right.until {
+			t.Errorf("%s: %+v", right.category, card)
+		}
 	}
 }
 

@@ -257,7 +257,7 @@ func TestARunOutlivesAStoreThatIsAwayForAMoment(t *testing.T) {
 	b.Take(1)
 	late(t, b)
 	met := b.Redis.TotalConnectionCount()
-	b.Redis.SetError("LOADING")
+	b.Loading(true)
 	end := begin(t, b, "1m")
 	defer end()
 	late := time.After(10 * time.Second)
@@ -268,15 +268,15 @@ func TestARunOutlivesAStoreThatIsAwayForAMoment(t *testing.T) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	b.Redis.SetError("")
+	b.Loading(false)
 	becomes(t, b, token, a.ID, "working")
 }
 
 func TestAStoreThatIsAwayIsSaidSo(t *testing.T) {
 	b := bench(t)
-	b.Redis.SetError("LOADING")
+	b.Loading(true)
 	b.Call("POST", name, "/", "", nil).Expect(503, "store_unavailable")
-	b.Redis.SetError("")
+	b.Loading(false)
 	if r := sweep(b); !r.Ran {
 		t.Errorf("%+v", r)
 	}

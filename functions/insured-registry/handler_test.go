@@ -417,11 +417,11 @@ func TestASilentStoreIsNeverNotFound(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Child(ilya, functiontest.Maria))
 	id := children(b, maria)[0]
-	b.Redis.SetError("LOADING")
+	b.Loading(true)
 	for _, q := range []policy.Question{{Applicant: maria}, {Applicant: maria, Child: id}} {
 		b.CallAs("policy-request", name, "/find", q).Expect(503, "store_unavailable")
 	}
-	b.Redis.SetError("")
+	b.Loading(false)
 	for _, key := range b.Redis.Keys() {
 		if strings.HasPrefix(key, "insured:") {
 			b.Redis.Set(key, strings.Repeat("x", 100))

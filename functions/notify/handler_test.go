@@ -406,9 +406,9 @@ func TestWhatAProcessDiedOverIsSentAgainUnderTheSameID(t *testing.T) {
 	b.Send(told).Expect(200, "")
 	call := b.Take(1)[0]
 	// Accepted by the mail server, and never recorded while the lease lasts.
-	b.mail.AfterNext(func() { b.Redis.SetError("LOADING") })
+	b.mail.AfterNext(func() { b.Loading(true) })
 	b.Send(call).Expect(503, "store_unavailable")
-	b.Redis.SetError("")
+	b.Loading(false)
 	if got := b.only(t, token); got.State != "sending" {
 		t.Fatalf("%+v", got)
 	}
@@ -429,8 +429,8 @@ func TestAStoreThatComesBackInTimeLeavesNoSecondCopy(t *testing.T) {
 	b.Send(told).Expect(200, "")
 	call := b.Take(1)[0]
 	b.mail.AfterNext(func() {
-		b.Redis.SetError("LOADING")
-		time.AfterFunc(300*time.Millisecond, func() { b.Redis.SetError("") })
+		b.Loading(true)
+		time.AfterFunc(300*time.Millisecond, func() { b.Loading(false) })
 	})
 	b.Send(call).Expect(200, "")
 	b.Send(call).Expect(200, "")

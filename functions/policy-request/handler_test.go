@@ -801,10 +801,10 @@ func TestTheTimelineIsToldInTheReadersLanguage(t *testing.T) {
 func TestAStoreThatIsAwayLosesNothing(t *testing.T) {
 	b := bench(t)
 	token := consenting(b, anna)
-	b.Redis.SetError("LOADING")
+	b.Loading(true)
 	b.Call("POST", name, "/", token, `{"kind":"lookup"}`, "Idempotency-Key", "k").Expect(503, "store_unavailable")
 	b.Call("GET", name, "/", token, nil).Expect(503, "store_unavailable")
-	b.Redis.SetError("")
+	b.Loading(false)
 	b.Call("POST", name, "/", token, `{"kind":"lookup"}`, "Idempotency-Key", "k").Expect(202, "")
 	b.Take(1)
 }

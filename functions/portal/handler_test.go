@@ -234,12 +234,12 @@ func TestCookiesAreForThisSiteItsPagesAndHTTPSAlone(t *testing.T) {
 func TestAStoreThatIsAwayIsNoLogout(t *testing.T) {
 	b := plain(t)
 	mine := in(t, b)
-	b.Redis.SetError("LOADING")
+	b.Loading(true)
 	res := b.Call("GET", Name, "/", "", nil, "Cookie", mine)
 	if res.Status != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(string(res.Body), "Повторить") {
 		t.Errorf("%d %s", res.Status, res.Body)
 	}
-	b.Redis.SetError("")
+	b.Loading(false)
 	b.Call("GET", Name, "/me", "", nil, "Cookie", mine).Expect(http.StatusOK, "")
 }
 

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	redisserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/coreos/go-oidc/v3/oidc"
 	"github.com/coreos/go-oidc/v3/oidc/oidctest"
 	handler "github.com/openfaas/templates-sdk/go-http"
@@ -89,6 +90,22 @@ func New(t testing.TB) *Bench {
 	}))
 	t.Cleanup(b.gateway.Close)
 	return b
+}
+
+// Loading has the store refuse all commands, as Redis does that reads its data,
+// until it is called with false. Redis takes MULTI even then; here each connection
+// ends with its refusal, or the client would take the answers to what it sent
+// beside a refused MULTI for those to what it sends next.
+func (b *Bench) Loading(on bool) {
+	if !on {
+		b.Redis.SetError("")
+		return
+	}
+	b.Redis.Server().SetPreHook(func(c *redisserver.Peer, _ string, _ ...string) bool {
+		c.WriteError("LOADING")
+		c.Close()
+		return true
+	})
 }
 
 // Env is a full set of settings and secrets. change is pairs of a name and

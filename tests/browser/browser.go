@@ -46,9 +46,9 @@ var patience = 10 * time.Second
 
 // Screen is what a page is shown on.
 type Screen struct {
-	Width, Height int64 // CSS pixels
-	Density       float64
-	Mobile        bool // with a touch screen and a mobile user agent
+	Width, Height int64   // CSS pixels
+	Density       float64 // of pictures: what is only looked at has 1
+	Mobile        bool    // with a touch screen and a mobile user agent
 }
 
 // The two screens that every page is for.
@@ -203,17 +203,24 @@ func open(p *Page, parent context.Context, options ...chromedp.ContextOption) *P
 // show sets the width of the page, in CSS pixels.
 func (p *Page) show(width int64) {
 	p.t.Helper()
+	density := 1.0 // four times the pixels are for pictures alone
+	if pictures() != "" {
+		density = p.screen.Density
+	}
 	must(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: width, Height: int64(float64(p.screen.Height) / p.options.Zoom),
-		DeviceScaleFactor: p.screen.Density * p.options.Zoom, Mobile: p.screen.Mobile,
+		DeviceScaleFactor: density * p.options.Zoom, Mobile: p.screen.Mobile,
 	})
 }
+
+// pictures is the folder for them; without one none are made.
+func pictures() string { return os.Getenv("POLIS_SCREENSHOTS") }
 
 // Screenshot writes the whole page as name.png into the folder that the
 // variable POLIS_SCREENSHOTS names, and does nothing where it names none.
 func (p *Page) Screenshot(name string) {
 	p.t.Helper()
-	folder := os.Getenv("POLIS_SCREENSHOTS")
+	folder := pictures()
 	if folder == "" {
 		return
 	}

@@ -60,7 +60,7 @@ func script(p *Page, on bool) {
 func (p *Page) LayoutShift() float64 {
 	p.t.Helper()
 	// What has not been painted has not moved yet.
-	must(p, page.CaptureScreenshot, page.CaptureScreenshotParams{})
+	must(p, page.CaptureScreenshot, page.CaptureScreenshotParams{Clip: &page.Viewport{Width: 1, Height: 1, Scale: 1}})
 	p.flush()
 	return p.told().shift
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,29 +41,24 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	browser.Close()
 	servers.Close()
-	os.RemoveAll(programs)
 	os.Exit(code)
 }
-
-// programs is a folder for what is built, once it is.
-var programs string
 
 // functionsProgram is what the processes of the functions are, with the race
 // detector where the tests have it.
 var functionsProgram = sync.OnceValues(func() (string, error) {
-	var err error
-	if programs, err = os.MkdirTemp("", "polis-programs-"); err != nil {
-		return "", err
-	}
-	program := filepath.Join(programs, "functions")
-	args := []string{"build", "-o", program, "-buildvcs=false", "-ldflags", "-s -w"}
-	if self, _ := debug.ReadBuildInfo(); slices.Contains(self.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+	program := filepath.Join(root, ".bin", "functions")
+	args := []string{"build", "-buildvcs=false", "-ldflags", "-s -w"}
+	if self, ok := debug.ReadBuildInfo(); !ok {
+		return "", errors.New("this test binary does not tell how it was built")
+	} else if slices.Contains(self.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+		program += "-race"
 		args = append(args, "-race")
 	}
-	if said, err := exec.Command("go", append(args, "polis/tests/functions")...).CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w\n%s", err, said)
+	if said, err := exec.Command("go", append(args, "-o", program, "polis/tests/functions")...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("polis/tests/functions: %w\n%s", err, said)
 	}
-	return program, nil
+	return filepath.Abs(program)
 })
 
 // morning is when every story begins, by the law clock: a working day.
@@ -89,7 +85,8 @@ func newStage(t *testing.T, options ...func(*platform.Options)) *stage {
 	return newStageAlone(t, options...)
 }
 
-// newStageAlone is for a story that measures time: no other is played meanwhile.
+// newStageAlone is for a story that measures time: no other is played meanwhile,
+// though other packages' tests may run.
 func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 	t.Helper()
 	tool(t, "redis-server", "redis-server")
@@ -99,7 +96,7 @@ func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 		t.Fatal(err)
 	}
 	o := platform.Options{
-		Addr: "127.0.0.1:0", Stack: filepath.Join(root, "stack.yml"), Data: t.TempDir(), Clock: morning, Functions: program,
+		Addr: "127.0.0.1:0", Stack: filepath.Join(root, "stack.yml"), Data: t.TempDir(), Clock: morning, FunctionsProgram: program,
 		S3: &platform.S3{URL: store.Endpoint, AccessKey: store.AccessKey, SecretKey: store.SecretKey, Bucket: "polis-" + strings.ToLower(rand.Text())},
 	}
 	for _, change := range options {

@@ -102,12 +102,15 @@ type hunt map[[4]byte][]written
 
 func (h hunt) add(what, value string) {
 	for form, text := range formsOf(value) {
-		head := [4]byte(text) // panics where a text is too short to be told from chance
+		if len(text) < 4 {
+			panic(what + ", as " + form + ", is too short to be told from chance")
+		}
+		head := [4]byte(text)
 		h[head] = append(h[head], written{what, form, text})
 	}
 }
 
-// in a content, each text that is found there once.
+// in returns each text that the content holds, once.
 func (h hunt) in(content []byte) (found []written) {
 	for at := 0; at+4 <= len(content); at++ {
 		for _, w := range h[[4]byte(content[at:])] {
@@ -217,9 +220,13 @@ func TestTheSearchFindsPersonalDataHoweverTheyAreWritten(t *testing.T) {
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			looked := hunt{}
+			looked.add("another that begins so", c.value+"а")
 			looked.add(c.rule, c.value)
-			if len(looked.in([]byte(c.written))) == 0 {
-				t.Errorf("%s is not found in %q", c.value, c.written)
+			if found := looked.in([]byte(c.written)); len(found) == 0 || found[0].what != c.rule {
+				t.Errorf("%s is not found in %q, but %v", c.value, c.written, found)
+			}
+			if found := looked.in([]byte(c.written[:len(c.written)/3])); len(found) != 0 {
+				t.Errorf("a third of it is taken for %v", found)
 			}
 		})
 	}

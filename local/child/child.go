@@ -19,8 +19,8 @@ import (
 	"polis/shared/server"
 )
 
-// Variable is that of the environment by which a process learns what it is for: a
-// Task, or more than that.
+// Variable names the environment variable in which a process finds what it is for:
+// a Task, or something that embeds one.
 const Variable = "POLIS_LOCAL_CHILD"
 
 // Task of a process that is a function's.
@@ -45,7 +45,9 @@ func Main[T any](do func(context.Context, T) error) {
 	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, nil)))
 	var task T
 	err := json.Unmarshal([]byte(os.Getenv(Variable)), &task)
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("%s, which the platform sets: %w", Variable, err)
+	} else {
 		err = do(untilTold(), task)
 	}
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package files is what several parts of an instance do with theirs.
+// Package files replaces a file in one step.
 package files
 
 import (

@@ -64,9 +64,9 @@ type Options struct {
 	Clock   time.Time // law clock at the start; zero leaves it as it is
 	Verbose bool      // show all that the functions log
 
-	// Functions is the program of their processes, whose main calls child.Run.
-	// Empty is this one.
-	Functions string
+	// FunctionsProgram is that of the functions' processes, whose main calls
+	// child.Run. Empty is this one.
+	FunctionsProgram string
 
 	Replicas map[string]int // of functions at the start, over what their labels say
 	Queue    QueueFaults
@@ -475,7 +475,7 @@ func (i *Instance) launch(d types.FunctionDeployment, instance string) (launch, 
 	}
 	return launch{
 		task:    assignment{Task: child.Task{Function: &child.Function{Name: d.Service, Instance: instance, LawClock: i.lawClock}}},
-		program: i.options.Functions,
+		program: i.options.FunctionsProgram,
 		env:     env,
 		address: address,
 		probe:   func(ctx context.Context) error { return probe(ctx, "http://"+address+"/_/ready") },

@@ -47,7 +47,7 @@ var patience = 10 * time.Second
 // Screen is what a page is shown on.
 type Screen struct {
 	Width, Height int64   // CSS pixels
-	Density       float64 // of pictures: what is only looked at has 1
+	Density       float64 // of its pictures; four times the pixels are four times the work
 	Mobile        bool    // with a touch screen and a mobile user agent
 }
 
@@ -196,34 +196,35 @@ func open(p *Page, parent context.Context, options ...chromedp.ContextOption) *P
 	must(p, emulation.SetTouchEmulationEnabled, emulation.SetTouchEmulationEnabledParams{Enabled: p.screen.Mobile, MaxTouchPoints: 1})
 	script(p, p.options.JavaScript)
 	must(p, performancetimeline.Enable, performancetimeline.EnableParams{EventTypes: []string{"layout-shift"}})
-	p.show(int64(float64(p.screen.Width) / p.options.Zoom))
+	p.show(p.width())
 	return p
 }
 
 // show sets the width of the page, in CSS pixels.
-func (p *Page) show(width int64) {
+func (p *Page) show(width int64) { p.t.Helper(); p.showIn(width, 1) }
+
+// showIn draws it in a density too.
+func (p *Page) showIn(width int64, density float64) {
 	p.t.Helper()
-	density := 1.0 // four times the pixels are for pictures alone
-	if pictures() != "" {
-		density = p.screen.Density
-	}
 	must(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 		Width: width, Height: int64(float64(p.screen.Height) / p.options.Zoom),
 		DeviceScaleFactor: density * p.options.Zoom, Mobile: p.screen.Mobile,
 	})
 }
 
-// pictures is the folder for them; without one none are made.
-func pictures() string { return os.Getenv("POLIS_SCREENSHOTS") }
+// width of the screen in the page's pixels.
+func (p *Page) width() int64 { return int64(float64(p.screen.Width) / p.options.Zoom) }
 
 // Screenshot writes the whole page as name.png into the folder that the
 // variable POLIS_SCREENSHOTS names, and does nothing where it names none.
 func (p *Page) Screenshot(name string) {
 	p.t.Helper()
-	folder := pictures()
+	folder := os.Getenv("POLIS_SCREENSHOTS")
 	if folder == "" {
 		return
 	}
+	p.showIn(p.width(), p.screen.Density)
+	defer p.show(p.width())
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))

@@ -3,6 +3,7 @@ package browser
 import (
 	"bytes"
 	"fmt"
+	"image/png"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -457,9 +458,13 @@ func TestAPagePrintsAndIsPhotographed(t *testing.T) {
 		t.Errorf("%.20q", document)
 	}
 	p.Screenshot("первая/страница")
-	picture, err := os.ReadFile(filepath.Join(folder, "первая страница.png"))
-	if err != nil || !bytes.HasPrefix(picture, []byte("\x89PNG")) {
-		t.Errorf("%.20q %v", picture, err)
+	file, err := os.ReadFile(filepath.Join(folder, "первая страница.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	picture, err := png.DecodeConfig(bytes.NewReader(file))
+	if err != nil || picture.Width != int(float64(Phone.Width)*Phone.Density) {
+		t.Errorf("%+v %v", picture, err)
 	}
 }
 

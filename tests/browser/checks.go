@@ -70,7 +70,7 @@ func (p *Page) LayoutShift() float64 {
 func (p *Page) NoHorizontalScroll(width int64) {
 	p.t.Helper()
 	p.show(width)
-	defer p.show(int64(float64(p.screen.Width) / p.options.Zoom))
+	defer p.show(p.width())
 	var wide struct {
 		Width float64
 		Parts []string

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -447,6 +448,78 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 		t.Errorf("%s", page)
 	}
 	b.Call("GET", Name, "/access?person=c2", "", nil, "Cookie", mine).Expect(404, "")
+}
+
+func TestAFormerChildStaysWhileThereIsSomethingToDoAndThenOnlyAmongTheConsents(t *testing.T) {
+	const theirs = `{"items":[{"operator":"ffoms","person":"former","status":"granted"}],"history":[]}`
+	problem := func(status int) handler.Response {
+		return handler.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"code":"policy_not_loaded","detail":"x"}`)}
+	}
+	copied := handler.Response{StatusCode: 200, Body: []byte(strings.Replace(cardIn("active"), "self", "former", 1))}
+	for rule, tc := range map[string]struct {
+		silent bool // the register
+		copy   handler.Response
+		stays  bool
+		card   int
+	}{
+		"no copy":                      {false, problem(404), false, 404},
+		"no right to the copy":         {false, problem(403), false, 404},
+		"a copy":                       {false, copied, true, 200},
+		"a copy that cannot be read":   {false, problem(503), true, 303},
+		"a register that is silent":    {true, problem(404), true, 303},
+		"neither of the two can speak": {true, problem(503), true, 303},
+	} {
+		b := plain(t)
+		mine := in(t, b)
+		b.Put("consent-toggle", answering(map[string]string{"GET /": theirs}))
+		b.Put("policy-request", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+			if r.Method == http.MethodGet {
+				return handler.Response{StatusCode: 200, Body: []byte(`{"items":[]}`)}, nil
+			}
+			return problem(422), nil
+		}))
+		b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+			switch path := server.Path(r.Context()); {
+			case path == "/family" && tc.silent:
+				return problem(503), nil
+			case path == "/family":
+				return handler.Response{StatusCode: 200, Body: []byte(aFamily)}, nil
+			case path == "/services":
+				return handler.Response{StatusCode: 200, Body: []byte(`{"items":[],"as_of":"2026-03-10T09:00:00+03:00"}`)}, nil
+			case path == "/" && strings.Contains(r.QueryString, "person=former"):
+				return tc.copy, nil
+			}
+			return problem(404), nil
+		}))
+		var asked []string
+		b.Put("smo-selection", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+			asked = append(asked, server.Path(r.Context())+"?"+r.QueryString)
+			return problem(404), nil
+		}))
+		look := func(path string) string {
+			return string(b.Call("GET", Name, path, "", nil, "Cookie", mine).Expect(200, "").Body)
+		}
+		home := look("/")
+		if recorded := []string{"/allowed?person=c1"}; !tc.silent && !slices.Equal(asked, recorded) || tc.silent && asked != nil {
+			t.Errorf("%s: asked %q", rule, asked)
+		}
+		for name, page := range map[string]string{
+			"home": home, "accesses": look("/access"), "services": look("/services"),
+			"a refused request": string(send(b, mine, "/requests", url.Values{"kind": {"lookup"}}).Expect(422, "").Body),
+			"refused consents":  string(send(b, mine, "/consents", url.Values{"then": {"lookup"}}).Expect(422, "").Body),
+		} {
+			if strings.Contains(page, "former") != tc.stays {
+				t.Errorf("%s: %s has the child: %v: %s", rule, name, !tc.stays, page)
+			}
+		}
+		if page := look("/consents"); !strings.Contains(page, `name="person" value="former"`) {
+			t.Errorf("%s: the consent cannot be revoked: %s", rule, page)
+		}
+		res := b.Call("GET", Name, "/card?person=former", "", nil, "Cookie", mine)
+		if nobody := strings.Contains(string(res.Body), errNobody.Detail.RU); res.Status != tc.card || nobody != (tc.card == 404) {
+			t.Errorf("%s: /card is %d: %s", rule, res.Status, res.Body)
+		}
+	}
 }
 
 func TestABrowserIsToldToStayWithHTTPSWhereThatIsTheAddress(t *testing.T) {

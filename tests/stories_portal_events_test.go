@@ -77,7 +77,7 @@ func TestInTheBrowserANameThatZAGSChangedIsOnThePolicyByItself(t *testing.T) {
 		v.opens("/card")
 		v.does("Обновить сведения")
 		v.reads("/card", "Имя в регистре отличается от имени в учётной записи.")
-		v.Has("Сообщить нужно до 10 апреля 2026 г.: осталось 31 день")
+		v.Has("Сообщить нужно до 10 апреля 2026 г.: остался 31 день")
 		v.opens("/doctor")
 		v.looked("Имя в регистре отличается от имени в учётной записи. Сообщите страховой до 10 апреля 2026 г.")
 		s.later(v.t, 24*day)

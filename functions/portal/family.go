@@ -374,5 +374,5 @@ func (p *portal) card(v *visit) (web.Answer, error) {
 }
 
 var errNobody = fault.New(fault.NotFound, "person_not_found",
-	"Этого человека нет среди вас и ваших детей до 18 лет.",
+	"Это не вы и не ваш ребёнок до 18 лет.",
 	"This person is neither you nor a child of yours under 18.")

@@ -115,7 +115,9 @@ func (v *visit) choosing(q url.Values) (choosing, error) {
 	}
 	if smo := q.Get("smo"); smo != "" {
 		chosen, err := v.insurerOf(smo)
-		c.Chosen = &chosen
+		if err == nil {
+			c.Chosen = &chosen
+		}
 		return c, err
 	}
 	if c.Region == "" || !c.Move && !c.May.Allowed {

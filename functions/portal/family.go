@@ -349,6 +349,12 @@ func (p *portal) offline(v *visit) (web.Answer, error) {
 	return v.show("offline", fault.Text{RU: "Нет связи", EN: "No connection"}, nil)
 }
 
+// cardPage is a member's policy, large.
+type cardPage struct {
+	member
+	Offices bool // its insurer has some to tell of
+}
+
 // card shows one person's policy, large.
 func (p *portal) card(v *visit) (web.Answer, error) {
 	o, err := v.family()
@@ -361,7 +367,12 @@ func (p *portal) card(v *visit) (web.Answer, error) {
 	}
 	for _, m := range o.present() {
 		if m.Person == who && m.Card != nil {
-			return v.show("card", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, m)
+			known, err := v.sessions.Directory(v)
+			if err != nil {
+				return web.Answer{}, err
+			}
+			insurer, _ := known.FindInsurer(m.Card.Insurer.SMO)
+			return v.show("card", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, cardPage{m, !m.Card.Over() && v.inForce(insurer)})
 		}
 		if m.Person == who {
 			return v.to("/#" + who) // what hinders it stands there

@@ -1011,7 +1011,8 @@ func TestOfAnInsurersOfficesOneIsToldWhereTheyAreOrWhomToCall(t *testing.T) {
 		asked = nil
 		return string(b.Call("GET", Name, "/offices"+query, "", nil, "Cookie", "polis-language="+language+"; "+mine).Expect(status, "").Body)
 	}
-	const none, contact = "В справочнике нет пунктов выдачи этой компании", `<a href="tel:8%20%288793%29%2032-56-88">8 (8793) 32-56-88</a>`
+	const none, ended = "В справочнике нет офисов этой компании", "Договор этой компании с территориальным фондом ОМС не действует"
+	const contact = `<a href="tel:8%20%288793%29%2032-56-88">8 (8793) 32-56-88</a>`
 	const second = `{"id":"26002-2","smo":"26002","insurer":"Солидарность для жизни","name":"Вокзал","address":"ул. Мира, д. 2","phone":"","hours":"","as_of":"2026-03-10"}`
 	answer.Body = []byte(`{"items":[{"id":"26002-1","smo":"26002","insurer":"Солидарность для жизни","name":"Главный","address":"ул. Мира, д. 1","phone":"88001000702","hours":"пн–пт 9:00–18:00","as_of":"2025-09-01"},` + second + `],"next":"26002-2"}`)
 	page := look("?smo=26002", "ru", 200)
@@ -1026,11 +1027,14 @@ func TestOfAnInsurersOfficesOneIsToldWhereTheyAreOrWhomToCall(t *testing.T) {
 		t.Errorf("asked for %v: %s", asked, page)
 	}
 	answer.Body = []byte(`{"items":[` + second + `]}`)
-	if page := look("?smo=26002&next=26002-1", "en", 200); asked.Get("next") != "26002-1" || !strings.Contains(page, "<h1>Offices</h1>") || strings.Contains(page, "Show more") {
+	if page := look("?smo=26002&next=26002-1", "en", 200); asked.Get("next") != "26002-1" || !strings.Contains(page, "<h1>Offices of the insurer</h1>") || strings.Contains(page, "Show more") {
 		t.Errorf("asked for %v: %s", asked, page)
 	}
 	answer.Body = []byte(`{"items":[]}`)
-	if page := look("?smo=26002", "ru", 200); !strings.Contains(page, none) || !strings.Contains(page, contact) || strings.Contains(page, "Здесь принимают") {
+	if page := look("?smo=26002", "ru", 200); !strings.Contains(page, none) || !strings.Contains(page, contact) || strings.Contains(page, "Здесь принимают") || strings.Contains(page, ended) {
+		t.Errorf("%s", page)
+	}
+	if page := look("?smo=26003", "ru", 200); !strings.Contains(page, ended) || !strings.Contains(page, `href="`+root+`/insurer"`) || strings.Contains(page, none) {
 		t.Errorf("%s", page)
 	}
 	if page := look("?smo=26999", "ru", 404); asked != nil || !strings.Contains(page, "Такой страховой нет в справочнике.") {
@@ -1046,15 +1050,21 @@ func TestAListOfInsurersAndACardLeadToTheOffices(t *testing.T) {
 	list := map[string]string{"GET /allowed": `{"allowed":true,"reason":"by_right","region":"26","article":"ст. 16"}`, "GET /": `{"items":[{"smo":"26002","name":"Пример-Мед"},{"smo":"26005","name":"Образец-М"}]}`}
 	page := seen(t, "/insurer", map[string]map[string]string{"smo-selection": list, "policy-card": {"GET /family": aFamily}})
 	for smo, name := range map[string]string{"26002": "Пример-Мед", "26005": "Образец-М"} {
-		if !strings.Contains(page, `<a href="`+root+`/offices?smo=`+smo+`">Пункты выдачи <span class="hidden">(`+name+`)</span></a>`) {
+		if !strings.Contains(page, `<a href="`+root+`/offices?smo=`+smo+`">Офисы <span class="hidden">(`+name+`)</span></a>`) {
 			t.Errorf("%s: %s", name, page)
 		}
 	}
-	for insurer, leads := range map[string]bool{`"smo":"26002"`: true, `"smo":"26999","unlisted":true`: false, `"stand_in":true`: false} {
+	for _, tc := range []struct {
+		insurer, state string
+		leads          bool
+	}{
+		{`"smo":"26002"`, "active", true}, {`"smo":"26002"`, "suspended", true}, {`"smo":"26002"`, "expired", false}, {`"smo":"26002"`, "invalid", false},
+		{`"smo":"26003"`, "active", false}, {`"smo":"26999","unlisted":true`, "active", false}, {`"stand_in":true`, "active", false},
+	} {
 		page := seen(t, "/card", map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": bothGiven},
-			"policy-card": {"GET /family": aFamily, "GET /": strings.Replace(cardIn("active"), "}", `,"insurer":{"name":"Пример-Мед",`+insurer+`}}`, 1)}})
-		if strings.Contains(page, `<a href="`+root+`/offices?smo=26002">Пункты выдачи</a>`) != leads || strings.Contains(page, root+"/offices") != leads {
-			t.Errorf("%s: %s", insurer, page)
+			"policy-card": {"GET /family": aFamily, "GET /": strings.Replace(cardIn(tc.state), "}", `,"insurer":{"name":"Пример-Мед",`+tc.insurer+`}}`, 1)}})
+		if strings.Contains(page, `<a href="`+root+`/offices?smo=26002">Офисы <span class="hidden">(Пример-Мед)</span></a>`) != tc.leads || strings.Contains(page, root+"/offices") != tc.leads {
+			t.Errorf("%s, %s: %s", tc.insurer, tc.state, page)
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestInTheBrowserAParentChoosesTheChildsInsurerInAFewClicks(t *testing.T) {
 	father.Axe()
 	father.Screenshot("insurers side by side")
 	father.NoHorizontalScroll(320)
-	father.does("Пункты выдачи (СОГАЗ-Мед)")
+	father.does("Офисы (СОГАЗ-Мед)")
 	father.Has("г. Ставрополь, ул. Доваторцев, д. 30")
 	father.Back()
 	father.Has("Рядом")

@@ -130,7 +130,7 @@ func TestInTheBrowserEachPageOfAPolicyIsForEverybody(t *testing.T) {
 	l.at("card", "/card", "Городская поликлиника № 1")
 	l.look("offices of the insurer", "г. Пятигорск, ул. Козлова, д. 36", func(v visit) {
 		v.opens("/card")
-		v.Click("Пункты выдачи")
+		v.Click("Офисы (Солидарность для жизни)")
 	})
 	l.at("insurers", "/insurer", "Сравнить отмеченные")
 	l.at("insurer to confirm", "/insurer?person=self&smo=26001", "Проверьте и подтвердите")

@@ -72,8 +72,8 @@ func (p *portal) accesses(v *visit) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	list.Family, list.NoCopy = o.Members, listErr != nil
-	known := slices.ContainsFunc(o.Members, func(m member) bool { return m.Person == list.Person })
+	list.Family, list.NoCopy = o.present(), listErr != nil
+	known := slices.ContainsFunc(list.Family, func(m member) bool { return m.Person == list.Person })
 	switch {
 	case list.NoCopy && !known && o.Incomplete != nil:
 		return web.Answer{}, o.Incomplete

@@ -68,6 +68,9 @@ func TestAPolicyIsOfferedWhatFitsItsState(t *testing.T) {
 				t.Errorf("%q: %s", state, offer)
 			}
 		}
+		if strings.Contains(page, "Если теперь есть другое основание для полиса, подайте новое заявление: номер останется прежним.") != (state == "invalid") {
+			t.Errorf("%q: %s", state, page)
+		}
 	}
 	b.Put("policy-card", answering(map[string]string{"GET /": strings.Replace(cardIn("invalid"), "}", `,"ground":"death","region":"26"}`, 1)}))
 	page := string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", mine).Expect(200, "").Body)

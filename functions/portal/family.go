@@ -178,12 +178,13 @@ func (v *visit) family() (overview, error) {
 
 // unchosen finds the children whom the fund insures though there is no card of
 // theirs to tell it: choosing needs no consent. What cannot be told now is no
-// hindrance.
+// hindrance. Each question stays on the child's record, so none is asked about one
+// who is gone.
 func (v *visit) unchosen(o overview) {
 	var calls sync.WaitGroup
 	for i := range o.Members {
 		m := &o.Members[i]
-		if m.Self() || m.Card != nil || m.Fault != nil {
+		if m.Self() || m.Gone() || m.Card != nil || m.Fault != nil {
 			continue
 		}
 		calls.Go(func() {
@@ -275,9 +276,15 @@ func (m member) rank() int {
 	return 5
 }
 
+// present are those with whose policies the visitor still has to do. The consents
+// for the others can be revoked all the same.
+func (o overview) present() []member {
+	return slices.DeleteFunc(slices.Clone(o.Members), member.Gone)
+}
+
 // ByNeed is the family with those first for whom the visitor has to do something.
 func (o overview) ByNeed() []member {
-	return slices.SortedStableFunc(slices.Values(o.Members), func(a, b member) int { return a.rank() - b.rank() })
+	return slices.SortedStableFunc(slices.Values(o.present()), func(a, b member) int { return a.rank() - b.rank() })
 }
 
 var homeTitle = fault.Text{RU: "Мой полис", EN: "My policy"}
@@ -301,7 +308,6 @@ func (p *portal) home(v *visit) (web.Answer, error) {
 	if o.Incomplete == nil { // else it is the register that is silent
 		v.unchosen(o)
 	}
-	o.Members = slices.DeleteFunc(o.Members, member.Gone)
 	return v.show("home", homeTitle, o)
 }
 
@@ -343,6 +349,12 @@ func (p *portal) offline(v *visit) (web.Answer, error) {
 	return v.show("offline", fault.Text{RU: "Нет связи", EN: "No connection"}, nil)
 }
 
+// cardPage is a member's policy, large.
+type cardPage struct {
+	member
+	Offices bool // its insurer has some to tell of
+}
+
 // card shows one person's policy, large.
 func (p *portal) card(v *visit) (web.Answer, error) {
 	o, err := v.family()
@@ -353,11 +365,16 @@ func (p *portal) card(v *visit) (web.Answer, error) {
 	if who == "" {
 		who = consent.Self
 	}
-	for _, m := range o.Members {
+	for _, m := range o.present() {
 		if m.Person == who && m.Card != nil {
-			return v.show("card", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, m)
+			known, err := v.sessions.Directory(v)
+			if err != nil {
+				return web.Answer{}, err
+			}
+			insurer, _ := known.FindInsurer(m.Card.Insurer.SMO)
+			return v.show("card", fault.Text{RU: "Полис ОМС", EN: "OMS policy"}, cardPage{m, !m.Card.Over() && v.inForce(insurer)})
 		}
-		if m.Person == who && !m.Gone() {
+		if m.Person == who {
 			return v.to("/#" + who) // what hinders it stands there
 		}
 	}
@@ -368,5 +385,5 @@ func (p *portal) card(v *visit) (web.Answer, error) {
 }
 
 var errNobody = fault.New(fault.NotFound, "person_not_found",
-	"Этого человека нет среди вас и ваших детей до 18 лет.",
+	"Это не вы и не ваш ребёнок до 18 лет.",
 	"This person is neither you nor a child of yours under 18.")

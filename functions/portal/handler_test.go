@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -447,6 +448,78 @@ func TestAListOfAccessesHasRowsHoweverManyEntriesThereAre(t *testing.T) {
 		t.Errorf("%s", page)
 	}
 	b.Call("GET", Name, "/access?person=c2", "", nil, "Cookie", mine).Expect(404, "")
+}
+
+func TestAFormerChildStaysWhileThereIsSomethingToDoAndThenOnlyAmongTheConsents(t *testing.T) {
+	const theirs = `{"items":[{"operator":"ffoms","person":"former","status":"granted"}],"history":[]}`
+	problem := func(status int) handler.Response {
+		return handler.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"code":"policy_not_loaded","detail":"x"}`)}
+	}
+	copied := handler.Response{StatusCode: 200, Body: []byte(strings.Replace(cardIn("active"), "self", "former", 1))}
+	for rule, tc := range map[string]struct {
+		silent bool // the register
+		copy   handler.Response
+		stays  bool
+		card   int
+	}{
+		"no copy":                      {false, problem(404), false, 404},
+		"no right to the copy":         {false, problem(403), false, 404},
+		"a copy":                       {false, copied, true, 200},
+		"a copy that cannot be read":   {false, problem(503), true, 303},
+		"a register that is silent":    {true, problem(404), true, 303},
+		"neither of the two can speak": {true, problem(503), true, 303},
+	} {
+		b := plain(t)
+		mine := in(t, b)
+		b.Put("consent-toggle", answering(map[string]string{"GET /": theirs}))
+		b.Put("policy-request", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+			if r.Method == http.MethodGet {
+				return handler.Response{StatusCode: 200, Body: []byte(`{"items":[]}`)}, nil
+			}
+			return problem(422), nil
+		}))
+		b.Put("policy-card", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+			switch path := server.Path(r.Context()); {
+			case path == "/family" && tc.silent:
+				return problem(503), nil
+			case path == "/family":
+				return handler.Response{StatusCode: 200, Body: []byte(aFamily)}, nil
+			case path == "/services":
+				return handler.Response{StatusCode: 200, Body: []byte(`{"items":[],"as_of":"2026-03-10T09:00:00+03:00"}`)}, nil
+			case path == "/" && strings.Contains(r.QueryString, "person=former"):
+				return tc.copy, nil
+			}
+			return problem(404), nil
+		}))
+		var asked []string
+		b.Put("smo-selection", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+			asked = append(asked, server.Path(r.Context())+"?"+r.QueryString)
+			return problem(404), nil
+		}))
+		look := func(path string) string {
+			return string(b.Call("GET", Name, path, "", nil, "Cookie", mine).Expect(200, "").Body)
+		}
+		home := look("/")
+		if recorded := []string{"/allowed?person=c1"}; !tc.silent && !slices.Equal(asked, recorded) || tc.silent && asked != nil {
+			t.Errorf("%s: asked %q", rule, asked)
+		}
+		for name, page := range map[string]string{
+			"home": home, "accesses": look("/access"), "services": look("/services"),
+			"a refused request": string(send(b, mine, "/requests", url.Values{"kind": {"lookup"}}).Expect(422, "").Body),
+			"refused consents":  string(send(b, mine, "/consents", url.Values{"then": {"lookup"}}).Expect(422, "").Body),
+		} {
+			if strings.Contains(page, "former") != tc.stays {
+				t.Errorf("%s: %s has the child: %v: %s", rule, name, !tc.stays, page)
+			}
+		}
+		if page := look("/consents"); !strings.Contains(page, `name="person" value="former"`) {
+			t.Errorf("%s: the consent cannot be revoked: %s", rule, page)
+		}
+		res := b.Call("GET", Name, "/card?person=former", "", nil, "Cookie", mine)
+		if nobody := strings.Contains(string(res.Body), errNobody.Detail.RU); res.Status != tc.card || nobody != (tc.card == 404) {
+			t.Errorf("%s: /card is %d: %s", rule, res.Status, res.Body)
+		}
+	}
 }
 
 func TestABrowserIsToldToStayWithHTTPSWhereThatIsTheAddress(t *testing.T) {
@@ -938,7 +1011,8 @@ func TestOfAnInsurersOfficesOneIsToldWhereTheyAreOrWhomToCall(t *testing.T) {
 		asked = nil
 		return string(b.Call("GET", Name, "/offices"+query, "", nil, "Cookie", "polis-language="+language+"; "+mine).Expect(status, "").Body)
 	}
-	const none, contact = "В справочнике нет пунктов выдачи этой компании", `<a href="tel:8%20%288793%29%2032-56-88">8 (8793) 32-56-88</a>`
+	const none, ended = "В справочнике нет офисов этой компании", "Договор этой компании с территориальным фондом ОМС не действует"
+	const contact = `<a href="tel:8%20%288793%29%2032-56-88">8 (8793) 32-56-88</a>`
 	const second = `{"id":"26002-2","smo":"26002","insurer":"Солидарность для жизни","name":"Вокзал","address":"ул. Мира, д. 2","phone":"","hours":"","as_of":"2026-03-10"}`
 	answer.Body = []byte(`{"items":[{"id":"26002-1","smo":"26002","insurer":"Солидарность для жизни","name":"Главный","address":"ул. Мира, д. 1","phone":"88001000702","hours":"пн–пт 9:00–18:00","as_of":"2025-09-01"},` + second + `],"next":"26002-2"}`)
 	page := look("?smo=26002", "ru", 200)
@@ -953,11 +1027,14 @@ func TestOfAnInsurersOfficesOneIsToldWhereTheyAreOrWhomToCall(t *testing.T) {
 		t.Errorf("asked for %v: %s", asked, page)
 	}
 	answer.Body = []byte(`{"items":[` + second + `]}`)
-	if page := look("?smo=26002&next=26002-1", "en", 200); asked.Get("next") != "26002-1" || !strings.Contains(page, "<h1>Offices</h1>") || strings.Contains(page, "Show more") {
+	if page := look("?smo=26002&next=26002-1", "en", 200); asked.Get("next") != "26002-1" || !strings.Contains(page, "<h1>Offices of the insurer</h1>") || strings.Contains(page, "Show more") {
 		t.Errorf("asked for %v: %s", asked, page)
 	}
 	answer.Body = []byte(`{"items":[]}`)
-	if page := look("?smo=26002", "ru", 200); !strings.Contains(page, none) || !strings.Contains(page, contact) || strings.Contains(page, "Здесь принимают") {
+	if page := look("?smo=26002", "ru", 200); !strings.Contains(page, none) || !strings.Contains(page, contact) || strings.Contains(page, "Здесь принимают") || strings.Contains(page, ended) {
+		t.Errorf("%s", page)
+	}
+	if page := look("?smo=26003", "ru", 200); !strings.Contains(page, ended) || !strings.Contains(page, `href="`+root+`/insurer"`) || strings.Contains(page, none) {
 		t.Errorf("%s", page)
 	}
 	if page := look("?smo=26999", "ru", 404); asked != nil || !strings.Contains(page, "Такой страховой нет в справочнике.") {
@@ -973,15 +1050,21 @@ func TestAListOfInsurersAndACardLeadToTheOffices(t *testing.T) {
 	list := map[string]string{"GET /allowed": `{"allowed":true,"reason":"by_right","region":"26","article":"ст. 16"}`, "GET /": `{"items":[{"smo":"26002","name":"Пример-Мед"},{"smo":"26005","name":"Образец-М"}]}`}
 	page := seen(t, "/insurer", map[string]map[string]string{"smo-selection": list, "policy-card": {"GET /family": aFamily}})
 	for smo, name := range map[string]string{"26002": "Пример-Мед", "26005": "Образец-М"} {
-		if !strings.Contains(page, `<a href="`+root+`/offices?smo=`+smo+`">Пункты выдачи <span class="hidden">(`+name+`)</span></a>`) {
+		if !strings.Contains(page, `<a href="`+root+`/offices?smo=`+smo+`">Офисы <span class="hidden">(`+name+`)</span></a>`) {
 			t.Errorf("%s: %s", name, page)
 		}
 	}
-	for insurer, leads := range map[string]bool{`"smo":"26002"`: true, `"smo":"26999","unlisted":true`: false, `"stand_in":true`: false} {
+	for _, tc := range []struct {
+		insurer, state string
+		leads          bool
+	}{
+		{`"smo":"26002"`, "active", true}, {`"smo":"26002"`, "suspended", true}, {`"smo":"26002"`, "expired", false}, {`"smo":"26002"`, "invalid", false},
+		{`"smo":"26003"`, "active", false}, {`"smo":"26999","unlisted":true`, "active", false}, {`"stand_in":true`, "active", false},
+	} {
 		page := seen(t, "/card", map[string]map[string]string{"policy-request": {"GET /": `{"items":[]}`}, "consent-toggle": {"GET /": bothGiven},
-			"policy-card": {"GET /family": aFamily, "GET /": strings.Replace(cardIn("active"), "}", `,"insurer":{"name":"Пример-Мед",`+insurer+`}}`, 1)}})
-		if strings.Contains(page, `<a href="`+root+`/offices?smo=26002">Пункты выдачи</a>`) != leads || strings.Contains(page, root+"/offices") != leads {
-			t.Errorf("%s: %s", insurer, page)
+			"policy-card": {"GET /family": aFamily, "GET /": strings.Replace(cardIn(tc.state), "}", `,"insurer":{"name":"Пример-Мед",`+tc.insurer+`}}`, 1)}})
+		if strings.Contains(page, `<a href="`+root+`/offices?smo=26002">Офисы <span class="hidden">(Пример-Мед)</span></a>`) != tc.leads || strings.Contains(page, root+"/offices") != tc.leads {
+			t.Errorf("%s, %s: %s", tc.insurer, tc.state, page)
 		}
 	}
 }

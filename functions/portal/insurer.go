@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 
+	"polis/shared/calendar"
 	"polis/shared/consent"
 	"polis/shared/directory"
 	"polis/shared/fault"
@@ -94,6 +95,11 @@ func (v *visit) insurerOf(smo string) (directory.Insurer, error) {
 	return found, nil
 }
 
+// inForce reports whether an insurer has a contract with its region's fund today.
+func (v *visit) inForce(i directory.Insurer) bool {
+	return i.InForce(calendar.Today(v.law(), i.Region))
+}
+
 // choosing finds out whether and why an insurer may be chosen: the reason is the
 // service's to find, but for a move, of which only the person knows.
 func (v *visit) choosing(q url.Values) (choosing, error) {
@@ -115,7 +121,9 @@ func (v *visit) choosing(q url.Values) (choosing, error) {
 	}
 	if smo := q.Get("smo"); smo != "" {
 		chosen, err := v.insurerOf(smo)
-		c.Chosen = &chosen
+		if err == nil {
+			c.Chosen = &chosen
+		}
 		return c, err
 	}
 	if c.Region == "" || !c.Move && !c.May.Allowed {
@@ -197,6 +205,7 @@ func (p *portal) choose(v *visit) (web.Answer, error) {
 // officesPage is a page of the offices of one insurer.
 type officesPage struct {
 	Of    directory.Insurer
+	Ended bool // it has no contract now, so that no office is listed
 	Items []directory.Office
 	Next  string
 }
@@ -212,11 +221,11 @@ func (p *portal) offices(v *visit) (web.Answer, error) {
 	if next := v.Query.Get("next"); next != "" {
 		query.Set("next", next)
 	}
-	list := officesPage{Of: of}
+	list := officesPage{Of: of, Ended: !v.inForce(of)}
 	if err := v.ask(http.MethodGet, "/smo-selection/offices?"+query.Encode(), nil, &list); err != nil {
 		return web.Answer{}, err
 	}
-	return v.show("offices", fault.Text{RU: "Пункты выдачи", EN: "Offices"}, list)
+	return v.show("offices", fault.Text{RU: "Офисы страховой компании", EN: "Offices of the insurer"}, list)
 }
 
 // ReasonOf says why an insurer is chosen.

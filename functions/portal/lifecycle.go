@@ -47,7 +47,8 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	case policy.ShownSuspended:
 		page.Resume = true
 	case policy.ShownInvalid:
-		page.Revive, page.Renew, page.Fund = !card.Final(), !card.Final(), card.Fund()
+		page.Revive, page.Fund = !card.Final(), card.Fund()
+		page.Renew = page.Revive
 	case policy.ShownExpired:
 		page.Renew = true
 	case policy.ShownActive, policy.ShownNoInsurer:

@@ -251,6 +251,19 @@ func TestNumbersHaveTheirNoun(t *testing.T) {
 	}
 }
 
+func TestTheDaysThatAreLeftHaveTheirVerb(t *testing.T) {
+	for n, want := range map[int][2]string{
+		1: {"остался 1 день", "1 day left"}, 2: {"осталось 2 дня", "2 days left"}, 7: {"осталось 7 дней", "7 days left"}, 11: {"осталось 11 дней", "11 days left"},
+		21: {"остался 21 день", "21 days left"}, 31: {"остался 31 день", "31 days left"}, 111: {"осталось 111 дней", "111 days left"},
+	} {
+		for k, p := range []*page{{}, {English: true}} {
+			if got := strings.ReplaceAll(p.Left(n), "\u00a0", " "); got != want[k] {
+				t.Errorf("%d: %q", n, got)
+			}
+		}
+	}
+}
+
 func TestAmountsAreToldInRoublesAndKopecks(t *testing.T) {
 	ru, en := &page{}, &page{English: true}
 	for kopecks, want := range map[int64][2]string{

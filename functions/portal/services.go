@@ -55,7 +55,7 @@ func (v *visit) serviceList(who string) (list servicesPage, err error) {
 	}
 	list.Person = who
 	o, err := v.family()
-	list.Family = o.Members
+	list.Family = o.present()
 	return list, err
 }
 

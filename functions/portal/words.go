@@ -183,13 +183,29 @@ func (p *page) Count(n int, one, few, many, english string) string {
 		if noun = english; n != 1 {
 			noun += "s"
 		}
-	case n%100 >= 11 && n%100 <= 14:
-	case n%10 == 1:
+	case singular(n):
 		noun = one
+	case n%100 >= 12 && n%100 <= 14:
 	case n%10 >= 2 && n%10 <= 4:
 		noun = few
 	}
 	return fmt.Sprintf("%d\u00a0%s", n, noun)
+}
+
+// singular reports whether Russian speaks of a number as of one: of 1 and 21, not
+// of 11.
+func singular(n int) bool { return n%10 == 1 && n%100 != 11 }
+
+// Left is how many days remain.
+func (p *page) Left(days int) string {
+	count := p.Count(days, "день", "дня", "дней", "day")
+	switch {
+	case p.English:
+		return count + " left"
+	case singular(days):
+		return "остался " + count
+	}
+	return "осталось " + count
 }
 
 // Tel is a telephone number in groups that no line break tears apart; one written

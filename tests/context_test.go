@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"cmp"
 	"debug/elf"
 	"encoding/base64"
 	"errors"
@@ -133,9 +134,8 @@ func build(t *testing.T, context string) (binary string) {
 	binary = filepath.Join(t.TempDir(), "handler")
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
 	cmd.Dir = context
-	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOWORK=") }),
-		"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false",
-		"GOGC=off", "GOMEMLIMIT=2GiB") // as tests/run builds
+	cmd.Env = compiling(append(slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GOWORK=") }),
+		"CGO_ENABLED=0", "GOFLAGS=-buildvcs=false"))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -148,6 +148,12 @@ func build(t *testing.T, context string) (binary string) {
 		t.Error("the binary is not static: an image from scratch cannot run it")
 	}
 	return binary
+}
+
+// compiling adds to an environment what spares the compiler work, as tests/run
+// does, unless it is set from outside.
+func compiling(env []string) []string {
+	return append(env, "GOGC="+cmp.Or(os.Getenv("GOGC"), "off"), "GOMEMLIMIT="+cmp.Or(os.Getenv("GOMEMLIMIT"), "2GiB"))
 }
 
 var missingLine = regexp.MustCompile(`^(\S+): (?:setting|secret) is missing$`)

@@ -20,17 +20,18 @@ var (
 	runLocal   = regexp.MustCompile(`go run ./local\b`)
 )
 
-// followed are the texts whose commands are run, one after the other, each with
-// what they print among the rest.
+// followed are the texts whose commands are run, one after the other: whether in
+// place of go run by what it builds, and what they print among the rest.
 var followed = []struct {
 	file   string
+	built  bool
 	prints []string
 }{
-	{"../README.md", []string{
+	{"../README.md", false, []string{
 		`"status":"granted"`, `"kind":"lookup"`, `"enp":"`, "Выписка из единого регистра застрахованных лиц", `"status":"revoked"`,
 		"consent_required", "newcomer", "law clock", "BEGIN:VCALENDAR", `"resourceType":"Coverage"`,
 	}},
-	{"../functions/README.md", []string{
+	{"../functions/README.md", true, []string{
 		`"id":"26002-1"`, `"allowed":true,"reason":"first"`, `"kind":"choose"`, `"code":"insurer_changed_this_year","from":"2027-01-01"`,
 		`"allowed":false,"reason":"by_right","from":"2027-01-01"`, `"same_company":true`, `"decision":"decision-17"`,
 		`"until":"2026-12-31"`, "Полис действует до 31.12.2026: по этому основанию его выдают до конца года", `"code":"highly_qualified_not_insured"`,
@@ -62,8 +63,9 @@ const end = "---- the end of a text ----"
 
 // TestTheReadmeCanBeFollowedToTheLetter runs every command that the README
 // and the one of the functions show: on a free port, and but for the test command
-// itself and the benchmark, which the test command runs. go run is done once, as it
-// looks for changes each time, which takes longer than most commands.
+// itself and the benchmark, which the test command runs. The commands of the README
+// are run by go run, as shown, and the others by what that builds, as it looks for
+// changes each time, which takes longer than most commands.
 func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -77,7 +79,7 @@ func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 	env := append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath"))
 	program := filepath.Join(t.TempDir(), "local")
 	compile := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./local")
-	compile.Dir, compile.Env = "..", append(env, "GOGC=off", "GOMEMLIMIT=2GiB")
+	compile.Dir, compile.Env = "..", compiling(env)
 	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("go build ./local: %v\n%s", err, out)
 	}
@@ -90,18 +92,22 @@ func TestTheReadmeCanBeFollowedToTheLetter(t *testing.T) {
 	if err != nil || !bytes.Contains(ci, []byte("/tests/run")) {
 		t.Errorf("CI does not run the test command: %v", err)
 	}
-	script := "set -eu\n"
+	script := "set -euo pipefail\n"
 	for _, text := range followed {
 		shows, err := os.ReadFile(text.file)
 		if err != nil {
 			t.Fatal(err)
+		}
+		local := "go run ./local"
+		if text.built {
+			local = program
 		}
 		for _, block := range shellBlock.FindAllStringSubmatch(string(shows), -1) {
 			switch shown := strings.TrimSpace(block[1]); {
 			case shown == "tests/run", shown == "go run ./local":
 			case bytes.Contains(commands, []byte(shown+"\n")):
 			default:
-				script += strings.ReplaceAll(runLocal.ReplaceAllString(shown, program+" -addr "+addr), "127.0.0.1:8080", addr) + "\n"
+				script += strings.ReplaceAll(runLocal.ReplaceAllString(shown, local+" -addr "+addr), "127.0.0.1:8080", addr) + "\n"
 			}
 		}
 		script += "echo '" + end + "'\n"

@@ -119,6 +119,15 @@ func (v visitor) completes(i directoryImport, file []byte, between func(at direc
 	return i
 }
 
+// registerKnowsTheImport asks the register what it decides by the insurers of the
+// moment: from then on it names them so, which else may be five seconds behind.
+func (s *stage) registerKnowsTheImport(t *testing.T) {
+	t.Helper()
+	if may := s.as(t, "insured").allowed("self"); !may.Allowed || may.Reason != "by_right" {
+		t.Errorf("%+v", may)
+	}
+}
+
 type insurerView struct{ SMO, Name, Phone string }
 
 // insurers of a region, as anybody sees them.
@@ -158,11 +167,7 @@ func TestAClassifierIsImportedThroughKilledProcessesAndOnce(t *testing.T) {
 		t.Errorf("imported twice: %+v", again)
 	}
 
-	// Decisions rest on the imported insurers at once, and so does from then on all
-	// that the register does, which else may be five seconds behind.
-	if may := s.as(t, "insured").allowed("self"); !may.Allowed || may.Reason != "by_right" {
-		t.Errorf("%+v", may)
-	}
+	s.registerKnowsTheImport(t)
 	// The person was insured before, and the card has the new contacts.
 	newcomer := s.as(t, "newcomer")
 	newcomer.consents()

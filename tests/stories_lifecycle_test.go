@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -43,14 +44,15 @@ func (v visitor) shows(text string) {
 	eventually(v.t, "the card says "+text, func() bool { return v.card("self").Text == text })
 }
 
-// isTold waits until the history has a notice of a kind, once.
-func (v visitor) isTold(kind string) {
+// isTold waits until the history has a notice of a kind, once, and tells when.
+func (v visitor) isTold(kind string) (at string) {
 	v.t.Helper()
 	eventually(v.t, "a notice of the kind "+kind, func() bool {
 		count := 0
 		for _, n := range read[list[noticeKind]](v.get("/notify").is(http.StatusOK)).Items {
 			if n.Kind == kind {
 				count++
+				at = n.At
 			}
 		}
 		if count > 1 {
@@ -58,9 +60,18 @@ func (v visitor) isTold(kind string) {
 		}
 		return count == 1
 	})
+	return at
 }
 
-type noticeKind struct{ Kind string }
+// isToldOn waits for a notice likewise, which has to be of a day.
+func (v visitor) isToldOn(date, kind string) {
+	v.t.Helper()
+	if at := v.isTold(kind); !strings.HasPrefix(at, date) {
+		v.t.Errorf("%s is told at %s and not on %s", kind, at, date)
+	}
+}
+
+type noticeKind struct{ Kind, At string }
 
 // isNotTold waits until all is done, and fails where the history has a notice of
 // a kind then.
@@ -69,7 +80,7 @@ func (v visitor) isNotTold(kind string) {
 	v.quiet(v.t)
 	for _, n := range read[list[noticeKind]](v.get("/notify").is(http.StatusOK)).Items {
 		if n.Kind == kind {
-			v.t.Errorf("%s is told early", kind)
+			v.t.Errorf("%s is told, at %s", kind, n.At)
 		}
 	}
 }
@@ -318,6 +329,7 @@ func TestAForeignersPolicyEndsWithTheRightItRestsOnAndWithNoOther(t *testing.T) 
 	eventually(t, "the child's card shows it", func() bool {
 		return parent.card(child).Text == "Аннулирован с 10.03.2026. Причина: разрешение на временное проживание аннулировано"
 	})
+	s.quiet(t)
 	parent.isTold("change.policy_ended")
 	parent.isTold("change.child.policy_ended")
 	interior.reports("residence_permit_cancelled", "mvd-4", "refugee", nil).refused(http.StatusConflict, "policy_ended")
@@ -356,7 +368,7 @@ func TestANewNameOfTheCivilRegistryKeepsTheOldDocumentToBeFoundBy(t *testing.T) 
 	s.later(t, 23*day)
 	insured.isNotTold("change.report_due")
 	s.later(t, day)
-	insured.isTold("change.report_due")
+	insured.isToldOn("2026-04-03", "change.report_due")
 	if card := read[differing](insured.get("/policy-card").is(http.StatusOK)); card.By != "2026-04-10" || card.Left != 7 {
 		t.Errorf("on 3 April: %+v", card)
 	}

@@ -102,7 +102,7 @@ func (b *Bench) Loading(on bool) {
 		return
 	}
 	b.Redis.Server().SetPreHook(func(c *redisserver.Peer, _ string, _ ...string) bool {
-		c.WriteError("LOADING")
+		c.WriteError("LOADING Redis is loading the dataset in memory") // only with a space behind it does the client try again
 		c.Close()
 		return true
 	})

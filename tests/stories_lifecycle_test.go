@@ -326,6 +326,10 @@ func TestAForeignersPolicyEndsWithTheRightItRestsOnAndWithNoOther(t *testing.T) 
 		fund.reports("permit_cancelled", "decision-1", "refugee", ofChild).is(http.StatusAccepted)
 	}
 	parent.shows("Аннулирован с 10.03.2026. Причина: вид на жительство аннулирован")
+	paper := printedText(t, parent.get("/extract-rendering/"+parent.extract("self").ID).is(http.StatusOK).body)
+	if !strings.Contains(paper, "Аннулированс10.03.2026") || strings.Contains(paper, "31.12.2026") || strings.Contains(paper, "заменяет") {
+		t.Errorf("the extract of a policy that has ended: %s", paper)
+	}
 	eventually(t, "the child's card shows it", func() bool {
 		return parent.card(child).Text == "Аннулирован с 10.03.2026. Причина: разрешение на временное проживание аннулировано"
 	})

@@ -36,6 +36,7 @@ func TestInTheBrowserARefugeeIsInsuredUntilTheStatusIsLostAndAgainByAResidencePe
 
 		interior.reports("refugee_status_lost", "mvd-1", "refugee", nil).is(http.StatusAccepted)
 		v.reads("/card", "Аннулирован с 10 марта 2026 г. Причина: утрата статуса беженца")
+		v.HasNot("30 сентября") // the term that it had
 		v.reads("/notices", "Ваш полис ОМС прекращает действие.")
 		v.opens("/history")
 		v.looked("Причина: утрата статуса беженца")

@@ -49,7 +49,7 @@ func (r *requests) remind(c *web.Call) (web.Answer, error) {
 		if !differs || !next.IsZero() || today.After(d.Last) || have.Consents.Covers(e.Subject) != nil {
 			return none, nil
 		}
-		told := policy.Told{Insured: card.Insured, Kind: d.Kind, At: d.On.Start(time.UTC)}
+		told := policy.Told{Insured: card.Insured, Kind: d.Kind, At: d.TellAt(card.Insurance.Region)}
 		subject := notice.ChangeSubject(told, d.Cause(), e.Subject != consent.Self)
 		tx.Emit(store.Event{Topic: noticeTopic, Home: e.Home, Subject: subject}, 0)
 		return none, nil

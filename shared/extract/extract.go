@@ -32,7 +32,8 @@ type Page struct {
 
 	Status, StatusNote string        // Russian: «Активен», «Бумажный полис менять не нужно»
 	ValidFrom          calendar.Date // zero: not shown
-	ValidUntil         calendar.Date // zero: without limit
+	ValidUntil         calendar.Date // zero: without limit, or until what the status says if it is over
+	Over               bool          // nobody insures by it any more
 	Region             string        // of insurance, its name
 
 	Insurer Insurer

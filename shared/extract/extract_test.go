@@ -226,6 +226,21 @@ func TestWhatIsNotKnownLeavesNoLabelBehind(t *testing.T) {
 	}
 }
 
+func TestOnceAPolicyIsOverNobodyInsuresByItAnyMore(t *testing.T) {
+	for name, p := range map[string]extract.Page{"an insurer": usual(), "a stand-in": standIn()} {
+		p.Over, p.Status, p.StatusNote = true, "Аннулирован с 10.03.2026", ""
+		got := text(t, render(t, p))
+		for _, not := range []string{"без ограничения", "Страхует", "заменяет"} {
+			if strings.Contains(got, not) {
+				t.Errorf("%s: %q is in:\n%s", name, not, got)
+			}
+		}
+		if !strings.Contains(got, "с 01.05.2011") {
+			t.Errorf("%s: no beginning in:\n%s", name, got)
+		}
+	}
+}
+
 func TestAMissingPatronymicLeavesNoHole(t *testing.T) {
 	whole, short := usual(), usual()
 	short.Patronymic = ""

@@ -126,19 +126,22 @@ func (s sheet) number(enp string, bars path, y float64) float64 {
 func (s sheet) state(p Page, y float64) float64 {
 	status := s.fact(left, y, column, "Статус полиса", p.Status)
 	status = s.write(value, left, status, column, p.StatusNote)
-	return max(status, s.fact(second, y, column, "Срок действия", term(p.ValidFrom, p.ValidUntil)))
+	return max(status, s.fact(second, y, column, "Срок действия", term(p)))
 }
 
 // parties are the insurer and the clinic, side by side.
 func (s sheet) parties(p Page, y float64) float64 {
 	s.box(rule, left, y, width, 0.25)
 	y += 6 * s.scale
-	return max(s.insurer(p.Insurer, left, y), s.clinic(p.Clinic, second, y))
+	return max(s.insurer(p, left, y), s.clinic(p.Clinic, second, y))
 }
 
-func (s sheet) insurer(i Insurer, x, y float64) float64 {
+func (s sheet) insurer(p Page, x, y float64) float64 {
+	i := p.Insurer
 	y = s.write(heading, x, y, column, "Страховая медицинская организация") + s.scale
-	if i.StandIn {
+	if i.StandIn && p.Over {
+		y = s.write(value, x, y, column, "Страховая не выбрана. Обратиться можно в территориальный фонд ОМС:") + s.scale
+	} else if i.StandIn {
 		y = s.write(value, x, y, column, "Страховая не выбрана. Пока её заменяет территориальный фонд ОМС:") + s.scale
 	}
 	y = s.write(strong, x, y, column, i.Name) + 0.6*s.scale
@@ -148,6 +151,9 @@ func (s sheet) insurer(i Insurer, x, y float64) float64 {
 	y = s.write(value, x, y, column, i.Address)
 	y = s.write(value, x, y, column, prefixed("Телефон ", unbreakable(i.Phone)))
 	y = s.write(value, x, y, column, i.Site)
+	if p.Over {
+		return y
+	}
 	return s.write(label, x, y+1, column, since("Страхует с ", i.Since))
 }
 
@@ -243,8 +249,10 @@ func (s sheet) code(p path, x, y, moduleWidth, moduleHeight float64) {
 	s.RawWriteStr("Q")
 }
 
-func term(from, until calendar.Date) string {
-	switch begins, ends := since("с ", from), since("по ", until); {
+func term(p Page) string {
+	switch begins, ends := since("с ", p.ValidFrom), since("по ", p.ValidUntil); {
+	case ends == "" && p.Over:
+		return begins
 	case ends == "" && begins == "":
 		return "без ограничения срока"
 	case ends == "":

@@ -124,13 +124,18 @@ const (
 	tellOver = 12 * time.Hour
 )
 
-// Tell is when a date of the record is to be told.
-func (i Insured) Tell(d Dated) time.Time {
-	zone, ok := calendar.Zone(i.Insurance(d.On).Region)
+// TellAt is the moment from which people of a region are told of a date.
+func (d Dated) TellAt(region string) time.Time {
+	zone, ok := calendar.Zone(region)
 	if !ok {
 		zone = time.UTC
 	}
-	at := d.On.Start(zone).Add(tellFrom)
+	return d.On.Start(zone).Add(tellFrom)
+}
+
+// Tell is when a date of the record is to be told.
+func (i Insured) Tell(d Dated) time.Time {
+	at := d.TellAt(i.Insurance(d.On).Region)
 	if d.Kind == Replaceable {
 		h := fnv.New32a()
 		h.Write([]byte(i.ID))

@@ -54,11 +54,7 @@ func (c Card) Reminder() (Dated, bool) {
 // where nothing differs, or where the moment has passed.
 func (c Card) RemindAt(now time.Time) time.Time {
 	d, differs := c.Reminder()
-	zone, ok := calendar.Zone(c.Insurance.Region)
-	if !ok {
-		zone = time.UTC
-	}
-	at := d.On.Start(zone).Add(tellFrom)
+	at := d.TellAt(c.Insurance.Region)
 	if !differs || !at.After(now) {
 		return time.Time{}
 	}

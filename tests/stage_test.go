@@ -85,8 +85,7 @@ func newStage(t *testing.T, options ...func(*platform.Options)) *stage {
 	return newStageAlone(t, options...)
 }
 
-// newStageAlone is for a story that measures time: no other is played meanwhile,
-// though other packages' tests may run.
+// newStageAlone is for a story that measures time: no other is played meanwhile.
 func newStageAlone(t *testing.T, options ...func(*platform.Options)) *stage {
 	t.Helper()
 	tool(t, "redis-server", "redis-server")

@@ -189,7 +189,7 @@ func untilGoRunDies() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		for os.Getppid() == parent {
-			time.Sleep(200 * time.Millisecond)
+			time.Sleep(200 * time.Millisecond) // nothing tells of it: one has to look
 		}
 		cancel()
 	}()

@@ -256,6 +256,6 @@ func (n *notices) record(ctx context.Context, grant access.Grant, e store.Event,
 		if !fault.HasKind(err, fault.Unavailable) || !n.machine().Before(t.Delivery.Lease) {
 			return err
 		}
-		time.Sleep(recordPause)
+		time.Sleep(recordPause) // the store is away, and the lease gives it this long to come back
 	}
 }

@@ -429,7 +429,7 @@ func TestACodeLivesForAMinute(t *testing.T) {
 			mux := http.NewServeMux()
 			s := join(t, portal, "http://127.0.0.1:8080", mux, inMemory{mux})
 			code := s.code(t, "insured")
-			time.Sleep(c.after)
+			time.Sleep(c.after) // by the clock of synctest, which costs no time
 			if _, err := s.Exchange(s.ctx, code, oauth2.VerifierOption(verifier)); errorCode(err) != c.want || (err == nil) != (c.want == "") {
 				t.Errorf("after %v: %v", c.after, err)
 			}

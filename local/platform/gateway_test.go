@@ -421,13 +421,13 @@ func TestAnAsyncCallIsTakenAndDoneLater(t *testing.T) {
 		seen <- r
 	}})
 	b.work(t)
-	response, _ := send(t, http.MethodPost, b.url+"/async-function/later/work/1?x=y", "job", "X-Own", "kept")
+	response, _ := send(t, http.MethodPost, b.url+"/async-function/later/jobs/1?x=y", "job", "X-Own", "kept")
 	if response.StatusCode != http.StatusAccepted || response.Header.Get(callIDHeader) == "" {
 		t.Fatalf("%d, call id %q", response.StatusCode, response.Header.Get(callIDHeader))
 	}
 	r := <-seen
 	body, _ := io.ReadAll(r.Body)
-	if r.Method != http.MethodPost || r.RequestURI != "/work/1?x=y" || string(body) != "job" || r.Header.Get("X-Own") != "kept" {
+	if r.Method != http.MethodPost || r.RequestURI != "/jobs/1?x=y" || string(body) != "job" || r.Header.Get("X-Own") != "kept" {
 		t.Errorf("%s %s %q %v", r.Method, r.RequestURI, body, r.Header)
 	}
 	if got := r.Header.Get(callIDHeader); got != response.Header.Get(callIDHeader) {

@@ -149,7 +149,7 @@ func serveOurs(args []string) error {
 				fmt.Println(address)
 				return
 			}
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond) // between two looks, before anything is measured
 		}
 	}()
 	return server.Serve(context.Background(), env, func(*config.Env) (handler.FunctionHandler, error) { return emptyHandler{}, nil })

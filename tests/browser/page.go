@@ -95,7 +95,7 @@ func (p *Page) ClickTwice(name string, role ...string) {
 	p.press(x, y, 2)
 	// The page may have seen to it that the second does nothing.
 	for over := time.Now().Add(time.Second); p.told().answers == before && time.Now().Before(over); {
-		time.Sleep(5 * time.Millisecond)
+		time.Sleep(5 * time.Millisecond) // between two looks
 	}
 	must(p, fetch.Disable, cdp.Empty{})
 	<-flushed

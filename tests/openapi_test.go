@@ -2,25 +2,22 @@ package tests
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 
-	"github.com/pb33f/libopenapi"
-	validator "github.com/pb33f/libopenapi-validator"
-	"github.com/pb33f/libopenapi-validator/config"
-	problems "github.com/pb33f/libopenapi-validator/errors"
-	"github.com/pb33f/libopenapi-validator/schema_validation"
-	"github.com/pb33f/libopenapi/datamodel/high/base"
-	v3 "github.com/pb33f/libopenapi/datamodel/high/v3"
-	"go.yaml.in/yaml/v4"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"go.yaml.in/yaml/v3"
 
 	"polis/local/functions"
 	"polis/shared/api"
@@ -28,25 +25,26 @@ import (
 	"polis/shared/web"
 )
 
-// contract is the OpenAPI document with what validates by it.
+// contract is the OpenAPI document with what finds a request's place in it.
 type contract struct {
-	model     *v3.Document
-	document  libopenapi.Document
-	validator validator.Validator
+	*openapi3.T
+	router routers.Router
 }
 
 var readContract = sync.OnceValues(func() (contract, error) {
-	document, err := libopenapi.NewDocument(api.Spec)
+	openapi3.DefineStringFormatValidator("uri", openapi3.NewCallbackValidator(func(text string) error {
+		_, err := url.ParseRequestURI(text)
+		return err
+	}))
+	for _, text := range []string{"application/pdf", "application/x-ndjson", "text/calendar", "text/csv", "text/html"} {
+		openapi3filter.RegisterBodyDecoder(text, openapi3filter.PlainBodyDecoder)
+	}
+	document, err := openapi3.NewLoader().LoadFromData(api.Spec)
 	if err != nil {
 		return contract{}, err
 	}
-	model, err := document.BuildV3Model()
-	if err != nil {
-		return contract{}, err
-	}
-	// Whether a signature or a token holds is the functions' to say.
-	v, faults := validator.NewValidator(document, config.WithFormatAssertions(), config.WithoutSecurityValidation())
-	return contract{&model.Model, document, v}, errors.Join(faults...)
+	router, err := gorillamux.NewRouter(document)
+	return contract{document, router}, err
 })
 
 func theContract(t *testing.T) contract {
@@ -58,45 +56,131 @@ func theContract(t *testing.T) contract {
 	return c
 }
 
+// strictly is how calls are held against the contract. Whether a signature or a
+// token holds is the functions' to say.
+var strictly = &openapi3filter.Options{
+	MultiError: true, IncludeResponseStatus: true, RejectWhenRequestBodyNotSpecified: true, SkipSettingDefaults: true,
+	AuthenticationFunc: openapi3filter.NoopAuthenticationFunc,
+}
+
+func (c contract) call(request *http.Request) (*openapi3filter.RequestValidationInput, error) {
+	route, values, err := c.router.FindRoute(request)
+	return &openapi3filter.RequestValidationInput{Request: request, PathParams: values, Route: route, Options: strictly}, err
+}
+
 // checkRequest says what in a request the contract does not allow.
 func (c contract) checkRequest(request *http.Request, body []byte) error {
 	request = request.Clone(request.Context())
 	request.Body = io.NopCloser(bytes.NewReader(body))
-	_, faults := c.validator.ValidateHttpRequestSync(request)
-	return described(faults)
+	call, err := c.call(request)
+	if err != nil {
+		return err
+	}
+	return openapi3filter.ValidateRequest(request.Context(), call)
 }
 
 // checkAnswer says what in the answer to a request the contract does not allow.
 func (c contract) checkAnswer(request *http.Request, answer *http.Response, body []byte) error {
-	answer.Body = io.NopCloser(bytes.NewReader(body))
-	_, faults := c.validator.ValidateHttpResponse(request, answer)
-	return described(faults)
-}
-
-func described(faults []*problems.ValidationError) error {
-	var all []error
-	for _, f := range faults {
-		text := f.Message + ": " + f.Reason
-		for _, s := range f.SchemaValidationErrors {
-			text += fmt.Sprintf("\n\t%s: %s", s.FieldPath, s.Reason)
-		}
-		all = append(all, errors.New(text))
+	call, err := c.call(request)
+	if err != nil {
+		return err
 	}
-	return errors.Join(all...)
+	given := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: call, Status: answer.StatusCode, Header: answer.Header, Options: strictly,
+	}
+	return openapi3filter.ValidateResponse(request.Context(), given.SetBodyBytes(body))
 }
 
 func TestTheContractIsAnOpenAPIDocument(t *testing.T) {
-	if _, faults := theContract(t).validator.ValidateDocument(); len(faults) > 0 {
-		t.Error(described(faults))
+	if err := theContract(t).Validate(context.Background(), openapi3.EnableMultiError()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatBreaksTheContractIsSeen(t *testing.T) {
+	const granted = `{"operator":"ffoms","person":"self","status":"granted","since":"2026-03-10T09:00:00+03:00","receipt":"01kkbb3yr0n6v1r8xq4t2m9zpd","operator_name":"Федеральный фонд ОМС"}`
+	const extract = `{"id":"01kkbb3yr0n6v1r8xq4t2m9zpd","number":"20260310-0ABC-1DEF","person":"self","kind":"extract","format":"pdf","bytes":20000,` +
+		`"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","created":"2026-03-10T09:00:00+03:00","href":"https://polis.example/d"`
+	type call struct {
+		method, path, key, sends string
+		status                   int
+		header                   http.Header
+		body                     string
+	}
+	json := func(also ...string) http.Header {
+		header := http.Header{"Content-Type": {"application/json"}, "X-Call-Id": {"1"}}
+		for i := 0; i < len(also); i += 2 {
+			header.Set(also[i], also[i+1])
+		}
+		return header
+	}
+	grant := call{"POST", "/consent-toggle", "", `{"operator":"ffoms","action":"grant"}`, 200, json(), granted}
+	documents := call{"GET", "/extract-rendering", "", "", 200, json(), `{"items":[` + extract + `}]}`}
+	for what, c := range map[string]struct {
+		call
+		but     func(*call)
+		request bool // it is the request that is wrong
+		holds   bool
+	}{
+		"a consent granted":             {call: grant, holds: true},
+		"a list of documents":           {call: documents, holds: true},
+		"a path of no function":         {call: grant, but: func(c *call) { c.path = "/consent-toggel" }, request: true},
+		"a method it does not have":     {call: grant, but: func(c *call) { c.method = "PUT" }, request: true},
+		"no body where there has to be": {call: grant, but: func(c *call) { c.sends = "" }, request: true},
+		"a body where there is none":    {call: documents, but: func(c *call) { c.sends = "{}" }, request: true},
+		"a field it does not have":      {call: grant, but: func(c *call) { c.sends = `{"operator":"ffoms","action":"grant","by":"me"}` }, request: true},
+		"a value that is not listed":    {call: grant, but: func(c *call) { c.sends = `{"operator":"ffoms","action":"give"}` }, request: true},
+		"a key with a space":            {call: grant, but: func(c *call) { c.key = "a b" }, request: true},
+		"a page of 101":                 {call: documents, but: func(c *call) { c.path = "/policy-request?limit=101" }, request: true},
+		"a page of x":                   {call: documents, but: func(c *call) { c.path = "/policy-request?limit=x" }, request: true},
+		"a status it does not tell of":  {call: grant, but: func(c *call) { c.status = 201 }},
+		"no call id":                    {call: grant, but: func(c *call) { c.header.Del("X-Call-Id") }},
+		"a header of another type": {call: grant, but: func(c *call) {
+			c.status, c.header = 503, json("Retry-After", "soon", "Content-Type", "application/problem+json")
+		}},
+		"another type of body":            {call: grant, but: func(c *call) { c.header.Set("Content-Type", "text/plain") }},
+		"JSON that breaks off":            {call: grant, but: func(c *call) { c.body = c.body[:40] }},
+		"a field more":                    {call: grant, but: func(c *call) { c.body = strings.Replace(c.body, "{", `{"more":1,`, 1) }},
+		"a field less":                    {call: grant, but: func(c *call) { c.body = strings.Replace(c.body, `"status":"granted",`, "", 1) }},
+		"a time that is none":             {call: grant, but: func(c *call) { c.body = strings.Replace(c.body, "T09", "T29", 1) }},
+		"a digest that is too short":      {call: documents, but: func(c *call) { c.body = strings.Replace(c.body, "e3b0", "", 1) }},
+		"an address that is none":         {call: documents, but: func(c *call) { c.body = strings.Replace(c.body, "https://polis.example/d", "d", 1) }},
+		"a field more of what is made up": {call: documents, but: func(c *call) { c.body = strings.Replace(c.body, `"pdf"`, `"pdf","link":"https://polis.example/l"`, 1) }},
+	} {
+		t.Run(what, func(t *testing.T) {
+			c.header = c.header.Clone()
+			if c.but != nil {
+				c.but(&c.call)
+			}
+			request, err := http.NewRequest(c.method, "http://polis.example/function"+c.path, strings.NewReader(c.sends))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.Header.Set("Content-Type", "application/json")
+			if c.key != "" {
+				request.Header.Set("Idempotency-Key", c.key)
+			}
+			sent := theContract(t).checkRequest(request, []byte(c.sends))
+			if ok := c.holds || !c.request; ok != (sent == nil) {
+				t.Errorf("the request: %v", sent)
+			}
+			if c.request {
+				return
+			}
+			answered := theContract(t).checkAnswer(request, &http.Response{StatusCode: c.status, Header: c.header}, []byte(c.body))
+			if c.holds != (answered == nil) {
+				t.Errorf("the answer: %v", answered)
+			}
+		})
 	}
 }
 
 // operations of the contract, as "GET /path".
-func (c contract) operations() map[string]*v3.Operation {
-	all := map[string]*v3.Operation{}
-	for path, item := range c.model.Paths.PathItems.FromOldest() {
-		for method, operation := range item.GetOperations().FromOldest() {
-			all[strings.ToUpper(method)+" "+path] = operation
+func (c contract) operations() map[string]*openapi3.Operation {
+	all := map[string]*openapi3.Operation{}
+	for path, item := range c.Paths.Map() {
+		for method, operation := range item.Operations() {
+			all[method+" "+path] = operation
 		}
 	}
 	return all
@@ -182,26 +266,21 @@ func mapping(node *yaml.Node) map[string]*yaml.Node {
 }
 
 func TestEachExampleOfTheContractFitsItsSchema(t *testing.T) {
-	check := schema_validation.NewSchemaValidator(config.WithFormatAssertions())
 	seen := 0
-	fits := func(where string, schema *base.SchemaProxy, example *yaml.Node) {
+	fits := func(where string, schema *openapi3.SchemaRef, example any) {
 		if example == nil {
 			return
 		}
 		seen++
-		var value any
-		if err := example.Decode(&value); err != nil {
-			t.Fatal(err)
-		}
-		if _, faults := check.ValidateSchemaObject(schema.Schema(), value); len(faults) > 0 {
-			t.Errorf("%s: %v", where, described(faults))
+		if err := schema.Value.VisitJSON(example, openapi3.EnableJSONSchema2020(), openapi3.MultiErrors()); err != nil {
+			t.Errorf("%s: %v", where, err)
 		}
 	}
-	media := func(where string, m *v3.MediaType) {
-		fits(where, m.Schema, m.Example)
-		if m.Examples != nil {
-			for name, example := range m.Examples.FromOldest() {
-				fits(where+" "+name, m.Schema, example.Value)
+	media := func(where string, content openapi3.Content) {
+		for _, m := range content {
+			fits(where, m.Schema, m.Example)
+			for name, example := range m.Examples {
+				fits(where+" "+name, m.Schema, example.Value.Value)
 			}
 		}
 	}
@@ -209,18 +288,14 @@ func TestEachExampleOfTheContractFitsItsSchema(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(c.operations())) {
 		operation := c.operations()[name]
 		if operation.RequestBody != nil {
-			for _, m := range operation.RequestBody.Content.FromOldest() {
-				media(name, m)
-			}
+			media(name, operation.RequestBody.Value.Content)
 		}
-		for status, response := range operation.Responses.Codes.FromOldest() {
-			for _, m := range response.Content.FromOldest() {
-				media(name+" "+status, m)
-			}
+		for status, response := range operation.Responses.Map() {
+			media(name+" "+status, response.Value.Content)
 		}
 	}
-	for name, schema := range c.model.Components.Schemas.FromOldest() {
-		for _, example := range schema.Schema().Examples {
+	for name, schema := range c.Components.Schemas {
+		for _, example := range schema.Value.Examples {
 			fits(name, schema, example)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"polis/shared/fault"
@@ -20,7 +21,7 @@ var (
 )
 
 // Bind reads the body as exactly one JSON value of v's shape. A field that v
-// does not have, or of another type, is named in the fault.
+// does not have, or of another type, or given twice, is named in the fault.
 func (c *Call) Bind(v any) error {
 	if kind := c.Header.Get("Content-Type"); kind != "" {
 		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
@@ -38,7 +39,47 @@ func (c *Call) Bind(v any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errJSON
 	}
-	return nil
+	return exact(json.NewDecoder(bytes.NewReader(c.Body)))
+}
+
+// exact names the first field of well-formed JSON that the library would take for
+// another one: it does not mind the case of letters, and of a field that is given
+// twice it takes the last. No name of the contract has a capital letter.
+func exact(dec *json.Decoder) error {
+	token, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	open, nested := token.(json.Delim)
+	if !nested {
+		return nil
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		if open == '{' {
+			token, err := dec.Token()
+			if err != nil {
+				return err
+			}
+			name := token.(string)
+			switch {
+			case strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII || unicode.IsUpper(r) }):
+				return unknownField(name)
+			case seen[name]:
+				return fault.WrongField(name, "repeated_field", "Поле указано дважды.", "The field is given twice.")
+			}
+			seen[name] = true
+		}
+		if err := exact(dec); err != nil {
+			return err
+		}
+	}
+	_, err = dec.Token()
+	return err
+}
+
+func unknownField(name string) error {
+	return fault.WrongField(name, "unknown_field", "Такого поля нет.", "There is no such field.")
 }
 
 func bindFault(err error) error {
@@ -52,7 +93,7 @@ func bindFault(err error) error {
 	}
 	// The library has only a text for this one.
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fault.WrongField(strings.Trim(name, `"`), "unknown_field", "Такого поля нет.", "There is no such field.")
+		return unknownField(strings.Trim(name, `"`))
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

@@ -220,7 +220,7 @@ func (e *Edge) run(route Route, call *Call, req handler.Request) (Answer, error)
 		}
 		call.Grant, err = call.Caller.May(route.Action, call.ID)
 		if err != nil && call.Caller.Role == access.Anyone {
-			return Answer{}, ErrNoToken
+			return Answer{}, errNoToken
 		}
 		if err != nil {
 			return Answer{}, err
@@ -229,8 +229,8 @@ func (e *Edge) run(route Route, call *Call, req handler.Request) (Answer, error)
 	return route.Do(call)
 }
 
-// ErrNoToken is a call that shows no login at all.
-var ErrNoToken = fault.New(fault.Unauthenticated, "token_required", "Войдите, чтобы продолжить.", "Log in to continue.")
+// errNoToken is a call that shows no login at all.
+var errNoToken = fault.New(fault.Unauthenticated, "token_required", "Войдите, чтобы продолжить.", "Log in to continue.")
 
 // caller learns who calls: another function by its signature, or a person by a
 // bearer token, or nobody, which few actions allow.

@@ -185,25 +185,29 @@ func TestBodiesAreStrictJSONAndTheWrongFieldIsNamed(t *testing.T) {
 		name, body string
 		status     int
 		code       string
-		field      string
+		field, why string
 	}{
-		{"right", `{"kind":"x","n":1,"doc":{"number":"2"}}`, 200, "", ""},
-		{"empty", ``, 400, "malformed_json", ""},
-		{"cut off", `{"kind":`, 400, "malformed_json", ""},
-		{"two values", `{} {}`, 400, "malformed_json", ""},
-		{"not UTF-8", "{\"kind\":\"\xff\"}", 400, "malformed_json", ""},
-		{"an unknown field", `{"kindd":"x"}`, 422, "invalid_fields", "kindd"},
-		{"an unknown field within", `{"doc":{"nomer":"2"}}`, 422, "invalid_fields", "nomer"},
-		{"another type", `{"n":"1"}`, 422, "invalid_fields", "n"},
-		{"another type within", `{"doc":{"number":2}}`, 422, "invalid_fields", "doc.number"},
-		{"another type as a whole", `[]`, 422, "invalid_fields", "body"},
-		{"nested too deep", strings.Repeat(`{"doc":`, 20000), 400, "malformed_json", ""},
+		{"right", `{"kind":"x","n":1,"doc":{"number":"2"}}`, 200, "", "", ""},
+		{"empty", ``, 400, "malformed_json", "", ""},
+		{"cut off", `{"kind":`, 400, "malformed_json", "", ""},
+		{"two values", `{} {}`, 400, "malformed_json", "", ""},
+		{"not UTF-8", "{\"kind\":\"\xff\"}", 400, "malformed_json", "", ""},
+		{"an unknown field", `{"kindd":"x"}`, 422, "invalid_fields", "kindd", "unknown_field"},
+		{"an unknown field within", `{"doc":{"nomer":"2"}}`, 422, "invalid_fields", "nomer", "unknown_field"},
+		{"a field in other letters", `{"Kind":"x"}`, 422, "invalid_fields", "Kind", "unknown_field"},
+		{"a field in letters that look the same", "{\"\u212aind\":\"x\"}", 422, "invalid_fields", "\u212aind", "unknown_field"},
+		{"a field twice", `{"kind":"x","n":1,"kind":"y"}`, 422, "invalid_fields", "kind", "repeated_field"},
+		{"a field twice within", `{"kind":"x","doc":{"number":"1","number":"2"}}`, 422, "invalid_fields", "number", "repeated_field"},
+		{"another type", `{"n":"1"}`, 422, "invalid_fields", "n", "wrong_type"},
+		{"another type within", `{"doc":{"number":2}}`, 422, "invalid_fields", "doc.number", "wrong_type"},
+		{"another type as a whole", `[]`, 422, "invalid_fields", "body", "wrong_type"},
+		{"nested too deep", strings.Repeat(`{"doc":`, 20000), 400, "malformed_json", "", ""},
 	} {
 		res, p := call(t, e, "POST", "/", "", tc.body, "Content-Type", "application/json")
 		if res.StatusCode != tc.status || p.Code != tc.code {
 			t.Errorf("%s: %d %s %+v", tc.name, res.StatusCode, p.Code, p.Errors)
 		}
-		if tc.field != "" && (len(p.Errors) != 1 || p.Errors[0].Field != tc.field) {
+		if tc.field != "" && (len(p.Errors) != 1 || p.Errors[0].Field != tc.field || p.Errors[0].Code != tc.why) {
 			t.Errorf("%s: names %+v", tc.name, p.Errors)
 		}
 	}

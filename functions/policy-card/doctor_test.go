@@ -106,7 +106,7 @@ func TestEachPersonIsToldTheirCauseAndWhatHelps(t *testing.T) {
 			functiontest.Row(maria.Person, "snils", "", "enp", secondENP(maria.Person)),
 		}, asked, "duplicate_records", "contact_fund"},
 		{"not in the register", anna, []map[string]any{functiontest.Row(maria.Person)}, asked, "not_in_register", "register"},
-		{"suspended", maria, []map[string]any{functiontest.Row(maria.Person, "suspended_from", "2026-01-15")}, asked, "policy_suspended", "contact_insurer"},
+		{"suspended", maria, []map[string]any{functiontest.Row(maria.Person, "suspended_from", "2026-01-15")}, asked, "policy_suspended", "resume"},
 		{"the fund stands in", maria, []map[string]any{functiontest.Row(maria.Person, "insurer", "")}, asked, "no_insurer", "choose_insurer"},
 	} {
 		t.Run(tc.rule, func(t *testing.T) {

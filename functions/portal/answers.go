@@ -130,7 +130,7 @@ func (c cardAnswer) Over() bool {
 
 // Final reports whether it has ended in a way that no application undoes: only
 // the fund can say whether that is a mistake.
-func (c cardAnswer) Final() bool { return c.Ground == policy.Death || c.Ground == policy.Merged }
+func (c cardAnswer) Final() bool { return policy.Final(c.Ground) }
 
 // Fund of the region in which the person is insured; nil where there is none.
 func (c cardAnswer) Fund() *directory.Fund {

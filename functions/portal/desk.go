@@ -260,7 +260,7 @@ func (p *page) Source(source string) string {
 	switch source {
 	case policy.ByPerson:
 		return p.T("по заявлению", "on application")
-	case policy.ByCommissiary:
+	case policy.ByCommissariat:
 		return p.T("военкомат", "the commissariat")
 	case policy.ByZAGS:
 		return p.T("ЗАГС", "the civil registry")

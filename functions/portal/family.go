@@ -25,6 +25,7 @@ type member struct {
 	Consents []consentAnswer    // those needed, given or not
 	Latest   *applicationAnswer // newest application to show the policy or for a first one
 	Choosing *applicationAnswer // choice of an insurer under way
+	Changing *applicationAnswer // suspension, resumption or restoration under way
 	Unchosen bool               // the fund stands in until somebody chooses
 	Card     *cardAnswer        // nil: not loaded
 	Fault    *fault.Error       // why the card cannot be read now
@@ -157,6 +158,8 @@ func (v *visit) family() (overview, error) {
 				m.Latest = &applications.Items[k]
 			case m.Choosing == nil && a.Kind == application.Choose && !a.Ended():
 				m.Choosing = &applications.Items[k]
+			case m.Changing == nil && a.changes() && !a.Ended():
+				m.Changing = &applications.Items[k]
 			}
 		}
 		if len(m.Missing()) > 0 {
@@ -204,6 +207,11 @@ func (a applicationAnswer) shows() bool {
 		return true
 	}
 	return false
+}
+
+// changes reports whether the application, granted, changes the policy's state.
+func (a applicationAnswer) changes() bool {
+	return a.Kind == application.Suspend || a.Kind == application.Resume || a.Kind == application.Restore
 }
 
 // aChild stands in for a name that only the register knows.
@@ -262,7 +270,7 @@ func (o overview) Lacks(kids []kid) bool {
 // is their own choice, and so needs nothing.
 func (m member) rank() int {
 	switch next := m.Next(); {
-	case m.Unchosen && m.Choosing == nil, next == answer, next == wait && m.Latest.Overdue:
+	case m.Unchosen && m.Choosing == nil, next == answer, next == wait && m.Latest.Overdue, m.Changing != nil && m.Changing.Asked():
 		return 0
 	case next == ask:
 		return 1

@@ -675,6 +675,56 @@ func TestAnApplicationForSomethingElseDoesNotHideTheSearchForThePolicy(t *testin
 	}
 }
 
+func TestARestorationUnderWayIsToldInsteadOfOffered(t *testing.T) {
+	const offer, follow, needed = "Подать заявление на восстановление", "Следить за заявлением", "Что нужно от вас"
+	for status, way := range map[string]string{"working": follow, "needs_person": needed, "refused": ""} {
+		restoration := strings.ReplaceAll(applicationOf("a1", "self", status, false), `"lookup"`, `"restore"`)
+		answers := map[string]map[string]string{
+			"policy-request": {"GET /": `{"items":[` + restoration + `]}`}, "policy-card": {"GET /family": aFamily, "GET /": cardIn("invalid")}, "consent-toggle": {"GET /": bothGiven},
+		}
+		for _, path := range []string{"/", "/suspend"} {
+			page := seen(t, path, answers)
+			if strings.Contains(page, "Восстановление в регистре: ") != (way != "") || way != "" && !strings.Contains(page, root+`/requests/a1">`+way) {
+				t.Errorf("%s, %s: %s", status, path, page)
+			}
+			if strings.Contains(page, offer) != (way == "" && path == "/suspend") {
+				t.Errorf("%s, %s: offered again: %s", status, path, page)
+			}
+		}
+	}
+}
+
+func TestWhoLosesAPolicyIsLedToItsRestoration(t *testing.T) {
+	const way = root + `/suspend"`
+	for kind, leads := range map[string]bool{"restore": true, "resume": true, "contact_fund": false} {
+		page := seen(t, "/doctor", map[string]map[string]string{
+			"policy-card": {"GET /doctor": `{"person":"self","text":"Слова","findings":[{"code":"policy_invalid","detail":"Слова","remedy":{"kind":"` + kind + `"}}]}`, "GET /family": aFamily},
+		})
+		if strings.Contains(page, way) != leads {
+			t.Errorf("%s: %s", kind, page)
+		}
+	}
+	for code, leads := range map[string]bool{policy.PolicyOver: true, policy.DeathRecorded: false} {
+		page := seen(t, "/insurer", map[string]map[string]string{
+			"smo-selection": {"GET /allowed": `{"allowed":false,"code":"` + code + `","detail":"Слова","article":"326-ФЗ, ст. 16","region":"26"}`}, "policy-card": {"GET /family": aFamily},
+		})
+		if strings.Contains(page, way) != leads {
+			t.Errorf("%s: %s", code, page)
+		}
+	}
+}
+
+func TestACitizenIsNotAskedByWhatRightTheyLiveHere(t *testing.T) {
+	b := plain(t)
+	for citizenship, asked := range map[string]bool{"RUS": false, "ARM": true, "": true} {
+		mine := in(t, b, func(v *visitor) { v.Citizenship = citizenship })
+		page := string(b.Call("GET", Name, "/requests/new?kind=register&for=foreigner", "", nil, "Cookie", mine).Expect(200, "").Body)
+		if strings.Contains(page, `name="category"`) != asked || strings.Contains(page, "указано гражданство России") == asked {
+			t.Errorf("%q: %s", citizenship, page)
+		}
+	}
+}
+
 func TestAGrantedFirstPolicyHasOneWayOnForItsPerson(t *testing.T) {
 	const given = `{"items":[{"operator":"ffoms","person":"c1","status":"granted"}],"history":[]}`
 	made := `{"id":"a1","number":"26-1","kind":"register","person":"c1","child":{"given":"Вера"},"status":"granted","text":"Полис оформлен","enp":"2697379779000019",` +

@@ -21,10 +21,11 @@ var lifecycleTitle = fault.Text{RU: "Приостановить, возобно�
 type lifecyclePage struct {
 	Status                  policy.Shown // "": not known
 	Text                    string
-	Suspend, Resume, Revive bool            // what is offered
-	CallOff                 string          // the suspension to come that may be called off, in words
-	Renew                   bool            // a policy that is over may be applied for anew
-	Fund                    *directory.Fund // whom to turn to about a policy that has ended
+	Changing                *applicationAnswer // what was applied for already, and is under way
+	Suspend, Resume, Revive bool               // what is offered
+	CallOff                 string             // the suspension to come that may be called off, in words
+	Renew                   bool               // a policy that is over may be applied for anew
+	Fund                    *directory.Fund    // whom to turn to about a policy that has ended
 	Today                   calendar.Date
 	Grounds                 []string
 	From, Until             calendar.Date // to confirm
@@ -56,7 +57,24 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	default:
 		page.Suspend, page.Resume, page.Revive = true, true, true
 	}
+	if page.Changing = v.changing(); page.Changing != nil && page.Changing.Kind == application.Restore {
+		page.Revive = false // there is one at a time
+	}
 	return page
+}
+
+// changing is the visitor's newest application under way that changes the state of
+// their own policy; nil where there is none, or nobody can tell.
+func (v *visit) changing() *applicationAnswer {
+	var list applicationList
+	if v.ask(http.MethodGet, "/policy-request?limit=50", nil, &list) != nil {
+		return nil
+	}
+	i := slices.IndexFunc(list.Items, func(a applicationAnswer) bool { return a.Person == consent.Self && a.changes() && !a.Ended() })
+	if i < 0 {
+		return nil
+	}
+	return &list.Items[i]
 }
 
 // hopeless reports whether the refusal is one that nothing on the page avoids.

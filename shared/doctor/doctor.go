@@ -67,6 +67,8 @@ const (
 	Lookup         RemedyKind = "lookup"          // ask the register
 	Link           RemedyKind = "link"            // check the number, or type another
 	Register       RemedyKind = "register"        // apply for the first policy
+	Resume         RemedyKind = "resume"          // the service is over
+	Restore        RemedyKind = "restore"         // apply for restoration
 	ChooseInsurer  RemedyKind = "choose_insurer"  // one of the region
 	ContactInsurer RemedyKind = "contact_insurer" // compare or report data
 	ContactFund    RemedyKind = "contact_fund"    // where the fund decides
@@ -369,6 +371,13 @@ func (e *examination) state() {
 	text := card.ShownText(today)
 	switch card.Shown(today) {
 	case policy.ShownInvalid:
+		if e.Who == consent.Self && e.Account.Birth.Age(today) >= 18 && !policy.Final(card.Changes.On(today).Ground) {
+			help.Kind = Restore
+			e.find(Invalid, told, help,
+				"Полис аннулирован. "+text.RU+". Если это ошибка или основание есть снова, подайте заявление на восстановление: решит территориальный фонд.",
+				"The policy is not valid. "+text.EN+". If that is a mistake, or you have the right again, apply for restoration: the regional fund decides.")
+			break
+		}
 		help.Kind = ContactFund
 		e.find(Invalid, told, help,
 			"Полис аннулирован. "+text.RU+". Если это ошибка, позвоните в территориальный фонд: запись восстановят.",
@@ -385,9 +394,10 @@ func (e *examination) state() {
 			text.RU+". Чтобы продлить полис, обратитесь в страховую с действующим документом.",
 			text.EN+". To prolong the policy, go to the insurer with a valid document.")
 	case policy.ShownSuspended:
+		help.Kind = Resume
 		e.find(Suspended, told, help,
-			text.RU+" на время службы. Экстренную помощь оказывают всегда. Если служба окончена, возобновите полис: позвоните в страховую.",
-			text.EN+" for the time of service. Emergency care is always given. If the service is over, have the policy resumed: call the insurer.")
+			text.RU+" на время службы. Экстренную помощь оказывают всегда. Если служба окончена, возобновите полис.",
+			text.EN+" for the time of service. Emergency care is always given. If the service is over, have the policy resumed.")
 	case policy.ShownNoInsurer:
 		choose := e.helpOf(region)
 		choose.Kind = ChooseInsurer
@@ -437,8 +447,8 @@ func (e *examination) moment(at time.Time) fault.Text {
 	return fault.Text{RU: day.Russian() + "\u00a0в\u00a0" + clock, EN: day.String() + "\u00a0at\u00a0" + clock}
 }
 
-// ErrNothing is a repair asked for where the policy shows.
-var ErrNothing = fault.New(fault.Conflict, "nothing_to_repair",
+// errNothing is a repair asked for where the policy shows.
+var errNothing = fault.New(fault.Conflict, "nothing_to_repair",
 	"Полис показывается, исправлять нечего.", "The policy shows, there is nothing to repair.")
 
 // MayRepair is nil where giving the consents anew and asking again can help.
@@ -454,7 +464,7 @@ func MayRepair(found []Finding) error {
 		at = slices.IndexFunc(found, is(told))
 	}
 	if at < 0 {
-		return ErrNothing
+		return errNothing
 	}
 	f := found[at]
 	return fault.New(fault.Conflict, f.Code, f.Detail.RU, f.Detail.EN).Suggesting(string(f.Remedy.Kind))

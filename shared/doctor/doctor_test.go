@@ -159,3 +159,32 @@ func TestExamineChangesNoneOfItsFacts(t *testing.T) {
 		t.Error("the card was changed")
 	}
 }
+
+func TestWhoseEndedPolicyMayBeRestoredIsLedThere(t *testing.T) {
+	ended := func(ground string) func(*Facts) {
+		return func(f *Facts) {
+			f.Answer.Card.Changes = policy.Changes{{Turn: policy.End, Ground: ground, Since: calendar.On(2026, time.March, 1)}}
+		}
+	}
+	child := func(f *Facts) {
+		f.Who = "i1"
+		f.Consents, _, _ = f.Consents.Grant(consent.FFOMS, "i1", "r", noon.Add(-time.Hour), consent.DefaultWait)
+	}
+	minor := func(f *Facts) { f.Account.Birth = calendar.On(2009, time.March, 11) }
+	for rule, tc := range map[string]struct {
+		facts Facts
+		want  RemedyKind
+	}{
+		"an adult":                     {shown(ended("citizenship_lost")), Restore},
+		"whose death is on record":     {shown(ended(policy.Death)), ContactFund},
+		"whose record was merged":      {shown(ended(policy.Merged)), ContactFund},
+		"below 18 another applies":     {shown(ended("citizenship_lost"), minor), ContactFund},
+		"a child, for whom nobody can": {shown(ended("citizenship_lost"), child), ContactFund},
+	} {
+		all := Examine(tc.facts)
+		i := slices.IndexFunc(all, func(f Finding) bool { return f.Code == Invalid })
+		if i < 0 || all[i].Remedy.Kind != tc.want {
+			t.Errorf("%s: %+v", rule, all)
+		}
+	}
+}

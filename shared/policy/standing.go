@@ -34,6 +34,9 @@ const (
 	Merged = "merged" // the person keeps one record of two
 )
 
+// Final reports whether an end on that ground is one of them.
+func Final(ground string) bool { return ground == Death || ground == Merged }
+
 // restsOn are the categories that a ground takes the right from (Rules of
 // compulsory medical insurance, on the end of a policy). Who is insured by another
 // right by now stays so: a permit is cancelled also because its holder was
@@ -79,13 +82,13 @@ var SuspensionGrounds = []string{"conscription", "contract_service", "mobilisati
 
 // Sources of a change.
 const (
-	ByPerson      = "person"
-	ByCommissiary = "commissariat"
-	ByZAGS        = "zags"
-	ByEmployer    = "employer"
-	ByInterior    = "interior" // the ministry that decides on citizenship
-	ByFund        = "fund"
-	ByImport      = "import"
+	ByPerson       = "person"
+	ByCommissariat = "commissariat"
+	ByZAGS         = "zags"
+	ByEmployer     = "employer"
+	ByInterior     = "interior" // the ministry that decides on citizenship
+	ByFund         = "fund"
+	ByImport       = "import"
 )
 
 // Change of the state from a day on. Changes are kept in the order in which they
@@ -114,13 +117,16 @@ type Standing struct {
 	Ground string        `json:"ground,omitempty"`
 }
 
-// On computes the state of a date. An ended record stays so until it is
-// restored, and a dead person's for good. A suspension lasts to the end that came
-// with it, or to the end of service that was reported by itself, which ends every
-// one begun by then, and of one day with it only where none had begun before: the
-// next service may begin on that day. One that the person has resumed the policy
-// from still has its end reported, which is no end of the next. The policy is
-// suspended while any of them lasts, also where it was ended and restored meanwhile.
+// On computes the state of a date:
+//   - An ended record stays so until it is restored, and a dead person's for good.
+//   - The policy is suspended while any suspension lasts, also where it was ended
+//     and restored meanwhile.
+//   - A suspension lasts to the end that came with it, or to an end of service that
+//     was reported by itself. Such an end ends every one begun before its day; one
+//     begun on that very day it ends only where there is no other: the next service
+//     may begin on that day.
+//   - One from which the person has resumed the policy still has its end reported,
+//     and that is no end of the next.
 func (c Changes) On(day calendar.Date) Standing {
 	active := Standing{State: Active}
 	var ended *Standing
@@ -242,8 +248,8 @@ var (
 		"Полис действует, восстанавливать нечего.", "The policy is valid, there is nothing to restore.")
 )
 
-// mayTurn refuses what is ended, and what was asked for before.
-func (i Insured) mayTurn(day calendar.Date) error {
+// mayChange refuses a record that insures nobody on a day.
+func (i Insured) mayChange(day calendar.Date) error {
 	switch {
 	case i.Dead():
 		return errDead
@@ -260,7 +266,7 @@ func (i Insured) Suspend(s Suspension, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
-	if err := i.mayTurn(s.From); err != nil {
+	if err := i.mayChange(s.From); err != nil {
 		return i, err
 	}
 	if i.Person.Birth.Age(s.From) < 18 {
@@ -284,7 +290,7 @@ func (i Insured) Resume(from calendar.Date, d Deed) (Insured, error) {
 	if i.Changes.Has(d.Cause) {
 		return i, nil
 	}
-	if err := i.mayTurn(from); err != nil && d.Source == ByPerson {
+	if err := i.mayChange(from); err != nil && d.Source == ByPerson {
 		return i, err
 	}
 	if d.Source == ByPerson && i.Changes.On(from).State != Suspended {

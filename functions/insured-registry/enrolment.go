@@ -49,9 +49,9 @@ func (r *register) enrolment(c *web.Call) (policy.Enrolment, string, error) {
 	return e, r.store.InsuredID("snils", string(e.Person.SNILS)), nil
 }
 
-// enrol puts a person on record for an application, or prolongs the policy of
-// one who is, or adds what a child's record lacks. Repeated for the same application it answers with the record as it
-// became at first.
+// enrol puts a person on record for an application, or prolongs the policy of one
+// who is, or adds what a child's record lacks. Repeated for the same application
+// it answers with the record as it became at first.
 func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	e, id, err := r.enrolment(c)
 	if err != nil {

@@ -80,12 +80,12 @@ var reports = map[string]reportKind{
 			return i.Unrepresented(person.SNILS(r.Representative), d)
 		}},
 	"service_started": {
-		sources: []string{policy.ByCommissiary}, fields: []string{"ground", "from", "until"}, needs: []string{"ground", "from"}, topic: changeTopic,
+		sources: []string{policy.ByCommissariat}, fields: []string{"ground", "from", "until"}, needs: []string{"ground", "from"}, topic: changeTopic,
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.Suspend(policy.Suspension{Ground: r.Ground, From: r.From, Until: r.Until}, d)
 		}},
 	"service_ended": {
-		sources: []string{policy.ByCommissiary}, fields: []string{"until"}, needs: []string{"until"}, topic: changeTopic,
+		sources: []string{policy.ByCommissariat}, fields: []string{"until"}, needs: []string{"until"}, topic: changeTopic,
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.Resume(r.Until.AddDays(1), d)
 		}},

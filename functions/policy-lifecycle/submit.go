@@ -97,7 +97,7 @@ func mayApply(q request, p person.Person, today calendar.Date) error {
 	return nil
 }
 
-// Texts of the timeline's first entry.
+// textSubmitted is the timeline's first entry.
 var textSubmitted = fault.Text{RU: "Заявление подано", EN: "Submitted"}
 
 // submit tries what is asked for first: what the law forbids is refused at once.

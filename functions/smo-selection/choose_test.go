@@ -155,13 +155,13 @@ func TestAChoiceIsGrantedByRuleAndASecondOneRefusedUntilJanuary(t *testing.T) {
 
 func TestTheTermOfAChoiceIsASetting(t *testing.T) {
 	b := register(t)
-	b.Run(Name, New, "choice_term_days", "5")
+	b.Run(Name, New, "choice_term", "5")
 	b.Import(functiontest.Row(maria.Person))
 	a := choose(b, b.Token(maria.Claims()), body{"smo": "26001", "reason": "by_right"})
 	if want := time.Date(2026, time.March, 17, 20, 59, 59, 0, time.UTC); !a.Due.Equal(want) || a.Region != "26" {
 		t.Errorf("%+v", a)
 	}
-	if _, err := New(functiontest.New(t).Env("choice_term_days", "0")); err == nil || !strings.Contains(err.Error(), "choice_term_days") {
+	if _, err := New(functiontest.New(t).Env("choice_term", "0")); err == nil || !strings.Contains(err.Error(), "choice_term") {
 		t.Errorf("%v", err)
 	}
 }

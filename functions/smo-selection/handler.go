@@ -37,7 +37,7 @@ type selection struct {
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	s := &selection{
 		store: store.Open(env), register: gateway.Open(env, Name), law: env.Law, home: env.String("region", "26"),
-		term: env.Int("choice_term_days", 3, 1, 60), retry: application.DefaultTerms(),
+		term: env.Int("choice_term", 3, 1, 60), retry: application.DefaultTerms(),
 	}
 	var err error
 	if s.days, err = calendar.Default().With(env.String("workdays", "")); err != nil {

@@ -17,7 +17,7 @@ type Record struct {
 	Name            Name         `json:"name"`
 	Sex             string       `json:"sex"` // M or F
 	BirthDate       string       `json:"birth_date"`
-	Document        RecordedID   `json:"document"`
+	Document        recordedID   `json:"document"`
 	Region          string       `json:"region"`
 	Insurer         string       `json:"insurer"` // empty: the fund stands in
 	Since           string       `json:"since"`
@@ -34,8 +34,8 @@ type Name struct {
 	Patronymic string `json:"patronymic"`
 }
 
-// RecordedID is an identity document by classifier F011.
-type RecordedID struct {
+// recordedID is an identity document by classifier F011.
+type recordedID struct {
 	Type   int    `json:"type"`
 	Series string `json:"series"`
 	Number string `json:"number"`
@@ -84,7 +84,7 @@ func record(h Human, p Policy) Record {
 		Name:          Name{h.Family, h.Given, h.Patronymic},
 		Sex:           sex(h.Male),
 		BirthDate:     h.Birth,
-		Document:      RecordedID(h.Document),
+		Document:      recordedID(h.Document),
 		Region:        Region,
 		Insurer:       p.Insurer,
 		Since:         p.Since,

@@ -15,11 +15,11 @@ type Service struct {
 	Service   string        `json:"service"`
 	Code      string        `json:"code,omitempty"`
 	Cost      int64         `json:"cost"`
-	Clinic    ServiceClinic `json:"clinic"`
+	Clinic    serviceClinic `json:"clinic"`
 }
 
-// ServiceClinic is who rendered it.
-type ServiceClinic struct {
+// serviceClinic is who rendered it.
+type serviceClinic struct {
 	Code string `json:"code"`
 	Name string `json:"name"`
 }
@@ -28,11 +28,11 @@ type ServiceClinic struct {
 func FirstServices() Services {
 	insured, _ := Find("insured")
 	teenager, _ := Find("teenager")
-	of := func(h Human, enp string, clinic ServiceClinic, date, name, code string, cost int64) Service {
+	of := func(h Human, enp string, clinic serviceClinic, date, name, code string, cost int64) Service {
 		return Service{ENP: enp, BirthDate: h.Birth, Date: date, Service: name, Code: code, Cost: cost, Clinic: clinic}
 	}
-	adults := ServiceClinic{"260001", firstClinic.Name}
-	children := ServiceClinic{"260002", childClinic.Name}
+	adults := serviceClinic{"260001", firstClinic.Name}
+	children := serviceClinic{"260002", childClinic.Name}
 	own := func(date, name, code string, cost int64) Service {
 		return of(insured.Human, insured.Policy.ENP, adults, date, name, code, cost)
 	}

@@ -203,9 +203,8 @@ func (g *gateway) callLater(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// splitFunction takes the function's name, which its namespace may follow, off
-// an address. What is below it
-// stays as it was written, "//" and escapes included.
+// splitFunction takes the function's name, which its namespace may follow, off an
+// address. What is below it stays as it was written, "//" and escapes included.
 func splitFunction(u *url.URL, prefix string) (name string, below *url.URL) {
 	rest := *u
 	name, rest.Path, _ = strings.Cut(strings.TrimPrefix(u.Path, prefix), "/")
@@ -252,12 +251,12 @@ var (
 // is not always the one the fault would have in a function.
 func refuse(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) {
 	id := r.Header.Get(callIDHeader)
-	detail := f.Detail.RU
+	title, detail := fault.Titles[f.Kind].RU, f.Detail.RU
 	if english(r) {
-		detail = f.Detail.EN
+		title, detail = fault.Titles[f.Kind].EN, f.Detail.EN
 	}
 	document, err := json.Marshal(map[string]any{
-		"type": "urn:polis:problem:" + f.Code, "title": http.StatusText(status), "status": status,
+		"type": "urn:polis:problem:" + f.Code, "title": title, "status": status,
 		"detail": detail, "code": f.Code, "call_id": id,
 	})
 	if err != nil {
@@ -266,9 +265,7 @@ func refuse(w http.ResponseWriter, r *http.Request, status int, f *fault.Error) 
 	answer(w, status, "application/problem+json", id, document)
 }
 
-func english(r *http.Request) bool {
-	return strings.HasPrefix(r.Header.Get("Accept-Language"), "en")
-}
+func english(r *http.Request) bool { return server.PrefersEnglish(r.Header.Get("Accept-Language")) }
 
 func answer(w http.ResponseWriter, status int, media, id string, content []byte) {
 	h := w.Header()

@@ -16,6 +16,3 @@ func System() time.Time { return time.Now() }
 // Law is the law clock of a real installation: the machine's time in whole
 // seconds, since no term of the law is finer.
 func Law() time.Time { return time.Now().Truncate(time.Second) }
-
-// Fixed is a clock that stands still, for tests.
-func Fixed(t time.Time) Clock { return func() time.Time { return t } }

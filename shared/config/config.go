@@ -17,8 +17,8 @@ import (
 	"polis/shared/clock"
 )
 
-// SecretDir is where the platform mounts secrets, a file each.
-const SecretDir = "/var/openfaas/secrets"
+// secretDir is where the platform mounts secrets, a file each.
+const secretDir = "/var/openfaas/secrets"
 
 // Env is what a function is made from: settings, secrets and the law clock.
 // Its readers note what is missing or wrong and return a zero value; Err tells
@@ -34,7 +34,7 @@ type Env struct {
 // setting secret_dir moves the secrets' folder.
 func FromOS() *Env {
 	e := &Env{Law: clock.Law, setting: os.LookupEnv}
-	dir := e.String("secret_dir", SecretDir)
+	dir := e.String("secret_dir", secretDir)
 	e.secret = func(name string) ([]byte, error) { return os.ReadFile(filepath.Join(dir, name)) }
 	return e
 }
@@ -96,20 +96,6 @@ func (e *Env) Int(name string, fallback, min, max int) int {
 		return fallback
 	}
 	return n
-}
-
-// Bool is true or false.
-func (e *Env) Bool(name string, fallback bool) bool {
-	v, ok := e.lookup(name)
-	if !ok {
-		return fallback
-	}
-	b, err := strconv.ParseBool(v)
-	if err != nil {
-		e.Fault(name, "%q is neither true nor false", v)
-		return fallback
-	}
-	return b
 }
 
 // Duration is a positive Go duration such as 10s or 5m.

@@ -8,11 +8,10 @@ import (
 )
 
 func TestAllFaultsOfSettingsAreNamedAtOnce(t *testing.T) {
-	env := FromMap(map[string]string{"n": "ten", "wait": "-1s", "url": "ftp://x", "flag": "maybe"}, map[string]string{"short": "YQ=="})
+	env := FromMap(map[string]string{"n": "ten", "wait": "-1s", "url": "ftp://x"}, map[string]string{"short": "YQ=="})
 	env.Int("n", 1, 1, 5)
 	env.Duration("wait", time.Second)
 	env.URL("url")
-	env.Bool("flag", false)
 	env.Required("absent")
 	env.Secret("none")
 	env.Key("short")
@@ -20,7 +19,7 @@ func TestAllFaultsOfSettingsAreNamedAtOnce(t *testing.T) {
 	if err == nil {
 		t.Fatal("no fault")
 	}
-	for _, name := range []string{"n", "wait", "url", "flag", "absent", "none", "short"} {
+	for _, name := range []string{"n", "wait", "url", "absent", "none", "short"} {
 		if !strings.Contains("\n"+err.Error(), "\n"+name+": ") {
 			t.Errorf("%s is not named in:\n%v", name, err)
 		}
@@ -36,7 +35,7 @@ func TestSecretsAreNeverTold(t *testing.T) {
 }
 
 func TestGoodSettingsAreRead(t *testing.T) {
-	env := FromMap(map[string]string{"n": " 3 ", "wait": "5m", "url": "https://x/", "flag": "true", "empty": " "},
+	env := FromMap(map[string]string{"n": " 3 ", "wait": "5m", "url": "https://x/", "empty": " "},
 		map[string]string{"key": base64.StdEncoding.EncodeToString(make([]byte, 32)) + "\n"})
 	if n := env.Int("n", 1, 1, 5); n != 3 {
 		t.Error(n)
@@ -47,7 +46,7 @@ func TestGoodSettingsAreRead(t *testing.T) {
 	if u := env.URL("url"); u != "https://x" {
 		t.Error(u)
 	}
-	if !env.Bool("flag", false) || env.String("empty", "fallback") != "fallback" || env.Int("absent", 2, 1, 5) != 2 {
+	if env.String("empty", "fallback") != "fallback" || env.Int("absent", 2, 1, 5) != 2 {
 		t.Error("defaults")
 	}
 	env.Key("key")

@@ -132,8 +132,8 @@ func FindRegion(code string) (Region, bool) {
 	return find(regions, func(r Region) bool { return r.Code == code })
 }
 
-// OfOKATO finds a territory by its five-digit OKATO.
-func OfOKATO(okato string) (Region, bool) {
+// ofOKATO finds a territory by its five-digit OKATO.
+func ofOKATO(okato string) (Region, bool) {
 	return find(regions, func(r Region) bool { return r.OKATO == okato })
 }
 

@@ -198,7 +198,7 @@ func (r *reader) date(field, value string) calendar.Date {
 func (r *reader) insurer(asOf calendar.Date) Insurer {
 	i := Insurer{SMO: r.code(), Phone: r.first("HOT_LINE", "PHONE"), OGRN: r.required("OGRN")}
 	if okato := r.required("TF_OKATO"); okato != "" {
-		region, ok := OfOKATO(okato)
+		region, ok := ofOKATO(okato)
 		if !ok {
 			r.fault("TF_OKATO", OKATOUnknown, "Нет региона с таким ОКАТО.", "There is no region with this OKATO.")
 		}

@@ -1,8 +1,8 @@
 // Package ident makes opaque ids. Nothing about a person can be read from one.
 //
 // A home id (of an account, an insured person or a unit of reviewers) names its
-// partition, so that everything kept for it lies in one slot of the store and changes in
-// one step. All other ids sort by time.
+// partition, so that everything kept for it lies in one slot of the store and
+// changes in one step. All other ids sort by time.
 package ident
 
 import (

@@ -168,8 +168,9 @@ func unreachable(err error) bool {
 	return strings.Contains(err.Error(), "fetching keys")
 }
 
-// caller reads the mapped claims. Personal data come from a citizen's token
-// only, but for the SNILS of staff, who must not decide on themselves; nothing that the login does not vouch for is taken over.
+// caller reads the mapped claims. Personal data come from a citizen's token only,
+// but for the SNILS of staff, who must not decide on themselves; nothing that the
+// login does not vouch for is taken over.
 func (v *Verifier) caller(raw map[string]json.RawMessage) (access.Caller, error) {
 	var c access.Caller
 	var roles []access.Role

@@ -32,9 +32,9 @@ func KindOfChange(k policy.ChangeKind, child bool) Kind {
 	return Kind(change + string(k))
 }
 
-// Message as a channel sends it. It names the application by its kind and
-// number and says no more of the person: mail and SMS are read by others too. Only a letter
-// that the person asked for carries a file.
+// Message as a channel sends it. It names the application by its kind and number
+// and says no more of the person: mail and SMS are read by others too. Only a
+// letter that the person asked for carries a file.
 type Message struct {
 	ID      string // of every try, "<left>@<right>" without the brackets
 	To      string // e-mail address, or number in the form +79161234567

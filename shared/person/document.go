@@ -191,7 +191,7 @@ func foreign(s string) bool {
 		return false
 	}
 	for _, r := range s {
-		if !Printable(r) && (r < '0' || r > '9') && r != '/' {
+		if !printable(r) && (r < '0' || r > '9') && r != '/' {
 			return false
 		}
 	}

@@ -178,7 +178,7 @@ func FuzzDocument(f *testing.F) {
 			return
 		}
 		for _, r := range once.Series + once.Number {
-			if !Printable(r) && !strings.ContainsRune("0123456789/", r) {
+			if !printable(r) && !strings.ContainsRune("0123456789/", r) {
 				t.Errorf("%U passed the check", r)
 			}
 		}

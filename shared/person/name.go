@@ -35,8 +35,8 @@ const Alphabet = " -'’." +
 // maxNamePart bounds each part, in characters.
 const maxNamePart = 60
 
-// Printable reports whether the character may stand in a name.
-func Printable(r rune) bool { return strings.ContainsRune(Alphabet, r) }
+// printable reports whether the character may stand in a name.
+func printable(r rune) bool { return strings.ContainsRune(Alphabet, r) }
 
 // Full is the name in the Russian order: surname, given name, patronymic.
 func (n Name) Full() string {
@@ -111,7 +111,7 @@ func checkPart(part string) (fault.Field, bool) {
 	letters := false
 	for _, r := range part {
 		switch {
-		case Printable(r):
+		case printable(r):
 			letters = letters || unicode.IsLetter(r)
 		case text.Hidden(r):
 			return fault.Field{Code: "name_control_character", Detail: fault.Text{

@@ -132,14 +132,14 @@ func TestFullNameLeavesNoGapForAMissingPart(t *testing.T) {
 
 func TestAlphabetHoldsBothCasesOfEveryLetterAndNothingBeyondTwoBytes(t *testing.T) {
 	for _, r := range Alphabet {
-		if !Printable(unicode.ToUpper(r)) || !Printable(unicode.ToLower(r)) {
+		if !printable(unicode.ToUpper(r)) || !printable(unicode.ToLower(r)) {
 			t.Errorf("%c is there in one case only", r)
 		}
 		if r > 0xffff || r == utf8.RuneError {
 			t.Errorf("%U cannot be printed", r)
 		}
 	}
-	if Printable(utf8.RuneError) || Printable('5') || Printable('\n') {
+	if printable(utf8.RuneError) || printable('5') || printable('\n') {
 		t.Error("a character beside the alphabet is printable")
 	}
 }
@@ -166,7 +166,7 @@ func FuzzNameCheck(f *testing.F) {
 			return
 		}
 		for _, r := range once.Full() {
-			if !Printable(r) {
+			if !printable(r) {
 				t.Errorf("%U passed the check", r)
 			}
 		}

@@ -76,12 +76,12 @@ func next(err *fault.Error, day calendar.Date) error {
 	return err.AllowedFrom(calendar.On(day.Year+1, time.January, 1).String())
 }
 
-// Choose is the record with the insurer that was chosen at the moment. Dates
-// count by the region in which the person is insured; a choice is in force from
-// its own day on, on moving by the earlier of the two regions' clocks. A suspended policy does not stand in its way. What the law
-// forbids at the moment is a Conflict, with the first day on which it is allowed
-// and another reason where one fits. Repeated for the same cause it changes
-// nothing.
+// Choose is the record with the insurer that was chosen at the moment. Dates count
+// by the region in which the person is insured; a choice is in force from its own
+// day on, on moving by the earlier of the two regions' clocks. A suspended policy
+// does not stand in its way. What the law forbids at the moment is a Conflict,
+// with the first day on which it is allowed and another reason where one fits.
+// Repeated for the same cause it changes nothing.
 func (i Insured) Choose(c Choice, d Deed, find FindInsurer) (Insured, error) {
 	if slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Cause == d.Cause }) {
 		return i, nil
@@ -113,20 +113,9 @@ func (i Insured) Choose(c Choice, d Deed, find FindInsurer) (Insured, error) {
 	return i.insuredBy(Insurance{Cover: Cover{SMO: c.SMO, Region: c.Region, Since: day}, Reason: c.Reason, Cause: d.Cause, Recorded: d.Recorded}), nil
 }
 
-// mayHaveInsurer refuses a record that insures nobody.
-func (i Insured) mayHaveInsurer(day calendar.Date) error {
-	switch {
-	case i.Dead():
-		return errDead
-	case i.Changes.On(day).State == Invalid, i.Expired(day):
-		return errPolicyEnded
-	}
-	return nil
-}
-
 // mayChoose refuses also a day before an insurance that is on record already.
 func (i Insured) mayChoose(day calendar.Date) error {
-	if err := i.mayHaveInsurer(day); err != nil {
+	if err := i.mayChange(day); err != nil {
 		return err
 	}
 	if slices.ContainsFunc(i.Insurances, func(in Insurance) bool { return in.Corrected.IsZero() && in.Since.After(day) }) {

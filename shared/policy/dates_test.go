@@ -201,7 +201,7 @@ func TestATurnThatIsOverIsNotTold(t *testing.T) {
 	} {
 		record := datedRecord("1985-03-12", func(i *Insured) {
 			i.Person.Document.Type, i.Insurances[0].SMO, i.DatesTold = person.Passport, "", dated("2026-04-30")
-			*i, _ = i.Suspend(Suspension{From: dated("2026-05-01"), Until: dated("2026-05-09")}, Deed{Source: ByCommissiary, Cause: "s", Recorded: noonOf("2026-04-01")})
+			*i, _ = i.Suspend(Suspension{From: dated("2026-05-01"), Until: dated("2026-05-09")}, Deed{Source: ByCommissariat, Cause: "s", Recorded: noonOf("2026-04-01")})
 		})
 		var told []string
 		for range 2 {

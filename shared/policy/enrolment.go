@@ -87,7 +87,7 @@ func (i Insured) childAgain(e Enrolment, now time.Time) (Insured, error) {
 	if !i.RepresentedBy(e.Person.SNILS, day) {
 		return i, errNotRepresented
 	}
-	if differs, _ := Match(i, e.Child.Person); len(differs) > 0 {
+	if differs, _ := match(i, e.Child.Person); len(differs) > 0 {
 		return i, errOtherChild
 	}
 	insurer := i.Insurance(day).SMO
@@ -152,7 +152,7 @@ var errOtherChild = fault.New(fault.Conflict, "birth_of_another_child",
 // the report names, but for those who have ceased to be any: a birth says nothing
 // of what came after it. A record of another child is a Conflict.
 func (i Insured) Born(child person.Person, parents []person.SNILS) (Insured, error) {
-	if differs, _ := Match(i, child); len(differs) > 0 {
+	if differs, _ := match(i, child); len(differs) > 0 {
 		return i, errOtherChild
 	}
 	i = i.completed(child)

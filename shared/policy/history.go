@@ -209,7 +209,7 @@ func (p Past) Who() fault.Text {
 		return fault.Text{RU: "по заявлению застрахованного", EN: "on the insured person's application"}
 	case ByRepresentative:
 		return fault.Text{RU: "по заявлению законного представителя", EN: "on a legal representative's application"}
-	case ByCommissiary:
+	case ByCommissariat:
 		return fault.Text{RU: "по данным военного комиссариата", EN: "by the military commissariat's data"}
 	case ByZAGS:
 		return fault.Text{RU: "по данным ЗАГС", EN: "by the civil registry's data"}

@@ -77,7 +77,7 @@ func TestTheHistoryTellsWhatHappenedAndWhoAndWhy(t *testing.T) {
 			*i, _ = i.Correct(Correction{Wrong: dated("2020-05-14"), Right: Cover{SMO: "26006", Region: "26", Since: dated("2020-05-20")}, Cause: "f"}, noonOf("2025-01-10"))
 		}), true, []string{"2020-05-20 insurer_corrected by fund 26006", "2020-05-14 put_on_record by import 26002"}},
 		"a service with its ground to the person, with its end still to come": {record(adult, func(i *Insured) {
-			*i, _ = i.Suspend(Suspension{Ground: "conscription", From: dated("2026-01-15"), Until: dated("2026-12-31")}, Deed{Source: ByCommissiary, Cause: "c", Recorded: noonOf("2026-01-10")})
+			*i, _ = i.Suspend(Suspension{Ground: "conscription", From: dated("2026-01-15"), Until: dated("2026-12-31")}, Deed{Source: ByCommissariat, Cause: "c", Recorded: noonOf("2026-01-10")})
 		}), true, []string{"2027-01-01 resumed by commissariat", "2026-01-15 suspended by commissariat conscription", "2020-05-14 put_on_record by import 26002"}},
 		"to nobody else for what service": {record(adult, func(i *Insured) {
 			*i, _ = i.Suspend(Suspension{Ground: "conscription", From: dated("2026-01-15")}, Deed{Source: ByPerson, Cause: "c", Recorded: noonOf("2026-01-10")})

@@ -27,7 +27,7 @@ func (q Question) Behalf(i Insured, today calendar.Date) access.Behalf {
 	if i.RepresentedBy(q.Applicant.SNILS, today) {
 		return access.Representative
 	}
-	if blocking, _ := Match(i, q.Applicant); len(blocking) > 0 {
+	if blocking, _ := match(i, q.Applicant); len(blocking) > 0 {
 		return access.Stranger
 	}
 	return access.Self
@@ -98,7 +98,7 @@ func Answer(q Question, candidates []Insured, now time.Time) Finding {
 	var differ []string
 	var fits []Card
 	for _, record := range candidates {
-		blocking, told := Match(record, q.Applicant)
+		blocking, told := match(record, q.Applicant)
 		if len(blocking) > 0 {
 			differ = append(differ, blocking...)
 			continue
@@ -138,7 +138,7 @@ var (
 func Own(p person.Person, candidates []Insured) (Insured, error) {
 	var own []Insured
 	for _, record := range candidates {
-		if blocking, _ := Match(record, p); len(blocking) == 0 {
+		if blocking, _ := match(record, p); len(blocking) == 0 {
 			own = append(own, record)
 		}
 	}

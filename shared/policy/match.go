@@ -20,11 +20,11 @@ const (
 	DuplicateRecords = "duplicate_records"
 )
 
-// Match compares a record with the person who asks for it. Blocking differences
+// match compares a record with the person who asks for it. Blocking differences
 // mean that it may be somebody else's record and must not be shown; the others
 // are only told. An earlier document still in the record is no blocking
 // difference.
-func Match(record Insured, asked person.Person) (blocking, told []string) {
+func match(record Insured, asked person.Person) (blocking, told []string) {
 	if record.Person.SNILS != "" && asked.SNILS != "" && record.Person.SNILS != asked.SNILS {
 		blocking = append(blocking, SNILSDiffers)
 	}

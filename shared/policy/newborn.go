@@ -83,7 +83,7 @@ func (i Insured) CoveredBy(representatives []Insured, days Stages, day calendar.
 	for _, r := range representatives {
 		in := r.Insurance(day)
 		mother := r.Person.Sex == person.Female
-		if r.mayHaveInsurer(day) != nil || in.SMO == "" || found.SMO != "" && !mother {
+		if r.mayChange(day) != nil || in.SMO == "" || found.SMO != "" && !mother {
 			continue
 		}
 		found = Covering{SMO: in.SMO, Region: in.Region, Until: until}

@@ -43,7 +43,7 @@ func TestARecordIsShownOnlyToThePersonItIsAbout(t *testing.T) {
 		{"another SNILS", with(func(p *person.Person) { p.SNILS = "08765430300" }), []string{SNILSDiffers}, nil},
 		{"another SNILS and name", with(func(p *person.Person) { p.SNILS, p.Name.Given = "08765430300", "Анна" }), []string{SNILSDiffers, NameDiffers}, nil},
 	} {
-		blocking, told := Match(recordOf(holder), tc.asks)
+		blocking, told := match(recordOf(holder), tc.asks)
 		if !slices.Equal(blocking, tc.blocking) || !slices.Equal(told, tc.told) {
 			t.Errorf("%s: blocking %v, told %v", tc.name, blocking, told)
 		}

@@ -50,29 +50,29 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 			Changes{{Turn: Suspend, Since: on(3, 15), Cause: "p"}, {Turn: Suspend, Since: on(3, 12), Cause: "c"}, {Turn: Resume, Since: on(9, 1), Cause: "e"}},
 			map[calendar.Date]State{on(8, 31): Suspended, on(9, 1): Active}},
 		"the next service begins on the day after the last of the one before": {
-			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}},
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissariat, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissariat, Cause: "e"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissariat, Cause: "2"}},
 			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Suspended, on(12, 31): Suspended}},
 		"and is reported before that end": {
-			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByCommissariat, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissariat, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissariat, Cause: "e"}},
 			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Suspended, on(12, 31): Suspended}},
 		"and the person has resumed the policy during the one before": {
-			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
-				{Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "e"}, {Turn: Suspend, Since: on(3, 1), Source: ByCommissiary, Cause: "2"}},
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissariat, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Resume, Since: on(3, 1), Source: ByCommissariat, Cause: "e"}, {Turn: Suspend, Since: on(3, 1), Source: ByCommissariat, Cause: "2"}},
 			map[calendar.Date]State{on(2, 19): Suspended, on(2, 20): Active, on(2, 28): Active, on(3, 1): Suspended, on(12, 31): Suspended}},
 		"and then it is reported before the end": {
-			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
-				{Turn: Suspend, Since: on(3, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "e"}},
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissariat, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Suspend, Since: on(3, 1), Source: ByCommissariat, Cause: "2"}, {Turn: Resume, Since: on(3, 1), Source: ByCommissariat, Cause: "e"}},
 			map[calendar.Date]State{on(2, 20): Active, on(3, 1): Suspended, on(12, 31): Suspended}},
 		"a service that was none, after one that was resumed and then ended": {
-			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
-				{Turn: Resume, Since: on(3, 1), Source: ByCommissiary, Cause: "1"},
-				{Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			Changes{{Turn: Suspend, Since: on(1, 15), Source: ByCommissariat, Cause: "1"}, {Turn: Resume, Since: on(2, 20), Source: ByPerson, Cause: "p"},
+				{Turn: Resume, Since: on(3, 1), Source: ByCommissariat, Cause: "1"},
+				{Turn: Suspend, Since: on(7, 1), Source: ByCommissariat, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissariat, Cause: "e"}},
 			map[calendar.Date]State{on(2, 20): Active, on(3, 1): Active, on(7, 1): Active}},
 		"a service that ended before it began was none": {
-			Changes{{Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissiary, Cause: "e"}},
+			Changes{{Turn: Suspend, Since: on(7, 1), Source: ByCommissariat, Cause: "1"}, {Turn: Resume, Since: on(7, 1), Source: ByCommissariat, Cause: "e"}},
 			map[calendar.Date]State{on(7, 1): Active}},
 		"the person's own word ends all that has begun": {
-			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByPerson, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissiary, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByPerson, Cause: "e"}},
+			Changes{{Turn: Suspend, Since: on(1, 1), Source: ByPerson, Cause: "1"}, {Turn: Suspend, Since: on(7, 1), Source: ByCommissariat, Cause: "2"}, {Turn: Resume, Since: on(7, 1), Source: ByPerson, Cause: "e"}},
 			map[calendar.Date]State{on(6, 30): Suspended, on(7, 1): Active}},
 		"nothing turns after a death, which was reported late": {
 			Changes{{Turn: End, Ground: "citizenship_lost", Since: on(3, 10)}, {Turn: Restore, Since: on(3, 12)}, {Turn: End, Ground: Death, Since: on(3, 11)}},
@@ -139,7 +139,7 @@ var verbs = []struct {
 }{
 	{"suspend", suspend(tableDay, calendar.Date{}, ByPerson, "x")},
 	{"resume", resume(tableDay, ByPerson, "x")},
-	{"end of service reported", resume(tableDay, ByCommissiary, "x")},
+	{"end of service reported", resume(tableDay, ByCommissariat, "x")},
 	{"ground lost", end(tableDay, "citizenship_lost", "x")},
 	{"death", end(tableDay, Death, "x")},
 	{"death cancelled", func(i Insured) (Insured, error) { return i.CancelDeath(deed(ByFund, "x")) }},
@@ -178,7 +178,7 @@ func TestEachActionInEachState(t *testing.T) {
 		"18 tomorrow": tomorrow,
 
 		"suspended tomorrow":               spoken(t, adult, suspend(on(3, 11), calendar.Date{}, ByPerson, "s")),
-		"suspended tomorrow by the source": spoken(t, adult, suspend(on(3, 11), calendar.Date{}, ByCommissiary, "s")),
+		"suspended tomorrow by the source": spoken(t, adult, suspend(on(3, 11), calendar.Date{}, ByCommissariat, "s")),
 	}
 	const none, dead = "policy_not_suspended", "death_recorded"
 	diagram := "stateDiagram-v2\n  [*] --> active: put on record\n"
@@ -307,7 +307,7 @@ func TestTheSameCauseChangesARecordOnce(t *testing.T) {
 }
 
 func TestAPersonCallsOffTheirOwnSuspensionBeforeItBegins(t *testing.T) {
-	reported := spoken(t, recordOf(holder), suspend(on(5, 1), on(5, 10), ByCommissiary, "c"))
+	reported := spoken(t, recordOf(holder), suspend(on(5, 1), on(5, 10), ByCommissariat, "c"))
 	both := spoken(t, reported, suspend(on(4, 1), on(4, 10), ByPerson, "s"))
 	off := spoken(t, both, resume(on(3, 10), ByPerson, "off"))
 	for day, want := range map[calendar.Date]State{on(4, 1): Active, on(4, 11): Active, on(5, 1): Suspended, on(5, 11): Active} {
@@ -330,7 +330,7 @@ func TestAPersonCallsOffTheirOwnSuspensionBeforeItBegins(t *testing.T) {
 	if _, err := spoken(t, recordOf(holder), suspend(on(3, 9), calendar.Date{}, ByPerson, "s")).Resume(on(3, 8), deed(ByPerson, "past")); fault.From(err).Code != "policy_not_suspended" {
 		t.Errorf("from a day before one that has begun: %v", err)
 	}
-	too := spoken(t, both, suspend(on(4, 1), calendar.Date{}, ByCommissiary, "too"))
+	too := spoken(t, both, suspend(on(4, 1), calendar.Date{}, ByCommissariat, "too"))
 	if after, err := too.Resume(on(3, 10), deed(ByPerson, "off")); fault.From(err).Code != "suspension_reported" || !slices.Equal(after.Changes, too.Changes) {
 		t.Errorf("reported from the same day: %v", err)
 	}
@@ -363,7 +363,7 @@ func TestACardTellsHowItsStateTurnsNext(t *testing.T) {
 		"nothing to come":            {record, "", false},
 		"their own, without an end":  {spoken(t, record, suspend(on(3, 11), calendar.Date{}, ByPerson, "s")), "С 11.03.2026 полис будет приостановлен", true},
 		"their own, with an end":     {spoken(t, record, suspend(on(3, 11), on(3, 13), ByPerson, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", true},
-		"reported":                   {spoken(t, record, suspend(on(3, 11), on(3, 13), ByCommissiary, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", false},
+		"reported":                   {spoken(t, record, suspend(on(3, 11), on(3, 13), ByCommissariat, "s")), "С 11.03.2026 по 13.03.2026 полис будет приостановлен", false},
 		"the end of one that lasts":  {spoken(t, record, suspend(on(3, 1), on(3, 13), ByPerson, "s")), "С 14.03.2026 полис снова будет действовать", false},
 		"a citizenship that is lost": {spoken(t, record, end(on(4, 1), "citizenship_lost", "e")), "С 01.04.2026 полис прекратит действие", false},
 	} {
@@ -380,7 +380,7 @@ func TestACardTellsHowItsStateTurnsNext(t *testing.T) {
 }
 
 func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
-	before := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
+	before := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissariat, "s"))
 	dead := spoken(t, before, end(on(3, 1), Death, "d"))
 	alive, err := dead.CancelDeath(deed(ByFund, "c"))
 	if err != nil || alive.Changes.On(on(3, 5)) != before.Changes.On(on(3, 5)) {
@@ -403,14 +403,14 @@ func TestAWronglyRecordedDeathLeavesTheRecordAsItWas(t *testing.T) {
 // What a source knows of the end of a service outlasts a death by mistake and an
 // end that is restored: nobody would report it again.
 func TestAServiceThatEndedMeanwhileSuspendsNothingAfterwards(t *testing.T) {
-	serves := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
+	serves := spoken(t, recordOf(holder), suspend(on(2, 1), calendar.Date{}, ByCommissariat, "s"))
 	for rule, tc := range map[string]struct {
 		stops, again func(Insured) (Insured, error)
 	}{
 		"a death by mistake": {end(on(3, 1), Death, "d"), func(i Insured) (Insured, error) { return i.CancelDeath(deed(ByFund, "c")) }},
 		"ended and restored": {end(on(3, 1), "citizenship_lost", "e"), restore(on(5, 1), "r")},
 	} {
-		over := spoken(t, serves, tc.stops, resume(on(4, 1), ByCommissiary, "o"))
+		over := spoken(t, serves, tc.stops, resume(on(4, 1), ByCommissariat, "o"))
 		if told, tells := over.Tells("o", on(4, 1)); tells {
 			t.Errorf("%s: told of a policy that is not in force: %+v", rule, told)
 		}
@@ -425,9 +425,9 @@ func TestAServiceThatEndedMeanwhileSuspendsNothingAfterwards(t *testing.T) {
 
 // The end of a service puts no policy in force whose term is over by then.
 func TestAServiceThatEndsAfterTheTermResumesNothing(t *testing.T) {
-	serves := spoken(t, recordOf(holder).Under(RightOf(TemporaryResident, on(2, 28), on(1, 10)), "f", now), suspend(on(2, 1), calendar.Date{}, ByCommissiary, "s"))
+	serves := spoken(t, recordOf(holder).Under(RightOf(TemporaryResident, on(2, 28), on(1, 10)), "f", now), suspend(on(2, 1), calendar.Date{}, ByCommissariat, "s"))
 	for from, told := range map[calendar.Date]bool{on(2, 28): true, on(3, 1): false, on(3, 6): false} {
-		over := spoken(t, serves, resume(from, ByCommissiary, "o"))
+		over := spoken(t, serves, resume(from, ByCommissariat, "o"))
 		if got, tells := over.Tells("o", on(3, 10)); tells != told || got.Kind == PolicyResumed != told {
 			t.Errorf("from %s: told is %v, %q", from, tells, got.Kind)
 		}
@@ -451,7 +451,7 @@ func TestACitizensPolicyHasNoLimitWhateverLapsedBefore(t *testing.T) {
 		"in force":                {foreigner, Active},
 		"expired":                 {expired, Active},
 		"ended":                   {spoken(t, foreigner, end(on(1, 15), "permit_cancelled", "e")), Active},
-		"in service, and remains": {spoken(t, foreigner, suspend(on(1, 15), calendar.Date{}, ByCommissiary, "s")), Suspended},
+		"in service, and remains": {spoken(t, foreigner, suspend(on(1, 15), calendar.Date{}, ByCommissariat, "s")), Suspended},
 	} {
 		after := spoken(t, tc.before, func(i Insured) (Insured, error) { return i.Naturalise(deed(ByInterior, "g")) })
 		if got := after.Changes.On(today); got.State != tc.state || after.Expired(today.AddYears(9)) {

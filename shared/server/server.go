@@ -1,8 +1,7 @@
 // Package server meets OpenFaaS's contract for a workload around a go-http
 // handler, in one process and without a watchdog: HTTP on 8080, /_/health,
-// /_/ready, the lock file, limits in time, size and number, metrics on 8081,
-// and a drain on SIGTERM.
-// See https://docs.openfaas.com/reference/workloads/.
+// /_/ready, the lock file, limits in time, size and number, metrics on 8081, and a
+// drain on SIGTERM. See https://docs.openfaas.com/reference/workloads/.
 package server
 
 import (
@@ -18,7 +17,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-	_ "time/tzdata" // terms are counted in the zones of the regions, and the image has no files
 
 	handler "github.com/openfaas/templates-sdk/go-http"
 
@@ -97,10 +95,10 @@ func readSettings(env *config.Env) settings {
 	return s
 }
 
-// Serve makes the function and serves it until ctx ends; then it drains: it
-// turns unready, waits for drain_delay, refuses new connections and lets
-// running calls and a Worker's work end, for write_timeout at most. The error names every fault of
-// the settings, the server's and the function's, or says why serving ended
+// Serve makes the function and serves it until ctx ends; then it drains: it turns
+// unready, waits for drain_delay, refuses new connections and lets running calls
+// and a Worker's work end, for write_timeout at most. The error names every fault
+// of the settings, the server's and the function's, or says why serving ended
 // before its time or cut a call short.
 func Serve(ctx context.Context, env *config.Env, new New) error {
 	s := readSettings(env)

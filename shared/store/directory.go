@@ -201,13 +201,13 @@ func (s *Store) sameChunk(ctx context.Context, i directory.Import, offset int, c
 	return nil
 }
 
-// FinishImport ends an import whose file has arrived. decide gets the file and
-// the directory that was imported before, empty while there was none, and
-// returns the import as it ends and the directory as it is then; it may run more
-// than once and has no effects of its own. All that was decided comes true in
-// one step, or nothing does. Where a contract ends sooner than it did, the dates of
-// the records are renewed with the same step. One that has ended stays as it is, and so does one
-// whose file has not arrived.
+// FinishImport ends an import whose file has arrived. decide gets the file and the
+// directory that was imported before, empty while there was none, and returns the
+// import as it ends and the directory as it is then; it may run more than once and
+// has no effects of its own. All that was decided comes true in one step, or
+// nothing does. Where a contract ends sooner than it did, the dates of the records
+// are renewed with the same step. One that has ended stays as it is, and so does
+// one whose file has not arrived.
 func (s *Store) FinishImport(ctx context.Context, g access.Grant, id string, decide func(i directory.Import, file []byte, before directory.Directory) (directory.Import, directory.Directory)) (directory.Import, error) {
 	for range maxAttempts {
 		have, text, err := s.readImport(ctx, id)

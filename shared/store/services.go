@@ -36,8 +36,8 @@ func listed(r policy.Rendered, id string) string {
 	return fmt.Sprintf("%0*d%s", dayDigits, int(r.Date.Start(time.UTC).Unix()/86400), id)
 }
 
-// ErrServiceDiffers is a line of a delivery that came before with other data.
-var ErrServiceDiffers = fault.New(fault.Conflict, "line_differs",
+// errServiceDiffers is a line of a delivery that came before with other data.
+var errServiceDiffers = fault.New(fault.Conflict, "line_differs",
 	"Под этим номером строки уже передана другая услуга.", "Another service was reported under this line already.")
 
 // AddService adds a service to a record, unless the same delivery has brought it
@@ -51,7 +51,7 @@ func (s *Store) AddService(ctx context.Context, g access.Grant, home string, r p
 			return false, err
 		}
 		if found && before != r {
-			return false, ErrServiceDiffers
+			return false, errServiceDiffers
 		}
 		if found {
 			return false, nil

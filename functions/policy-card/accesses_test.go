@@ -101,6 +101,38 @@ func TestOnePersonSeesWhoLookedAtTheirData(t *testing.T) {
 	}
 }
 
+func TestWhatWasRefusedIsToldAsALookAndNotAsAChange(t *testing.T) {
+	b := bench(t, functiontest.Row(maria.Person))
+	token := holding(b, maria, "self")
+	clinic := functiontest.Claims{"sub": "2004", "roles": []string{"clinic"}, "clinic": "260001"}
+	zags := functiontest.Claims{"sub": "2005", "roles": []string{"source"}, "source": "zags"}
+	serve := func(birth string) {
+		b.Call("POST", insuredregistry.Name, "/services", b.Token(clinic), map[string]any{"source_id": "2026-03", "records": []map[string]any{{
+			"enp": functiontest.Row(maria.Person)["enp"], "birth_date": birth, "date": "2026-02-03", "service": "Приём терапевта", "code": "B01.047.001",
+			"cost": 64350, "clinic": map[string]string{"code": "260001", "name": "Поликлиника № 1"},
+		}}}).Expect(202, "")
+	}
+	told := func(action string) (n int) {
+		for _, i := range accessesOf(b, token, "self").Items {
+			if i.Action == action {
+				n++
+			}
+		}
+		return n
+	}
+	serve("1950-01-01")
+	b.Call("POST", insuredregistry.Name, "/events", b.Token(zags), map[string]any{
+		"kind": "death", "source_id": "1", "person": map[string]any{"snils": maria.Person.SNILS, "birth_date": "1950-01-01"}, "on": "2026-03-01",
+	}).Expect(404, "person_not_found")
+	if told("register.services") != 0 || told("register.event") != 0 || told("register.look_up_services") != 1 {
+		t.Errorf("%+v", accessesOf(b, token, "self").Items)
+	}
+	serve(maria.Person.Birth.String())
+	if told("register.services") != 1 {
+		t.Errorf("%+v", accessesOf(b, token, "self").Items)
+	}
+}
+
 func TestAccessesToTheRecordAreToldWhileACopyOfItIsMine(t *testing.T) {
 	b := bench(t, functiontest.Row(maria.Person))
 	told := func(token string) bool {

@@ -214,6 +214,19 @@ func (g Grant) For(b Behalf) Grant {
 	return g
 }
 
+// Looking is the grant for what has to be read before it is known whether the
+// action comes about: in the audit that is a look, whatever the action would be.
+func (g Grant) Looking() Grant {
+	switch {
+	case g.action == "", g.action.Reads():
+	case g.action.OfServices():
+		g.action = LookUpServices // a teenager's parents are told of no clinic either
+	default:
+		g.action = LookUpInsured
+	}
+	return g
+}
+
 func (g Grant) Action() Action  { return g.action }
 func (g Grant) Role() Role      { return g.role }
 func (g Grant) Actor() string   { return g.actor }

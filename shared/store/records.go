@@ -71,9 +71,10 @@ func (s *Store) Find(ctx context.Context, g access.Grant, q Query) ([]policy.Ins
 }
 
 // Record reads one record of the register by its id; false where there is none.
+// To find it is no more than a look, whatever the grant is for.
 func (s *Store) Record(ctx context.Context, g access.Grant, id string) (policy.Insured, bool, error) {
 	doc := Insured(id)
-	view, err := s.View(ctx, g.About(id), id, doc.Ref)
+	view, err := s.View(ctx, g.Looking().About(id), id, doc.Ref)
 	if err != nil {
 		return policy.Insured{}, false, err
 	}
@@ -101,7 +102,7 @@ func (s *Store) RecordFor(ctx context.Context, g access.Grant, id string, asker 
 	if found {
 		g = g.For(asker(record))
 	}
-	if _, err := s.View(ctx, g.About(id), id); err != nil {
+	if _, err := s.View(ctx, g.Looking().About(id), id); err != nil {
 		return policy.Insured{}, false, err
 	}
 	return record, found, nil
@@ -265,7 +266,7 @@ func (s *Store) Children(ctx context.Context, g access.Grant, representative per
 		if !found || !slices.Contains(record.Representatives, representative) || !shown(record) {
 			continue
 		}
-		if _, err := s.View(ctx, g.About(id), id); err != nil {
+		if _, err := s.View(ctx, g.Looking().About(id), id); err != nil {
 			return nil, err
 		}
 		children = append(children, record)

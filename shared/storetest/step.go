@@ -379,7 +379,7 @@ func everyAccess(t *testing.T, ctx context.Context, k *kit) {
 			return err
 		}, "applications.work by function policy-request in call-of-function"},
 		{"a new record", child.ID, record, "register.put_on_record by function policy-request in call-of-function"},
-		{"its repetition", child.ID, record, "register.put_on_record by function policy-request in call-of-function"},
+		{"its repetition, which changes nothing", child.ID, record, "register.look_up by function policy-request in call-of-function"},
 		{"a record", child.ID, func() error {
 			_, _, err := k.Record(ctx, function(t, access.LookUpInsured), child.ID)
 			return err

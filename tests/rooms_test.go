@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -156,4 +157,108 @@ func TestOnlyTheBrowserOfTheTestsKnowsChromium(t *testing.T) {
 
 func within(path string, prefixes []string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(path, p) })
+}
+
+// sources are the Go files below a folder, but for tests and what only they use.
+func sources(t *testing.T, folder string) (all string) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(root, folder), func(path string, entry os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains(kits, entry.Name()):
+			return filepath.SkipDir
+		case !strings.HasSuffix(path, ".go"), strings.HasSuffix(path, "_test.go"):
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		all += string(content)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func contentOf(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestAnOperatorIsToldOfEachSettingAndSecret(t *testing.T) {
+	told := contentOf(t, "stack.yml") + contentOf(t, "template/polis-go/Dockerfile") + contentOf(t, "README.md")
+	read := regexp.MustCompile(`\b(?:env|e)\.(?:String|Int|Duration|URL|Required|Secret|Key)\("([\w-]+)"`)
+	seen := map[string]bool{}
+	for _, m := range read.FindAllStringSubmatch(sources(t, "functions")+sources(t, "shared"), -1) {
+		seen[m[1]] = true
+		if !regexp.MustCompile(`(^|[^\w-])` + m[1] + `($|[^\w-])`).MatchString(told) {
+			t.Errorf("%s is read, and nobody is told of it", m[1])
+		}
+	}
+	if len(seen) < 40 {
+		t.Errorf("only %d settings were found", len(seen))
+	}
+}
+
+// TestThePictureOfTheFunctionsIsTrue holds the README's picture against what the
+// functions call under their signature, and what they and the store tell by events.
+func TestThePictureOfTheFunctionsIsTrue(t *testing.T) {
+	_, picture, _ := strings.Cut(contentOf(t, "README.md"), "flowchart LR\n")
+	picture, _, _ = strings.Cut(picture, "```")
+	names := map[string]string{"portal": "portal", "notify": "notify"} // by what the picture calls them
+	for _, m := range regexp.MustCompile(`(\w+)\[([a-z-]+)\]`).FindAllStringSubmatch(picture, -1) {
+		names[m[1]] = m[2]
+	}
+	edges := func(line *regexp.Regexp) (shown []string) {
+		for _, m := range line.FindAllStringSubmatch(picture, -1) {
+			for _, from := range strings.Split(m[1], " & ") {
+				from, _, _ = strings.Cut(strings.TrimSpace(from), "[")
+				for _, to := range strings.Split(m[2], " & ") {
+					to, _, _ = strings.Cut(strings.TrimSpace(to), "[")
+					shown = append(shown, names[from]+" "+names[to])
+				}
+			}
+		}
+		slices.Sort(shown)
+		return shown
+	}
+	handlers := map[string]string{}
+	for _, p := range packages(t, "./functions/...") {
+		name := filepath.Base(p.Dir)
+		handlers[name] = sources(t, "functions/"+name)
+	}
+
+	var calls []string
+	signed := regexp.MustCompile(`\.Call\(\w+, [\w.]+, "/([a-z-]+)/`)
+	for name, source := range handlers {
+		for _, m := range signed.FindAllStringSubmatch(source, -1) {
+			calls = append(calls, name+" "+m[1])
+		}
+	}
+	slices.Sort(calls)
+	if calls = slices.Compact(calls); !slices.Equal(calls, edges(regexp.MustCompile(`(?m)^ *(.+?) -->\|signed call\| (.+)$`))) {
+		t.Errorf("signed calls are\n%s", strings.Join(calls, "\n"))
+	}
+
+	// Who takes events has a route for them, which only the queue's own key opens.
+	var takers []string
+	everything := sources(t, "shared/store")
+	for _, source := range handlers {
+		everything += source
+	}
+	for name := range handlers {
+		if regexp.MustCompile(`"`+name+`/[a-z/]+"`).MatchString(everything) || regexp.MustCompile(`opic += Name \+ "/`).MatchString(handlers[name]) {
+			takers = append(takers, "queue "+name)
+		}
+	}
+	slices.Sort(takers)
+	names["queue"] = "queue"
+	if shown := edges(regexp.MustCompile(`(queue)\[\(queue\)\] -\. at least once \.-> (.+)`)); !slices.Equal(takers, shown) {
+		t.Errorf("events go to\n%s\nand are shown to go to\n%s", strings.Join(takers, "\n"), strings.Join(shown, "\n"))
+	}
 }

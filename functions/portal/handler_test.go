@@ -1062,7 +1062,7 @@ func TestOfAnInsurersOfficesOneIsToldWhereTheyAreOrWhomToCall(t *testing.T) {
 		return string(b.Call("GET", Name, "/offices"+query, "", nil, "Cookie", "polis-language="+language+"; "+mine).Expect(status, "").Body)
 	}
 	const none, ended = "В справочнике нет офисов этой компании", "Договор этой компании с территориальным фондом ОМС не действует"
-	const contact = `<a href="tel:8%20%288793%29%2032-56-88">8 (8793) 32-56-88</a>`
+	const contact = `<a href="tel:&#43;78793325688">8 (8793) 32-56-88</a>`
 	const second = `{"id":"26002-2","smo":"26002","insurer":"Солидарность для жизни","name":"Вокзал","address":"ул. Мира, д. 2","phone":"","hours":"","as_of":"2026-03-10"}`
 	answer.Body = []byte(`{"items":[{"id":"26002-1","smo":"26002","insurer":"Солидарность для жизни","name":"Главный","address":"ул. Мира, д. 1","phone":"88001000702","hours":"пн–пт 9:00–18:00","as_of":"2025-09-01"},` + second + `],"next":"26002-2"}`)
 	page := look("?smo=26002", "ru", 200)

@@ -418,3 +418,14 @@ func TestTheDatesOfWhatAFunctionSaysAreInWordsToo(t *testing.T) {
 		}
 	}
 }
+
+func TestATelephoneNumberIsDialledAsPhonesKnowIt(t *testing.T) {
+	for number, dialled := range map[string]string{
+		"8 (8793) 32-56-88": "+78793325688", "88652941125": "+78652941125", "+7 495 870-95-40": "+74958709540",
+		"8-800-100-07-02": "88001000702", "122": "122", "": "",
+	} {
+		if got := (&page{}).Dial(number); got != dialled {
+			t.Errorf("%q: %q", number, got)
+		}
+	}
+}

@@ -212,6 +212,24 @@ func (p *page) Left(days int) string {
 // otherwise than in eleven digits stays as it is.
 func (p *page) Tel(number string) string { return tel(number).String() }
 
+// Dial is the number for a phone to dial (RFC 3966), also from abroad: 8 is how
+// one begins within Russia.
+func (p *page) Dial(number string) string {
+	digits := strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, number)
+	switch {
+	case len(digits) == 11 && digits[0] == '8' && !strings.HasPrefix(digits, "8800"): // 800 is free within Russia only
+		return "+7" + digits[1:]
+	case strings.HasPrefix(strings.TrimSpace(number), "+"):
+		return "+" + digits
+	}
+	return digits
+}
+
 // tel is a telephone number as the login tells it.
 type tel string
 

@@ -663,7 +663,7 @@ func TestInTheBrowserTheDoctorNamesTheCauseAndLeadsToTheRemedy(t *testing.T) {
 		insured.loads(fields{})
 		s.from(t, "interior").reports("citizenship_lost", "mvd-1", "insured", nil).is(http.StatusAccepted)
 		insured.shows("Аннулирован с 10.03.2026. Причина: утрата гражданства")
-		diagnosed(v, "self", "Полис аннулирован. Аннулирован с 10 марта 2026 г. Причина: утрата гражданства. Если это ошибка", "8 (8652) 94-11-25")
+		diagnosed(v, "self", "Аннулирован с 10 марта 2026 г. Причина: утрата гражданства. Если это ошибка", "8 (8652) 94-11-25")
 	})
 	for persona, is := range map[string]struct {
 		claims        map[string]any

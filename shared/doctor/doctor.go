@@ -374,14 +374,14 @@ func (e *examination) state() {
 		if e.Who == consent.Self && e.Account.Birth.Age(today) >= 18 && !policy.Final(card.Changes.On(today).Ground) {
 			help.Kind = Restore
 			e.find(Invalid, told, help,
-				"Полис аннулирован. "+text.RU+". Если это ошибка или основание есть снова, подайте заявление на восстановление: решит территориальный фонд.",
-				"The policy is not valid. "+text.EN+". If that is a mistake, or you have the right again, apply for restoration: the regional fund decides.")
+				text.RU+". Если это ошибка или основание есть снова, подайте заявление на восстановление: решит территориальный фонд.",
+				text.EN+". If that is a mistake, or you have the right again, apply for restoration: the regional fund decides.")
 			break
 		}
 		help.Kind = ContactFund
 		e.find(Invalid, told, help,
-			"Полис аннулирован. "+text.RU+". Если это ошибка, позвоните в территориальный фонд: запись восстановят.",
-			"The policy is not valid. "+text.EN+". If that is a mistake, call the regional fund: the record will be restored.")
+			text.RU+". Если это ошибка, позвоните в территориальный фонд: запись восстановят.",
+			text.EN+". If that is a mistake, call the regional fund: the record will be restored.")
 	case policy.ShownExpired:
 		if card.Right.Category != "" {
 			help.Kind, help.Region = Register, region

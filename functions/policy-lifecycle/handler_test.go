@@ -115,6 +115,8 @@ func TestEveryWrongFieldIsNamed(t *testing.T) {
 		"a first day long ago":            {body("from", "2025-12-09", "until", ""), map[string]string{"from": "date_too_early"}},
 		"a first day in a year and a day": {body("from", "2027-03-11", "until", ""), map[string]string{"from": "date_too_late"}},
 		"the last before the first":       {body("until", "2026-03-10"), map[string]string{"until": "until_before_from"}},
+		"a last that stands for no end":   {body("until", "2099-12-31"), map[string]string{"until": "date_too_late"}},
+		"and one of another calendar":     {body("until", "9999-12-31"), map[string]string{"until": "date_too_late"}},
 		"a child's":                       {body("person", "i1"), map[string]string{"person": "self_only"}},
 		"a service where it has ended":    {body("action", "resume"), map[string]string{"ground": "not_expected", "until": "not_expected"}},
 		"restored tomorrow":               {body("action", "restore", "ground", "", "until", ""), map[string]string{"from": "date_too_late"}},

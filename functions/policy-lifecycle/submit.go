@@ -64,6 +64,8 @@ func (q *request) check(today calendar.Date, back int) error {
 		note("until", "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
 	case q.Until.Before(q.From):
 		note("until", "until_before_from", "Последний день раньше первого.", "The last day is before the first.")
+	default:
+		wrong = append(wrong, calendar.CheckForeseen("until", q.Until, today)...)
 	}
 	if wrong != nil {
 		return fault.Wrong(wrong...)

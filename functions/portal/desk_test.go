@@ -186,7 +186,7 @@ func TestASuspensionIsSubmittedAndARefusalStaysOnThePage(t *testing.T) {
 			}
 		}
 	}
-	for _, wrong := range []url.Values{{"from": {""}}, {"from": {"30.02.2026"}}, {"until": {"10.03.2026"}}, {"until": {"x"}}} {
+	for _, wrong := range []url.Values{{"from": {""}}, {"from": {"30.02.2026"}}, {"until": {"10.03.2026"}}, {"until": {"x"}}, {"until": {"31.12.2099"}}, {"until": {"31.12.9999"}}} {
 		form := url.Values{"action": {"suspend"}, "ground": {"mobilisation"}, "from": {"11.03.2026"}}
 		for field, value := range wrong {
 			form[field] = value

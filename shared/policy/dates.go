@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -87,7 +86,7 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 			note(Replaceable, day, lastDay(year))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Dated) int { return cmp.Compare(a.On.String(), b.On.String()) })
+	slices.SortStableFunc(all, func(a, b Dated) int { return a.On.Compare(b.On) })
 	return slices.Compact(all)
 }
 

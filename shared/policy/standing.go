@@ -180,7 +180,7 @@ func (c Changes) On(day calendar.Date) Standing {
 func (c Changes) inOrder() Changes {
 	counting := slices.DeleteFunc(slices.Clone(c), func(x Change) bool { return !x.Cancelled.IsZero() })
 	slices.SortStableFunc(counting, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(a.Since.String(), b.Since.String()), a.Recorded.Compare(b.Recorded))
+		return cmp.Or(a.Since.Compare(b.Since), a.Recorded.Compare(b.Recorded))
 	})
 	return counting
 }

@@ -110,9 +110,9 @@ type choice struct {
 // maxAddress is the length of an address, in characters.
 const maxAddress = 300
 
-// check normalises the choice and names every wrong field. Whether the law
-// allows it is the register's to say.
-func (q *choice) check(known directory.Directory, now time.Time) error {
+// check normalises the choice and names every wrong field; birth is the
+// applicant's. Whether the law allows it is the register's to say.
+func (q *choice) check(known directory.Directory, birth calendar.Date, now time.Time) error {
 	var wrong []fault.Field
 	note := func(name, code, ru, en string) { wrong = append(wrong, field(name, code, ru, en)) }
 	q.Person = cmp.Or(q.Person, consent.Self)
@@ -147,6 +147,8 @@ func (q *choice) check(known directory.Directory, now time.Time) error {
 			note("moved", "required", "Укажите дату переезда.", "Give the date of the move.")
 		case q.Moved.After(calendar.Today(now, q.Region)):
 			note("moved", "date_in_future", "Дата переезда ещё не наступила.", "The date of the move is in the future.")
+		case q.Moved.Before(birth):
+			note("moved", "date_wrong", "Дата раньше рождения.", "The date is before the birth.")
 		}
 	} else {
 		if q.Address != "" {
@@ -190,7 +192,7 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := s.law()
-	if err := q.check(known, now); err != nil {
+	if err := q.check(known, c.Caller.Person.Birth, now); err != nil {
 		return web.Answer{}, err
 	}
 	if err := mayChoose(q.Person, c.Caller.Person, calendar.Today(now, s.home)); err != nil {
@@ -303,17 +305,28 @@ func (s *selection) ask(c *web.Call, a application.Application) outcome {
 	if text, decided := policy.Refusal(why.Code); decided {
 		return outcome{refuse: &application.Reason{Code: why.Code, Detail: nextFrom(text, why.From)}}
 	}
-	switch {
-	case why.Code == "person_not_found" && a.Person != consent.Self:
+	if why.Code == "person_not_found" && a.Person != consent.Self {
 		return outcome{refuse: &application.Reason{Field: "person", Code: "not_represented", Detail: fault.Text{
 			RU: "В регистре вы не записаны представителем этого ребёнка.",
 			EN: "The register does not have you as this child's representative."}}}
-	case why.Code == "invalid_fields": // a directory imported since has it no more
-		return outcome{refuse: &application.Reason{Field: "smo", Code: "smo_unknown", Detail: fault.Text{
-			RU: "Такой страховой больше нет в справочнике. Выберите другую.",
-			EN: "The directory has no such insurer any more. Choose another."}}}
+	}
+	for _, wrong := range why.Fields {
+		if text, decided := wrongFields[wrong.Field+" "+wrong.Code]; decided {
+			return outcome{refuse: &application.Reason{Field: wrong.Field, Code: wrong.Code, Detail: text}}
+		}
 	}
 	return outcome{}
+}
+
+// wrongFields are the fields of a choice that the register may find wrong, by their
+// codes.
+var wrongFields = map[string]fault.Text{
+	"smo smo_unknown": { // a directory imported since has it no more
+		RU: "Такой страховой больше нет в справочнике. Выберите другую.",
+		EN: "The directory has no such insurer any more. Choose another."},
+	"moved date_wrong": { // a child's, whose date of birth the register knows
+		RU: "Дата переезда раньше рождения. Проверьте её и подайте заявление заново.",
+		EN: "The date of the move is before the birth. Check it and apply anew."},
 }
 
 // nextFrom adds the first day on which the choice will be allowed.

@@ -2,6 +2,7 @@ package function_test
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/calendar"
 	"polis/shared/functiontest"
+	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
 )
@@ -143,6 +145,33 @@ func TestAChangeOfTheRecordMovesItsNextDate(t *testing.T) {
 	}
 	b.CallAs("policy-card", name, "/dates/find", policy.Question{Applicant: anna}).Expect(409, "not_in_register")
 }
+
+func TestNoDateThatIsTakenMakesARecordUnreadable(t *testing.T) {
+	for _, day := range []string{"1800-01-01", "2076-03-10", "2076-03-11", "2200-12-31", "9999-12-30", "9999-12-31"} {
+		b := datesBench(t, functiontest.Row(maria))
+		send(b, "commissariat", reportOf("service_started", "ground", "mobilisation", "from", "2026-03-11", "until", day))
+		send(b, "commissariat", reportOf("service_started", "ground", "mobilisation", "from", day, "source_id", "2"))
+		send(b, "commissariat", reportOf("service_ended", "until", day))
+		b.Call("POST", name, "/imports", b.Token(functiontest.Operator), map[string]any{"source_id": day, "records": []any{
+			functiontest.Row(anna, "category", "temporary_resident", "valid_until", day, "suspended_from", day)}})
+		for _, p := range []person.Person{maria, anna} {
+			for _, path := range []string{"/find", "/dates/find", "/history"} {
+				res := b.CallAs("policy-card", name, path, policy.Question{Applicant: p})
+				if res.Status == 500 {
+					t.Errorf("%s: %s answers %d", day, path, res.Status)
+				}
+				for _, text := range dated.FindAllString(string(res.Body), -1) {
+					if _, err := calendar.ParseDate(text); err != nil {
+						t.Errorf("%s: %s answers with %s", day, path, text)
+					}
+				}
+			}
+		}
+	}
+}
+
+// dated finds what is written like an ISO date, of whatever year.
+var dated = regexp.MustCompile(`\d{4,}-\d\d-\d\d`)
 
 func TestARecordThatIsNotThereIsTakenOffTheAgenda(t *testing.T) {
 	b := datesBench(t, functiontest.Row(maria))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -125,7 +126,7 @@ func (r *register) reported(c *web.Call, record policy.Insured, child person.Per
 
 // right of a foreigner, with the term that another register has computed; the
 // zero right is a citizen's.
-func (r row) right() (policy.Right, []fault.Field) {
+func (r row) right(today calendar.Date) (policy.Right, []fault.Field) {
 	none := r.Category == "" || r.Category == policy.Citizen
 	switch {
 	case none && (!r.ValidUntil.IsZero() || !r.Ends.IsZero()):
@@ -138,6 +139,9 @@ func (r row) right() (policy.Right, []fault.Field) {
 		return policy.Right{}, []fault.Field{required("valid_until", "Укажите последний день действия.", "Give the last day of validity.")}
 	case r.ValidUntil.Before(r.Since) || !r.Ends.IsZero() && r.Ends.Before(r.ValidUntil):
 		return policy.Right{}, []fault.Field{{Field: "valid_until", Code: "date_wrong", Detail: fault.Text{RU: "Проверьте последний день действия.", EN: "Check the last day of validity."}}}
+	}
+	if wrong := calendar.CheckForeseen("valid_until", r.ValidUntil, today); wrong != nil {
+		return policy.Right{}, wrong
 	}
 	return policy.Right{Category: r.Category, Ends: r.Ends, ValidFrom: r.Since, ValidUntil: r.ValidUntil}, nil
 }

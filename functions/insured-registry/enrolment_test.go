@@ -244,6 +244,7 @@ func TestAnImportTellsAForeignersTermAndProlongsIt(t *testing.T) {
 		"who is outside":                 {row("category", "highly_qualified"), "category", "category_unknown"},
 		"a category without a term":      {row("valid_until", ""), "valid_until", "required"},
 		"a term before its first day":    {row("valid_until", "2020-05-13", "ends", ""), "valid_until", "date_wrong"},
+		"a term that stands for none":    {row("valid_until", "2200-12-31", "ends", ""), "valid_until", "date_too_late"},
 		"longer than what it rests upon": {row("ends", "2026-12-30"), "valid_until", "date_wrong"},
 	} {
 		if got := load(b, tc.row); got.Imported != 0 || len(got.Refused) != 1 || got.Refused[0].Field != tc.field || got.Refused[0].Code != tc.code {

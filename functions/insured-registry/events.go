@@ -265,6 +265,7 @@ func (q report) check(kind reportKind, today calendar.Date) (snils person.SNILS,
 			wrong = append(wrong, fault.Field{Field: day.field, Code: "date_wrong", Detail: fault.Text{
 				RU: "Дата раньше рождения.", EN: "The date is before the birth."}})
 		}
+		wrong = append(wrong, calendar.CheckForeseen(day.field, day.date, today)...)
 	}
 	return snils, enp, wrong
 }

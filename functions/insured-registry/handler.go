@@ -433,7 +433,7 @@ func (r *register) record(line row, insurers directory.Directory, source string)
 	if wrong := line.texts(); wrong != nil {
 		return policy.Insured{}, fault.Wrong(wrong...)
 	}
-	right, wrong := line.right()
+	right, wrong := line.right(r.today(line.Region))
 	if wrong != nil {
 		return policy.Insured{}, fault.Wrong(wrong...)
 	}

@@ -173,7 +173,7 @@ func (r *requests) first(c *web.Call, q request, a application.Application, toda
 		ByFund  bool `json:"by_fund"`
 	}
 	refusal = r.register.Call(c, c.ID, "/insured-registry/records/try", enrolment(a), &allowed)
-	if !fault.HasKind(refusal, fault.Conflict) && !fault.HasKind(refusal, fault.Invalid) {
+	if !fault.HasKind(refusal, fault.Conflict) && wrongData(refusal) == nil {
 		refusal = nil
 	}
 	a.ByFund = a.ByFund || allowed.ByFund

@@ -596,6 +596,34 @@ func TestAFirstPolicyWaitsForARegisterThatIsSilent(t *testing.T) {
 	}
 }
 
+func TestAFirstPolicyIsRefusedForWhatIsWrongWithItAndNotForHowItWasAsked(t *testing.T) {
+	for wrong, want := range map[string]string{
+		`{"field":"person.document.expires","code":"document_expired","detail":"Истёк"}`: "refused person.document.expires document_expired",
+		`{"field":"person.citizenship","code":"unknown_field"}`:                          "working",
+		`{"field":"person.birth_date","code":"date_wrong"}`:                              "working",
+		`{"field":"child.birth_record.number","code":"wrong_type"}`:                      "working",
+		`{"field":"category","code":"required"}`:                                         "working",
+		``:                                                                               "working",
+	} {
+		b := bench(t)
+		token := b.Token(anna.Claims())
+		a := submit(b, token, `{"kind":"register","region":"26"}`)
+		b.Put(insuredregistry.Name, functiontest.Handler(func(handler.Request) (handler.Response, error) {
+			return handler.Response{StatusCode: 422, Header: map[string][]string{"Content-Type": {"application/problem+json"}},
+				Body: []byte(`{"code":"invalid_fields","status":422,"errors":[` + wrong + `]}`)}, nil
+		}))
+		b.Deliver(1)
+		a = read(b, token, a.ID)
+		got := a.Status
+		for _, r := range a.Reasons {
+			got += " " + r.Field + " " + r.Code
+		}
+		if got != want {
+			t.Errorf("%s: %q instead of %q", wrong, got, want)
+		}
+	}
+}
+
 func TestAFirstPolicyIsDueAtTheEndOfTheNextWorkingDayThere(t *testing.T) {
 	for rule, tc := range map[string]struct{ now, region, due string }{
 		"on a Tuesday":                         {"2026-03-10T09:00:00+03:00", "26", "2026-03-11T23:59:59+03:00"},

@@ -13,6 +13,7 @@ import (
 	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/ident"
+	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -219,6 +220,18 @@ var decided = map[string]bool{
 	"record_differs": true, "insurance_in_force": true, "policy_ended": true, "death_recorded": true,
 }
 
+// wrongData are the reasons for which the register does not take what a first policy
+// is applied for with. That it does not know a field, or reads it otherwise, says
+// nothing of the applicant.
+func wrongData(err error) (reasons []application.Reason) {
+	for _, f := range fault.From(err).Fields {
+		if person.Checks(f.Code) || f.Field == "child.birth_record.number" && slices.Contains([]string{"required", "too_long", "control_character"}, f.Code) {
+			reasons = append(reasons, application.Reason{Field: f.Field, Code: f.Code, Detail: f.Detail})
+		}
+	}
+	return reasons
+}
+
 // ask asks the register what an application asks of it; unasked where that is the
 // service's own work and not the applicant's.
 func (r *requests) ask(c *web.Call, a application.Application, unasked bool) outcome {
@@ -232,14 +245,8 @@ func (r *requests) ask(c *web.Call, a application.Application, unasked bool) out
 			return outcome{byFund: true}
 		case decided[fault.From(err).Code]:
 			return outcome{refuse: []application.Reason{reasonFor(a, fault.From(err).Code)}}
-		case fault.HasKind(err, fault.Invalid):
-			var wrong []application.Reason
-			for _, f := range fault.From(err).Fields {
-				wrong = append(wrong, application.Reason{Field: f.Field, Code: f.Code, Detail: f.Detail})
-			}
-			return outcome{refuse: wrong} // none is no verdict
 		}
-		return outcome{}
+		return outcome{refuse: wrongData(err)} // none is no verdict
 	}
 	q := policy.Question{Applicant: a.Applicant, ENP: a.ENP, Unasked: unasked}
 	if a.Person != consent.Self {

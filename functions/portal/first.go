@@ -36,7 +36,7 @@ func kidsOf(children []person.Kin, parent person.Person) (kids []kid) {
 		foreign := policy.Foreign(k, parent)
 		kids = append(kids, kid{k.Name, k.Sex, k.Birth, k.Record != "" && !k.Recorded.IsZero(), k.Record == "" || foreign, foreign})
 	}
-	slices.SortStableFunc(kids, func(a, b kid) int { return cmp.Compare(a.Birth.String(), b.Birth.String()) })
+	slices.SortStableFunc(kids, func(a, b kid) int { return a.Birth.Compare(b.Birth) })
 	return kids
 }
 
@@ -378,17 +378,17 @@ func dateOf(form url.Values, field string) (calendar.Date, []fault.Field) {
 	if typed == "" {
 		return calendar.Date{}, nil
 	}
-	if t, err := time.Parse("2.1.2006", typed); err == nil {
-		return calendar.DateOf(t), nil
+	date, err := calendar.ReadDate(typed, "2.1.2006", time.DateOnly)
+	if err == nil {
+		return date, nil
 	}
-	date, err := calendar.ParseDate(typed)
-	if err != nil && inDigits.MatchString(typed) {
-		return date, []fault.Field{{Field: field, Code: "date_wrong", Detail: fault.Text{
-			RU: "Такого дня нет в календаре. Проверьте число и месяц.", EN: "There is no such day. Check the day and the month."}}}
+	wrong := fault.From(err).Fields[0]
+	switch wrong.Field = field; {
+	case wrong.Code != calendar.DateWrong: // too far from today
+	case inDigits.MatchString(typed):
+		wrong.Detail = fault.Text{RU: "Такого дня нет в календаре. Проверьте число и месяц.", EN: "There is no such day. Check the day and the month."}
+	default:
+		wrong.Detail = fault.Text{RU: "Напишите дату цифрами, например 31.05.2028.", EN: "Write the date in digits, as in 31.05.2028."}
 	}
-	if err != nil {
-		return date, []fault.Field{{Field: field, Code: "date_wrong", Detail: fault.Text{
-			RU: "Напишите дату цифрами, например 31.05.2028.", EN: "Write the date in digits, as in 31.05.2028."}}}
-	}
-	return date, nil
+	return date, []fault.Field{wrong}
 }

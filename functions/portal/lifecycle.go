@@ -112,7 +112,7 @@ func (p *portal) confirmSuspension(v *visit) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	var l lifecyclePage
-	if l.From, l.Until, err = term(kept); err != nil { // no draft any more, nor ever one that is wrong
+	if l.From, l.Until, err = v.term(kept); err != nil { // no draft any more, nor ever one that is wrong
 		return v.to("/suspend")
 	}
 	l.Draft = v.Query.Get("draft")
@@ -121,7 +121,7 @@ func (p *portal) confirmSuspension(v *visit) (web.Answer, error) {
 
 // term reads the days of a suspension, and names what it lacks before there is
 // anything to confirm; the rest the service says of itself.
-func term(form url.Values) (from, until calendar.Date, err error) {
+func (v *visit) term(form url.Values) (from, until calendar.Date, err error) {
 	from, wrong := dateOf(form, "from")
 	until, unread := dateOf(form, "until")
 	wrong = append(wrong, unread...)
@@ -137,6 +137,7 @@ func term(form url.Values) (from, until calendar.Date, err error) {
 	if !from.IsZero() && !until.IsZero() && until.Before(from) {
 		note("until", "until_before_from", "Последний день раньше первого.", "The last day is before the first.")
 	}
+	wrong = append(wrong, calendar.CheckForeseen("until", until, calendar.Today(v.law(), v.region))...)
 	if wrong != nil {
 		return from, until, fault.Wrong(wrong...)
 	}
@@ -147,7 +148,7 @@ func term(form url.Values) (from, until calendar.Date, err error) {
 // leads to its progress.
 func (p *portal) changeState(v *visit) (web.Answer, error) {
 	if v.Form.Get("action") == string(application.Suspend) && v.Form.Get("step") != "confirmed" {
-		if _, _, err := term(v.Form); err != nil {
+		if _, _, err := v.term(v.Form); err != nil {
 			page := v.lifecyclePage()
 			page.Suspend = true
 			return v.again(err, "suspend", lifecycleTitle, page)

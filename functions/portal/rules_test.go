@@ -133,7 +133,7 @@ func TestNoAddressLeadsOutOfThePortal(t *testing.T) {
 }
 
 func TestDaysAndMomentsAreToldInWordsByTheRegionsClock(t *testing.T) {
-	zone, _ := calendar.Zone("26")
+	zone := calendar.Zone("26")
 	ru, en := &page{zone: zone}, &page{zone: zone, English: true}
 	const nb = "\u00a0"
 	for _, tc := range []struct {
@@ -187,7 +187,7 @@ func TestEntriesOfOneCallWithOneActionAreOneLook(t *testing.T) {
 }
 
 func TestWhatOneReadInARowOnADayIsOneRow(t *testing.T) {
-	zone, _ := calendar.Zone("26")
+	zone := calendar.Zone("26")
 	at := func(day, hour, minute int) time.Time {
 		return time.Date(2026, time.March, day, hour, minute, 0, 0, zone).UTC()
 	}
@@ -309,6 +309,7 @@ func TestADayThatIsNotInTheCalendarIsToldApartFromADateInWords(t *testing.T) {
 	for typed, want := range map[string]string{
 		"31.05.2028": "", "1.5.2028": "", "2028-05-31": "", "": "",
 		"31.02.2027": "Такого дня нет", "1.13.2027": "Такого дня нет", "2027-02-31": "Такого дня нет",
+		"31.12.9999": "Слишком далёкая дата", "9999-12-31": "Слишком далёкая дата", "1.1.1799": "Слишком давняя дата",
 		"весной": "Напишите дату цифрами", "31.05.28": "Напишите дату цифрами",
 	} {
 		got := ""

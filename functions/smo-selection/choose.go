@@ -27,27 +27,19 @@ const topic = Name + "/work"
 // article on which every answer about a change of the insurer rests.
 var article = fault.Text{RU: "326-ФЗ, ст. 16", EN: "326-FZ, art. 16"}
 
-var (
-	errMinor = fault.New(fault.Conflict, "representative_needed",
-		"До 18 лет страховую выбирает родитель или другой законный представитель.",
-		"Below 18 a parent or another legal representative chooses the insurer.")
-	errSNILS = fault.New(fault.Conflict, "snils_missing",
-		"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
-		"The account has no SNILS. Add it to the profile and log in again.")
-)
+var errSNILS = fault.New(fault.Conflict, "snils_missing",
+	"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
+	"The account has no SNILS. Add it to the profile and log in again.")
 
-// mayChoose holds what the applicant must be. A child's insurer is chosen by its
-// representatives until it is 18 (326-FZ, art. 16, part 4).
-func mayChoose(who string, p person.Person, today calendar.Date) error {
+// mayChoose holds what the applicant must be. Whether they are of age, the register
+// says by the clock of the region in which they are insured.
+func mayChoose(p person.Person, today calendar.Date) error {
 	p.Document = person.Document{} // one that has run out still finds the record
 	if wrong := p.Check("applicant", today); wrong != nil {
 		return fault.Wrong(wrong...)
 	}
 	if p.SNILS == "" {
 		return errSNILS
-	}
-	if who == consent.Self && p.Birth.Age(today) < 18 {
-		return errMinor
 	}
 	return nil
 }
@@ -64,7 +56,7 @@ func child(who string) string {
 // needs no consent; by whom one is insured is told under consent only.
 func (s *selection) allowed(c *web.Call) (web.Answer, error) {
 	who := cmp.Or(c.Query.Get("person"), consent.Self)
-	if err := mayChoose(who, c.Caller.Person, calendar.Today(s.law(), s.home)); err != nil {
+	if err := mayChoose(c.Caller.Person, calendar.Today(s.law(), s.home)); err != nil {
 		return web.Answer{}, err
 	}
 	account := store.Account(c.Caller.Account)
@@ -110,9 +102,9 @@ type choice struct {
 // maxAddress is the length of an address, in characters.
 const maxAddress = 300
 
-// check normalises the choice and names every wrong field. Whether the law
-// allows it is the register's to say.
-func (q *choice) check(known directory.Directory, now time.Time) error {
+// check normalises the choice and names every wrong field; birth is the
+// applicant's. Whether the law allows it is the register's to say.
+func (q *choice) check(known directory.Directory, birth calendar.Date, now time.Time) error {
 	var wrong []fault.Field
 	note := func(name, code, ru, en string) { wrong = append(wrong, field(name, code, ru, en)) }
 	q.Person = cmp.Or(q.Person, consent.Self)
@@ -147,6 +139,8 @@ func (q *choice) check(known directory.Directory, now time.Time) error {
 			note("moved", "required", "Укажите дату переезда.", "Give the date of the move.")
 		case q.Moved.After(calendar.Today(now, q.Region)):
 			note("moved", "date_in_future", "Дата переезда ещё не наступила.", "The date of the move is in the future.")
+		case q.Moved.Before(birth):
+			note("moved", "date_wrong", "Дата раньше рождения.", "The date is before the birth.")
 		}
 	} else {
 		if q.Address != "" {
@@ -168,16 +162,6 @@ func asked(a application.Application) policy.Request {
 	return policy.Request{Cause: a.ID, Submitted: a.Submitted, Applicant: a.Applicant, Child: child(a.Person), Choice: a.Choice}
 }
 
-// due is the end of the last working day of the term, by the region's own clock.
-func (s *selection) due(region string, now time.Time) (time.Time, error) {
-	zone, _ := calendar.Zone(region)
-	day, err := s.days.AddWorkingDays(calendar.Today(now, region), s.term)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return day.AddDays(1).Start(zone).Add(-time.Second), nil
-}
-
 // submit tries the choice first: what the law forbids is refused at once. While
 // the register is silent the choice is kept.
 func (s *selection) submit(c *web.Call) (web.Answer, error) {
@@ -190,10 +174,10 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := s.law()
-	if err := q.check(known, now); err != nil {
+	if err := q.check(known, c.Caller.Person.Birth, now); err != nil {
 		return web.Answer{}, err
 	}
-	if err := mayChoose(q.Person, c.Caller.Person, calendar.Today(now, s.home)); err != nil {
+	if err := mayChoose(c.Caller.Person, calendar.Today(now, s.home)); err != nil {
 		return web.Answer{}, err
 	}
 	key, err := c.IdempotencyKey()
@@ -217,7 +201,7 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 	} else {
-		due, err := s.due(q.Region, now)
+		due, err := s.days.EndOfTerm(now, q.Region, s.term)
 		if err != nil {
 			return web.Answer{}, err
 		}
@@ -303,17 +287,28 @@ func (s *selection) ask(c *web.Call, a application.Application) outcome {
 	if text, decided := policy.Refusal(why.Code); decided {
 		return outcome{refuse: &application.Reason{Code: why.Code, Detail: nextFrom(text, why.From)}}
 	}
-	switch {
-	case why.Code == "person_not_found" && a.Person != consent.Self:
+	if why.Code == "person_not_found" && a.Person != consent.Self {
 		return outcome{refuse: &application.Reason{Field: "person", Code: "not_represented", Detail: fault.Text{
 			RU: "В регистре вы не записаны представителем этого ребёнка.",
 			EN: "The register does not have you as this child's representative."}}}
-	case why.Code == "invalid_fields": // a directory imported since has it no more
-		return outcome{refuse: &application.Reason{Field: "smo", Code: "smo_unknown", Detail: fault.Text{
-			RU: "Такой страховой больше нет в справочнике. Выберите другую.",
-			EN: "The directory has no such insurer any more. Choose another."}}}
+	}
+	for _, wrong := range why.Fields {
+		if text, decided := wrongFields[wrong.Field+" "+wrong.Code]; decided {
+			return outcome{refuse: &application.Reason{Field: wrong.Field, Code: wrong.Code, Detail: text}}
+		}
 	}
 	return outcome{}
+}
+
+// wrongFields are the fields of a choice that the register may find wrong, by their
+// codes.
+var wrongFields = map[string]fault.Text{
+	"smo smo_unknown": { // a directory imported since has it no more
+		RU: "Такой страховой больше нет в справочнике. Выберите другую.",
+		EN: "The directory has no such insurer any more. Choose another."},
+	"moved date_wrong": { // a child's, whose date of birth the register knows
+		RU: "Дата переезда раньше рождения. Проверьте её и подайте заявление заново.",
+		EN: "The date of the move is before the birth. Check it and apply anew."},
 }
 
 // nextFrom adds the first day on which the choice will be allowed.

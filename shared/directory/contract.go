@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"cmp"
 	"slices"
 
 	"polis/shared/calendar"
@@ -67,7 +66,7 @@ func brokenOff(all []Contract, day calendar.Date) []Contract {
 // no gap either: as the end of a contract stands now the first day without it,
 // now the last day with it.
 func joined(all []Contract) []Contract {
-	sorted := slices.SortedFunc(slices.Values(all), func(a, b Contract) int { return cmp.Compare(a.Since.String(), b.Since.String()) })
+	sorted := slices.SortedFunc(slices.Values(all), func(a, b Contract) int { return a.Since.Compare(b.Since) })
 	var whole []Contract
 	for _, c := range sorted {
 		last := len(whole) - 1

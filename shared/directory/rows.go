@@ -186,13 +186,12 @@ func (r *reader) date(field, value string) calendar.Date {
 	if value == "" {
 		return calendar.Date{}
 	}
-	for _, layout := range []string{"02.01.2006", time.DateOnly} {
-		if t, err := time.Parse(layout, value); err == nil {
-			return calendar.DateOf(t)
-		}
+	day, err := calendar.ReadDate(value, "02.01.2006", time.DateOnly)
+	if err != nil {
+		why := fault.From(err).Fields[0]
+		r.fault(field, why.Code, why.Detail.RU, why.Detail.EN)
 	}
-	r.fault(field, DateWrong, "Это не дата вида 31.12.2013.", "This is not a date like 31.12.2013.")
-	return calendar.Date{}
+	return day
 }
 
 func (r *reader) insurer(asOf calendar.Date) Insurer {

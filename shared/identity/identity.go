@@ -315,11 +315,7 @@ func (k kid) confirmed() (person.Kin, bool) {
 
 // civil reads a date as the login writes it, or as ISO does.
 func civil(text string) (calendar.Date, error) {
-	t, err := time.Parse("02.01.2006", text)
-	if err != nil {
-		return calendar.ParseDate(text)
-	}
-	return calendar.DateOf(t), nil
+	return calendar.ReadDate(text, "02.01.2006", time.DateOnly)
 }
 
 // documentTypes maps the login's document types to the classifier F011.

@@ -4,6 +4,8 @@
 package person
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"polis/shared/calendar"
@@ -81,6 +83,12 @@ func (p Person) Check(field string, today calendar.Date) []fault.Field {
 		wrong = append(wrong, p.Document.Check(under(field, "document"), today)...)
 	}
 	return wrong
+}
+
+// Checks reports whether a code is one that Check gives: it begins with what is
+// wrong.
+func Checks(code string) bool {
+	return slices.ContainsFunc([]string{"snils_", "name_", "sex_", "birth_date_", "document_"}, func(what string) bool { return strings.HasPrefix(code, what) })
 }
 
 func checkBirth(birth, today calendar.Date) (fault.Field, bool) {

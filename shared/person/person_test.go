@@ -43,10 +43,24 @@ func TestPersonIsCheckedAsAWholeAndEachWrongFieldNamed(t *testing.T) {
 		t.Run(c.rule, func(t *testing.T) {
 			p := insured()
 			c.change(&p)
-			if got := found(p.Check("person", today)); !slices.Equal(got, c.want) {
+			wrong := p.Check("person", today)
+			if got := found(wrong); !slices.Equal(got, c.want) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
+			for _, f := range wrong {
+				if !Checks(f.Code) {
+					t.Errorf("%s is not known as a code of these checks", f.Code)
+				}
+			}
 		})
+	}
+}
+
+func TestWhatIsWrongWithTheRequestIsNoCodeOfAPerson(t *testing.T) {
+	for _, code := range []string{"unknown_field", "repeated_field", "wrong_type", "wrong_value", "date_wrong", "date_too_late", "date_too_early", "required", "too_long", ""} {
+		if Checks(code) {
+			t.Errorf("%q is taken for one", code)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -87,7 +86,7 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 			note(Replaceable, day, lastDay(year))
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Dated) int { return cmp.Compare(a.On.String(), b.On.String()) })
+	slices.SortStableFunc(all, func(a, b Dated) int { return a.On.Compare(b.On) })
 	return slices.Compact(all)
 }
 
@@ -126,11 +125,7 @@ const (
 
 // TellAt is the moment from which people of a region are told of a date.
 func (d Dated) TellAt(region string) time.Time {
-	zone, ok := calendar.Zone(region)
-	if !ok {
-		zone = time.UTC
-	}
-	return d.On.Start(zone).Add(tellFrom)
+	return d.On.Start(calendar.Zone(region)).Add(tellFrom)
 }
 
 // Tell is when a date of the record is to be told.

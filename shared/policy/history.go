@@ -100,7 +100,7 @@ func (i Insured) History(toThemself bool) []Past {
 		all = append(all, Past{Kind: Renamed, On: i.Today(n.Recorded), Recorded: n.Recorded, Source: n.Source})
 	}
 	slices.SortStableFunc(all, func(a, b Past) int {
-		return cmp.Or(cmp.Compare(b.On.String(), a.On.String()), b.Recorded.Compare(a.Recorded))
+		return cmp.Or(b.On.Compare(a.On), b.Recorded.Compare(a.Recorded))
 	})
 	return all
 }

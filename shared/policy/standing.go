@@ -180,7 +180,7 @@ func (c Changes) On(day calendar.Date) Standing {
 func (c Changes) inOrder() Changes {
 	counting := slices.DeleteFunc(slices.Clone(c), func(x Change) bool { return !x.Cancelled.IsZero() })
 	slices.SortStableFunc(counting, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(a.Since.String(), b.Since.String()), a.Recorded.Compare(b.Recorded))
+		return cmp.Or(a.Since.Compare(b.Since), a.Recorded.Compare(b.Recorded))
 	})
 	return counting
 }
@@ -239,6 +239,9 @@ var (
 	errReported = fault.New(fault.Conflict, "suspension_reported",
 		"О службе с этого дня сообщил и военный комиссариат, поэтому отменить приостановление нельзя. Если это ошибка, обратитесь в территориальный фонд.",
 		"The military commissariat has reported military service from this day too, so the suspension cannot be called off. If that is a mistake, turn to the regional fund.")
+	errMinor = fault.New(fault.Conflict, "representative_needed",
+		"До 18 лет об этом заявляет родитель или другой законный представитель.",
+		"Below 18 a parent or another legal representative applies for this.")
 	errAdults = fault.New(fault.Conflict, "adults_only",
 		"Полис приостанавливают только совершеннолетним.", "Only an adult's policy is suspended.")
 	errExpired = fault.New(fault.Conflict, "policy_expired",

@@ -80,6 +80,9 @@ func TestTheStateOfADateFollowsFromTheChangesInWhateverOrderTheyCame(t *testing.
 		"a cancelled death was never": {
 			Changes{{Turn: Suspend, Since: on(2, 1)}, mistaken},
 			map[calendar.Date]State{on(2, 28): Suspended, on(3, 1): Suspended, on(12, 31): Suspended}},
+		"a service with an end that nobody lives to see": {
+			Changes{{Turn: Suspend, Since: on(7, 1), Cause: "1"}, {Turn: Resume, Since: calendar.On(10000, time.January, 1), Cause: "1"}},
+			map[calendar.Date]State{on(6, 30): Active, on(7, 1): Suspended}},
 		"a day that does not come in a common year": {
 			Changes{{Turn: Suspend, Since: calendar.On(2028, time.February, 29)}},
 			map[calendar.Date]State{calendar.On(2028, time.February, 28): Active, calendar.On(2028, time.February, 29): Suspended, calendar.On(2028, time.March, 1): Suspended}},

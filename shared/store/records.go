@@ -272,7 +272,7 @@ func (s *Store) Children(ctx context.Context, g access.Grant, representative per
 		children = append(children, record)
 	}
 	slices.SortFunc(children, func(a, b policy.Insured) int {
-		return cmp.Or(cmp.Compare(a.Person.Birth.String(), b.Person.Birth.String()), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.Person.Birth.Compare(b.Person.Birth), cmp.Compare(a.ID, b.ID))
 	})
 	return children, nil
 }

@@ -2,14 +2,17 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"polis/shared/calendar"
 	"polis/shared/fault"
 )
 
@@ -85,9 +88,9 @@ func unknownField(name string) error {
 func bindFault(err error) error {
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
-		field := kind.Field
-		if field == "" {
-			field = "body"
+		field := cmp.Or(kind.Field, "body")
+		if text, err := strconv.Unquote(kind.Value); err == nil { // of a date: the library's own values are words
+			return wrongDate(field, text)
 		}
 		return fault.WrongField(field, "wrong_type", "Значение другого типа, чем нужно.", "The value has another type than needed.")
 	}
@@ -103,8 +106,18 @@ func bindFault(err error) error {
 	if errors.As(err, &wrong) {
 		return wrong
 	}
-	// A value's own reader refused it (a date, a time).
+	// A value's own reader refused it (a time).
 	return fault.WrongField("body", "wrong_value", "Одно из значений записано неверно: "+sentence(err), "A value is written wrongly: "+sentence(err))
+}
+
+// wrongDate names the field of a text that is no date.
+func wrongDate(field, text string) error {
+	_, err := calendar.ParseDate(text)
+	wrong := fault.From(err).Fields
+	for i := range wrong {
+		wrong[i].Field = field
+	}
+	return fault.Wrong(wrong...)
 }
 
 func sentence(err error) string {

@@ -15,6 +15,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
+	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/server"
 )
@@ -167,12 +168,15 @@ func TestPathsAreComparedNeverResolved(t *testing.T) {
 
 func TestBodiesAreStrictJSONAndTheWrongFieldIsNamed(t *testing.T) {
 	type inner struct {
-		Number string `json:"number"`
+		Number string        `json:"number"`
+		Until  calendar.Date `json:"until"`
 	}
 	type body struct {
-		Kind string `json:"kind"`
-		N    int    `json:"n"`
-		Doc  inner  `json:"doc"`
+		Kind string        `json:"kind"`
+		N    int           `json:"n"`
+		Doc  inner         `json:"doc"`
+		Docs []inner       `json:"docs"`
+		On   calendar.Date `json:"on"`
 	}
 	e := edge(io.Discard, Route{Method: "POST", Pattern: "/", Do: func(c *Call) (Answer, error) {
 		var b body
@@ -201,6 +205,13 @@ func TestBodiesAreStrictJSONAndTheWrongFieldIsNamed(t *testing.T) {
 		{"another type", `{"n":"1"}`, 422, "invalid_fields", "n", "wrong_type"},
 		{"another type within", `{"doc":{"number":2}}`, 422, "invalid_fields", "doc.number", "wrong_type"},
 		{"another type as a whole", `[]`, 422, "invalid_fields", "body", "wrong_type"},
+		{"a date", `{"on":"2026-03-10","doc":{"until":""}}`, 200, "", "", ""},
+		{"a day that there is not", `{"kind":"x","on":"2026-02-30"}`, 422, "invalid_fields", "on", "date_wrong"},
+		{"a text instead of a date", `{"on":"number"}`, 422, "invalid_fields", "on", "date_wrong"},
+		{"a number instead of a date", `{"on":20260310}`, 422, "invalid_fields", "on", "wrong_type"},
+		{"a date that stands for no end, within", `{"doc":{"until":"9999-12-31"}}`, 422, "invalid_fields", "doc.until", "date_too_late"},
+		{"a date that nobody remembers, in a list", `{"docs":[{},{"until":"0001-01-01"}]}`, 422, "invalid_fields", "docs.until", "date_too_early"},
+		{"a date as a whole", `"2026-03-10"`, 422, "invalid_fields", "body", "wrong_type"},
 		{"nested too deep", strings.Repeat(`{"doc":`, 20000), 400, "malformed_json", "", ""},
 	} {
 		res, p := call(t, e, "POST", "/", "", tc.body, "Content-Type", "application/json")

@@ -7,6 +7,7 @@ import (
 	"polis/shared/cabinet"
 	"polis/shared/consent"
 	"polis/shared/fault"
+	"polis/shared/person"
 	"polis/shared/store"
 	"polis/shared/web"
 )
@@ -106,7 +107,7 @@ var (
 
 // renewCopy asks the register again what an account has a copy of, just as the
 // application asked that the copy came of. What the register would not show
-// today is erased. A consent revoked meanwhile has erased the copy already, and
+// today, or nobody has asked for, is erased. A consent revoked meanwhile has erased the copy already, and
 // nothing is put in its place.
 func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account) error {
 	if have.Consents.Covers(who) != nil {
@@ -115,7 +116,7 @@ func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account
 	grant := c.Grant.About(home)
 	account, copied := store.Account(home), store.Card(home, who)
 	epoch := have.Consents.Epoch(who)
-	asked, err := r.shownBy(c, home, who)
+	asked, err := r.origin(c, home, who)
 	if err != nil {
 		return err
 	}
@@ -143,13 +144,14 @@ func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account
 	return err
 }
 
-var errNoOrigin = errors.New("no application led to this copy")
-
-// shownBy is the application that an account's copy came of: the latest that the
-// register answered with it.
-func (r *requests) shownBy(c *web.Call, home, who string) (application.Application, error) {
+// origin is the application that an account's copy came of: the latest that the
+// register answered with it. Where none tells, it is the usual question of whoever
+// applied last, so that a copy is never left behind; and where nobody has applied,
+// that of nobody, whom the register shows nothing.
+func (r *requests) origin(c *web.Call, home, who string) (application.Application, error) {
 	const limit = 50
 	grant := c.Grant.About(home)
+	usual := application.Application{Kind: application.Lookup, Person: who}
 	for before := ""; ; {
 		ids, err := r.store.Page(c, grant, store.Applications(home), before, limit)
 		if err != nil {
@@ -168,12 +170,15 @@ func (r *requests) shownBy(c *web.Call, home, who string) (application.Applicati
 			if err != nil {
 				return application.Application{}, err
 			}
-			if a.Person == who && a.Results != nil {
+			if a.Person == who && a.Showed() {
 				return a, nil
+			}
+			if usual.Applicant == (person.Person{}) {
+				usual.Applicant = a.Applicant
 			}
 		}
 		if len(ids) < limit {
-			return application.Application{}, errNoOrigin
+			return usual, nil
 		}
 		before = ids[limit-1]
 	}

@@ -1,6 +1,7 @@
 package function_test
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -11,9 +12,11 @@ import (
 	insuredregistry "polis/functions/insured-registry"
 	policycard "polis/functions/policy-card"
 	"polis/shared/access"
+	applications "polis/shared/application"
 	"polis/shared/functiontest"
 	"polis/shared/policy"
 	"polis/shared/server"
+	"polis/shared/store"
 )
 
 // change has the register change a person's insurer, and answers with the event
@@ -62,6 +65,105 @@ func TestACopyFollowsTheRegisterAndKeepsWhatWasAskedFor(t *testing.T) {
 				t.Errorf("%s shows %q instead of %q", what, got, want)
 			}
 		}
+	}
+}
+
+// kept is an application as it lies in the store, changed by the test into what
+// an earlier version has left there.
+func kept(t *testing.T, b *functiontest.Bench, home, id string, change func(*applications.Application)) {
+	t.Helper()
+	state := store.Open(b.Env())
+	t.Cleanup(func() { state.Close() })
+	grant, err := access.Caller{Role: access.Function, Unit: name}.May(access.WorkApplication, "call")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := store.Application(home, id)
+	if _, err := store.Change(t.Context(), state, grant.About(home), home, store.Once{}, []store.Ref{doc.Ref}, func(tx *store.Tx) (none struct{}, err error) {
+		a, found, err := store.Get(tx.View, doc)
+		if err != nil || !found {
+			t.Fatalf("application %s: %v", id, err)
+		}
+		change(&a)
+		return none, store.Put(tx, doc, a)
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWhoNamesNoPartAsksForThePolicyAndTheClinic(t *testing.T) {
+	for _, body := range []string{`{"kind":"lookup","what":[]}`, `{"kind":"lookup","what":null}`, `{"kind":"link","enp":"2656410837000318","what":[]}`} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria.Person, "enp", "2656410837000318", "clinic", map[string]string{"name": "Поликлиника № 1"}))
+		token := consenting(b, maria)
+		a := submit(b, token, body)
+		b.Deliver(1)
+		if got := results(b, token, a.ID); !maps.Equal(got.Results, map[string]string{"policy": "shown", "attachment": "shown"}) {
+			t.Errorf("%s: results %v", body, got.Results)
+		}
+		b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
+		if got := shown(b, token, "self"); got != "26001 Поликлиника № 1" {
+			t.Errorf("%s: after a change %q", body, got)
+		}
+	}
+}
+
+// An earlier version took an application that names no part, and what came of it
+// told of none either.
+func TestACopyFollowsTheRegisterWhateverIsKnownOfWhereItCameFrom(t *testing.T) {
+	for rule, leave := range map[string]func(*applications.Application){
+		"it was asked for without a part": func(a *applications.Application) { a.What, a.Results = nil, nil },
+		"nothing tells":                   func(a *applications.Application) { a.Kind, a.What, a.Results = applications.Choose, nil, nil },
+	} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria.Person, "clinic", map[string]string{"name": "Поликлиника № 1"}),
+			functiontest.Child(functiontest.Ilya, maria, functiontest.Pavel))
+		token, father := consenting(b, maria), b.Token(functiontest.Pavel.Claims())
+		var family struct{ Items []struct{ Person string } }
+		b.Call("GET", policycard.Name, "/family", father, nil).Expect(200, "").JSON(&family)
+		child := family.Items[1].Person
+		b.Consent(father, child)
+		for _, token := range []string{token, father} {
+			body := map[bool]string{true: `{"kind":"lookup"}`, false: `{"kind":"lookup","person":"` + child + `"}`}[token != father]
+			submit(b, token, body)
+			work := b.Take(1)[0]
+			b.Send(work).Expect(200, "")
+			e := event(t, work)
+			kept(t, b, e.Home, e.Subject, leave)
+		}
+		b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
+		if got := shown(b, token, "self"); got != "26001 Поликлиника № 1" {
+			t.Errorf("%s: shown %q", rule, got)
+		}
+		b.Send(change(b, "application-2", maria, child, "26001", policy.ByRight)).Expect(200, "")
+		if got := shown(b, father, child); got != "26001" {
+			t.Errorf("%s: the father sees %q", rule, got)
+		}
+		b.Call("POST", insuredregistry.Name, "/events", b.Token(functiontest.Claims{"sub": "2004", "roles": []access.Role{access.Fund}}), map[string]any{
+			"kind": "representative_removed", "source_id": "court-1", "representative": functiontest.Pavel.Person.SNILS,
+			"person": map[string]any{"snils": functiontest.Ilya.SNILS, "birth_date": functiontest.Ilya.Birth},
+		}).Expect(202, "")
+		b.Deliver(1)
+		if got := shown(b, father, child); got != "policy_not_loaded" || copies(b) != 1 {
+			t.Errorf("%s: who is no representative any more sees %q, %d copies", rule, got, copies(b))
+		}
+	}
+}
+
+func TestACopyThatNoApplicationLedToIsErased(t *testing.T) {
+	b := bench(t)
+	b.Import(functiontest.Row(maria.Person))
+	token := consenting(b, maria)
+	submit(b, token, `{"kind":"lookup"}`)
+	b.Deliver(1)
+	for _, key := range b.Redis.Keys() {
+		if strings.HasPrefix(key, "applications:") {
+			b.Redis.Del(key)
+		}
+	}
+	b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
+	if n := copies(b); n != 0 {
+		t.Errorf("%d copies", n)
 	}
 }
 

@@ -94,7 +94,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if a.Status == application.Granted && out.services == application.Pending {
 				out.services = application.NoAnswer
 			}
-			a.Results = results(*out.card, out.services, a.What)
+			a.Results = results(*out.card, out.services, parts(a.What))
 			before, _, err := store.Get(tx.View, card)
 			if err != nil {
 				return a, have, err
@@ -248,7 +248,7 @@ func (r *requests) ask(c *web.Call, a application.Application, unasked bool) out
 	var finding policy.Finding
 	switch err := r.register.Call(c, c.ID, "/insured-registry/find", q, &finding); {
 	case err == nil && finding.Card != nil:
-		card := limited(*finding.Card, a.What)
+		card := limited(*finding.Card, parts(a.What))
 		out := outcome{card: &card}
 		if slices.Contains(a.What, whatServices) {
 			q.ENP = card.ENP

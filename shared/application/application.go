@@ -208,6 +208,13 @@ func AsksFor(asks string, kind Kind, person string) bool {
 	return strings.HasPrefix(asks, string(kind)+" "+person+" ")
 }
 
+// Showed reports whether the register has answered with a policy. That of an
+// earlier version, where no part was named, only the status tells.
+func (a Application) Showed() bool {
+	shows := a.Kind == Lookup || a.Kind == Link || a.Kind == Repair
+	return a.Results != nil || shows && a.Status == Granted
+}
+
 // MayStep reports whether there is a step to take: an event asks for one at
 // once, the agenda at its time, and nobody after the end.
 func (a Application) MayStep(asked bool, now time.Time) bool {

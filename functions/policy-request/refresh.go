@@ -106,9 +106,11 @@ var (
 )
 
 // renewCopy asks the register again what an account has a copy of, just as the
-// application asked that the copy came of. What the register would not show
-// today, or nobody has asked for, is erased. A consent revoked meanwhile has erased the copy already, and
-// nothing is put in its place.
+// application asked that the copy came of, but for the services: they are in no
+// copy. Whether the clinic is in one of an earlier version, the application alone
+// tells. What the register would not show today, or nobody has asked for, is
+// erased. A consent revoked meanwhile has erased the copy already, and nothing is
+// put in its place.
 func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account) error {
 	if have.Consents.Covers(who) != nil {
 		return nil
@@ -120,6 +122,8 @@ func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account
 	if err != nil {
 		return err
 	}
+	clinic := asksForClinic(asked)
+	asked.What = nil
 	out := r.ask(c, asked, true)
 	if out.silent() {
 		return fault.Unreachable("insured_registry", errSilent)
@@ -139,7 +143,7 @@ func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account
 		case before.Answered.After(out.card.Answered):
 			return none, nil // asked for again meanwhile
 		}
-		return none, putCard(tx, home, who, *out.card, before, r.law())
+		return none, putCard(tx, home, who, *out.card, before, clinic, r.law())
 	})
 	return err
 }

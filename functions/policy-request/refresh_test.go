@@ -68,9 +68,9 @@ func TestACopyFollowsTheRegisterAndKeepsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-// kept is an application as it lies in the store, changed by the test into what
-// an earlier version has left there.
-func kept(t *testing.T, b *functiontest.Bench, home, id string, change func(*applications.Application)) {
+// kept is a document as it lies in the store, changed by the test into what an
+// earlier version has left there.
+func kept[T any](t *testing.T, b *functiontest.Bench, home string, doc store.Doc[T], change func(*T)) {
 	t.Helper()
 	state := store.Open(b.Env())
 	t.Cleanup(func() { state.Close() })
@@ -78,14 +78,13 @@ func kept(t *testing.T, b *functiontest.Bench, home, id string, change func(*app
 	if err != nil {
 		t.Fatal(err)
 	}
-	doc := store.Application(home, id)
 	if _, err := store.Change(t.Context(), state, grant.About(home), home, store.Once{}, []store.Ref{doc.Ref}, func(tx *store.Tx) (none struct{}, err error) {
-		a, found, err := store.Get(tx.View, doc)
+		have, found, err := store.Get(tx.View, doc)
 		if err != nil || !found {
-			t.Fatalf("application %s: %v", id, err)
+			t.Fatalf("found %v, %v", found, err)
 		}
-		change(&a)
-		return none, store.Put(tx, doc, a)
+		change(&have)
+		return none, store.Put(tx, doc, have)
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +128,7 @@ func TestACopyFollowsTheRegisterWhateverIsKnownOfWhereItCameFrom(t *testing.T) {
 			work := b.Take(1)[0]
 			b.Send(work).Expect(200, "")
 			e := event(t, work)
-			kept(t, b, e.Home, e.Subject, leave)
+			kept(t, b, e.Home, store.Application(e.Home, e.Subject), leave)
 		}
 		b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
 		if got := shown(b, token, "self"); got != "26001 Поликлиника № 1" {
@@ -146,6 +145,38 @@ func TestACopyFollowsTheRegisterWhateverIsKnownOfWhereItCameFrom(t *testing.T) {
 		b.Deliver(1)
 		if got := shown(b, father, child); got != "policy_not_loaded" || copies(b) != 1 {
 			t.Errorf("%s: who is no representative any more sees %q, %d copies", rule, got, copies(b))
+		}
+	}
+}
+
+// That of an earlier version does not say whether the clinic was asked for.
+func TestACopyOfAnEarlierVersionKeepsTheClinicThatWasAskedFor(t *testing.T) {
+	const clinic = "Поликлиника № 1"
+	for _, tc := range []struct {
+		rule, what string
+		leave      func(*policy.Card)
+		asks       string // after it
+		want       string // after a change of the record
+	}{
+		{"it has one", `["policy","attachment"]`, func(c *policy.Card) { c.ClinicAsked = false }, `["services"]`, "26001 " + clinic},
+		{"there was none", `["policy","attachment"]`, func(c *policy.Card) { c.ClinicAsked, c.Clinic = false, nil }, "", "26001 " + clinic},
+		{"it was not asked for", `["policy"]`, func(*policy.Card) {}, "", "26001"},
+	} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria.Person, "clinic", map[string]string{"name": clinic}))
+		token := consenting(b, maria)
+		submit(b, token, `{"kind":"lookup","what":`+tc.what+`}`)
+		work := b.Take(1)[0]
+		b.Send(work).Expect(200, "")
+		home := event(t, work).Home
+		kept(t, b, home, store.Card(home, "self"), tc.leave)
+		if tc.asks != "" {
+			submit(b, token, `{"kind":"lookup","what":`+tc.asks+`}`)
+			b.Deliver(1)
+		}
+		b.Send(change(b, "application-1", maria, "", "26001", policy.ByRight)).Expect(200, "")
+		if got := shown(b, token, "self"); got != tc.want {
+			t.Errorf("%s: %q", tc.rule, got)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package function_test
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,8 +239,73 @@ func TestEachParentsCopyFollowsUnderItsOwnConsent(t *testing.T) {
 	refresh := change(b, "application-2", maria, child, "26006", policy.ByRight)
 	b.Advance(24 * time.Hour)
 	b.Send(refresh).Expect(200, "")
-	if n := copies(b); n != 0 {
-		t.Errorf("%d copies are left at 18", n)
+	if n, left := copies(b), tied(t, b); n != 0 || len(left) != 0 {
+		t.Errorf("%d copies are left at 18, tied %q", n, left)
+	}
+}
+
+// tied are the accounts that are found by a record that they may have a copy of.
+func tied(t *testing.T, b *functiontest.Bench) (accounts []string) {
+	t.Helper()
+	for _, key := range b.Redis.Keys() {
+		if strings.HasPrefix(key, "copies:") {
+			found, err := b.Redis.Members(key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			accounts = append(accounts, found...)
+		}
+	}
+	return accounts
+}
+
+// refreshes are how often the holder is told that a copy was brought up to date.
+func refreshes(b *functiontest.Bench, token string) (n int) {
+	var told struct {
+		Items []struct{ Action access.Action }
+	}
+	b.Call("GET", policycard.Name, "/access?limit=100", token, nil).Expect(200, "").JSON(&told)
+	for _, i := range told.Items {
+		if i.Action == access.RefreshCopy {
+			n++
+		}
+	}
+	return n
+}
+
+func TestAfterARevocationNothingIsBroughtUpToDateNorToldSo(t *testing.T) {
+	for rule, leave := range map[string]func(b *functiontest.Bench, key string, accounts []string){
+		"the account is forgotten": func(*functiontest.Bench, string, []string) {},
+		"or found in vain":         func(b *functiontest.Bench, key string, accounts []string) { b.Redis.SAdd(key, accounts...) },
+	} {
+		b := bench(t)
+		b.Import(functiontest.Row(maria.Person))
+		token := consenting(b, maria)
+		submit(b, token, `{"kind":"lookup"}`)
+		b.Deliver(1)
+		before := tied(t, b)
+		key := b.Redis.Keys()[slices.IndexFunc(b.Redis.Keys(), func(key string) bool { return strings.HasPrefix(key, "copies:") })]
+		b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"mincifry","action":"revoke","reason":"-"}`).Expect(200, "")
+		if left := tied(t, b); len(before) != 1 || len(left) != 0 {
+			t.Errorf("%s: tied before %q, after the revocation %q", rule, before, left)
+		}
+		leave(b, key, before)
+		// What is under way shows nothing, or no more.
+		b.Call("POST", name, "/", token, `{"kind":"register","region":"26"}`).Expect(202, "")
+		b.Take(1)
+		refresh := change(b, "application-1", maria, "", "26001", policy.ByRight)
+		b.Send(refresh).Expect(200, "")
+		if n, left := refreshes(b, token), tied(t, b); n != 0 || len(left) != 0 {
+			t.Errorf("%s: told of %d refreshes, tied %q", rule, n, left)
+		}
+		b.Advance(10 * time.Minute)
+		b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"mincifry","action":"grant"}`).Expect(200, "")
+		submit(b, token, `{"kind":"lookup"}`)
+		b.Deliver(1)
+		b.Send(refresh).Expect(200, "")
+		if n := refreshes(b, token); n == 0 || len(tied(t, b)) != 1 {
+			t.Errorf("%s: of a copy made again %d refreshes are told, tied %q", rule, n, tied(t, b))
+		}
 	}
 }
 
@@ -271,8 +337,8 @@ func TestAConsentRevokedWhileTheCopyIsRefreshedLeavesNothingBehind(t *testing.T)
 			return res, err
 		}))
 		b.Send(refresh).Expect(200, "")
-		if n := copies(b); n != 0 || asked != 1 {
-			t.Errorf("%s: %d copies are left, the register was asked %d times", rule, n, asked)
+		if n, left := copies(b), tied(t, b); n != 0 || len(left) != 0 || asked != 1 {
+			t.Errorf("%s: %d copies are left, tied %q, the register was asked %d times", rule, n, left, asked)
 		}
 	}
 }

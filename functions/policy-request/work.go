@@ -75,6 +75,9 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			out := out
 			if !covered(a, have.Consents) {
 				// Revoked while we asked: what was found is forgotten.
+				if out.card != nil {
+					tx.ForgetCopy(e.Home, out.card.Insured)
+				}
 				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
 			}
 			a, err := r.decide(a, out, now)

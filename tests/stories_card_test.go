@@ -276,7 +276,10 @@ func TestInTheBrowserPartsOfTheDataAreAskedForApart(t *testing.T) {
 		insured.loads(fields{"what": []string{"policy"}})
 		v.logsIn("insured")
 		v.opens("/card")
-		v.HasNot("Поликлиника")
+		v.Has("Сведения о поликлинике не запрашивались.")
+		if made := insured.extract("self"); !strings.Contains(printedText(v.t, insured.get("/extract-rendering/"+made.ID).is(http.StatusOK).body), "Сведенияоприкреплениинезапрашивались") {
+			v.t.Error("the extract does not say that the clinic was not asked for")
+		}
 		v.does("Запросить сведения по частям")
 		v.looked("Какие сведения запросить")
 		for _, part := range []string{"Полис и страховая компания", "Поликлиника прикрепления", "Оказанные медицинские услуги"} {
@@ -294,7 +297,10 @@ func TestInTheBrowserPartsOfTheDataAreAskedForApart(t *testing.T) {
 		v.does("Оказанные услуги")
 		v.looked("Всего по годам")
 		v.opens("/card")
-		v.looked("Поликлиника")
+		v.looked("Городская поликлиника № 1")
+		insured.loads(fields{"what": []string{"services"}})
+		v.opens("/card")
+		v.looked("Городская поликлиника № 1")
 	})
 }
 

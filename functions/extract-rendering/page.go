@@ -36,6 +36,7 @@ func (r *rendering) page(e cabinet.Extract, card policy.Card, insurers directory
 	if named, ok := directory.FindRegion(region); ok {
 		p.Region = named.Name
 	}
+	p.Clinic.Unasked = !card.TellsOfClinic()
 	if card.Clinic != nil {
 		p.Clinic = extract.Clinic{Name: card.Clinic.Name, Address: card.Clinic.Address, Since: card.Clinic.Since}
 	}

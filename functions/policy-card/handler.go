@@ -92,6 +92,8 @@ type view struct {
 	ReportBy   calendar.Date   `json:"report_by,omitzero"` // the last day to report what differs
 	DaysLeft   *int            `json:"report_days_left,omitempty"`
 	AsOf       time.Time       `json:"as_of"`
+
+	ClinicAsked bool `json:"clinic_asked"`
 }
 
 // coming is the next turn of the state that is known, in words too.
@@ -152,8 +154,8 @@ func show(c *web.Call, who string, card policy.Card, insurers directory.Director
 	v := view{
 		Person: who, ENP: card.ENP, ENPGrouped: card.ENP.Grouped(), Name: card.Person.Name, Sex: card.Person.Sex, Birth: card.Person.Birth,
 		Status: card.Shown(today), ValidFrom: card.ValidFrom, ValidUntil: card.ValidUntil, Region: region,
-		Insurer: insurer{insurers.ContactOf(card.Insurance.SMO, region, c.Text), card.Insurance.Since}, Clinic: card.Clinic, Warnings: card.Warnings,
-		AsOf: card.AsOf.In(calendar.Zone(region)),
+		Insurer: insurer{insurers.ContactOf(card.Insurance.SMO, region, c.Text), card.Insurance.Since}, Warnings: card.Warnings,
+		AsOf: card.AsOf.In(calendar.Zone(region)), Clinic: card.Clinic, ClinicAsked: card.TellsOfClinic(),
 	}
 	if r, ok := directory.FindRegion(region); ok {
 		v.RegionName = r.Name

@@ -221,15 +221,42 @@ func TestALookupThatFindsThePolicyShowsIt(t *testing.T) {
 	b.Call("GET", policycard.Name, "/", token, nil).Expect(200, "")
 }
 
-func TestOnlyWhatWasAskedForIsCopied(t *testing.T) {
-	b := bench(t)
-	b.Import(functiontest.Row(maria.Person, "clinic", map[string]string{"name": "Поликлиника № 1"}))
-	token := consenting(b, maria)
-	for body, clinic := range map[string]bool{`{"kind":"lookup","what":["policy"]}`: false, `{"kind":"lookup","what":["policy","attachment"]}`: true} {
-		submit(b, token, body)
-		b.Deliver(1)
-		if res := b.Call("GET", policycard.Name, "/", token, nil).Expect(200, ""); strings.Contains(string(res.Body), "Поликлиника") != clinic {
-			t.Errorf("%s: %s", body, res.Body)
+func TestTheCopyTellsOfTheClinicOnceThatWasAskedFor(t *testing.T) {
+	const clinic, none, unasked = "asked: true, Поликлиника № 1", "asked: true, ", "asked: false, "
+	attached := functiontest.Row(maria.Person, "clinic", map[string]string{"name": "Поликлиника № 1"})
+	for rule, tc := range map[string]struct {
+		row  map[string]any
+		asks []string // one after the other
+		want []string // what the card tells of the clinic after each
+	}{
+		"the policy first":               {attached, []string{`["policy"]`, `["attachment"]`, `["policy"]`}, []string{unasked, clinic, clinic}},
+		"the services first":             {attached, []string{`["services"]`, `["policy","attachment"]`, `["services"]`}, []string{unasked, clinic, clinic}},
+		"of which the register has none": {functiontest.Row(maria.Person), []string{`["policy"]`, `["attachment","services"]`, `["services"]`}, []string{unasked, none, none}},
+	} {
+		b := bench(t)
+		b.Import(tc.row)
+		token := consenting(b, maria)
+		told := func(when, want string) {
+			t.Helper()
+			var card struct {
+				Clinic struct{ Name string }
+				Asked  bool `json:"clinic_asked"`
+			}
+			b.Call("GET", policycard.Name, "/", token, nil).Expect(200, "").JSON(&card)
+			if got := fmt.Sprintf("asked: %v, %s", card.Asked, card.Clinic.Name); got != want {
+				t.Errorf("%s, %s: %s", rule, when, got)
+			}
+		}
+		var refresh functiontest.Queued
+		for n, what := range tc.asks {
+			submit(b, token, `{"kind":"lookup","what":`+what+`}`)
+			b.Deliver(1)
+			told(what, tc.want[n])
+			if n == 0 {
+				refresh = change(b, "application-1", maria, "", "26001", policy.ByRight)
+			}
+			b.Send(refresh).Expect(200, "")
+			told("brought up to date after "+what, tc.want[n])
 		}
 	}
 }
@@ -431,8 +458,8 @@ func TestAConsentRevokedBeforeOrDuringTheWorkLeavesNothingBehind(t *testing.T) {
 			if a = read(b, token, a.ID); a.Status != "refused" || a.Reasons[0].Code != "consent_revoked" || a.Help.Offer != "lookup" {
 				t.Errorf("%+v", a)
 			}
-			if n := copies(b); n != 0 {
-				t.Errorf("%d copies are left", n)
+			if n, left := copies(b), tied(t, b); n != 0 || len(left) != 0 {
+				t.Errorf("%d copies are left, tied %q", n, left)
 			}
 		})
 	}

@@ -4,9 +4,8 @@ import (
 	"errors"
 
 	"polis/shared/application"
-	"polis/shared/cabinet"
-	"polis/shared/consent"
 	"polis/shared/fault"
+	"polis/shared/person"
 	"polis/shared/store"
 	"polis/shared/web"
 )
@@ -44,44 +43,25 @@ func (r *requests) refresh(c *web.Call) (web.Answer, error) {
 
 // follow brings the copy up to date that an account has of a record. Where it has
 // none, what it asks for may just have been answered without the change: that is
-// noted, and it is asked for again.
+// noted, and it is asked for again. An account with neither has nothing to do with
+// the record any more: it is forgotten, and its holder told of nothing.
 func (r *requests) follow(c *web.Call, home string, e store.Event) error {
-	account := store.Account(home)
-	reads := []store.Ref{account.Ref}
-	for _, who := range []string{consent.Self, e.Home} {
-		reads = append(reads, store.Card(home, who).Ref)
-	}
-	copied := func(v *store.View) (string, error) {
-		for _, who := range []string{consent.Self, e.Home} {
-			if card, shown, err := store.Get(v, store.Card(home, who)); err != nil || shown && card.Insured == e.Home {
-				return who, err
-			}
-		}
-		return "", nil
-	}
+	grant, account := c.Grant.About(home), store.Account(home)
 	for {
-		v, err := r.store.View(c, c.Grant.About(home), home, reads...)
-		if err != nil {
-			return err
-		}
-		have, _, err := store.Get(v, account)
-		if err != nil {
-			return err
-		}
-		who, err := copied(v)
+		who, awaited, err := r.store.CopyOf(c, grant, home, e.Home)
 		switch {
 		case err != nil:
 			return err
 		case who != "":
-			return r.renewCopy(c, home, who, have)
-		case len(have.Open) == 0: // what is asked for later is answered with the change
-			return nil
+			return r.renewCopy(c, home, who)
+		case !awaited: // what is asked for later is answered with the change
+			return r.store.ForgetCopy(c, grant, home, e.Home)
 		}
-		_, err = store.Change(c, r.store, c.Grant.About(home), home, store.Once{}, reads, func(tx *store.Tx) (struct{}, error) {
+		_, err = store.Change(c, r.store, grant, home, store.Once{}, store.CopyReads(home, e.Home), func(tx *store.Tx) (struct{}, error) {
 			none := struct{}{}
-			who, err := copied(tx.View)
-			if err == nil && who != "" {
-				err = errCopied
+			who, awaited, err := store.Copied(tx.View, home, e.Home)
+			if err == nil && (who != "" || !awaited) {
+				err = errOvertaken
 			}
 			if err != nil {
 				return none, err
@@ -93,32 +73,41 @@ func (r *requests) follow(c *web.Call, home string, e store.Event) error {
 			have.Missed = e.ID
 			return none, store.Put(tx, account, have)
 		})
-		if !errors.Is(err, errCopied) {
+		if !errors.Is(err, errOvertaken) {
 			return err
 		}
 	}
 }
 
 var (
-	errSilent = errors.New("no answer about a copy")
-	errCopied = errors.New("a copy was made meanwhile")
+	errSilent    = errors.New("no answer about a copy")
+	errOvertaken = errors.New("what was awaited is decided meanwhile")
 )
 
 // renewCopy asks the register again what an account has a copy of, just as the
-// application asked that the copy came of. What the register would not show
-// today is erased. A consent revoked meanwhile has erased the copy already, and
-// nothing is put in its place.
-func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account) error {
-	if have.Consents.Covers(who) != nil {
-		return nil
-	}
+// application asked that the copy came of, but for the services: they are in no
+// copy. Whether the clinic is in one of an earlier version, the application alone
+// tells. What the register would not show today, or nobody has asked for, is
+// erased. A consent revoked meanwhile has erased the copy already, and nothing is
+// put in its place.
+func (r *requests) renewCopy(c *web.Call, home, who string) error {
 	grant := c.Grant.About(home)
 	account, copied := store.Account(home), store.Card(home, who)
-	epoch := have.Consents.Epoch(who)
-	asked, err := r.shownBy(c, home, who)
+	v, err := r.store.View(c, grant, home, account.Ref)
 	if err != nil {
 		return err
 	}
+	have, _, err := store.Get(v, account)
+	if err != nil || have.Consents.Covers(who) != nil {
+		return err
+	}
+	epoch := have.Consents.Epoch(who)
+	asked, err := r.origin(c, home, who)
+	if err != nil {
+		return err
+	}
+	clinic := asksForClinic(asked)
+	asked.What = nil
 	out := r.ask(c, asked, true)
 	if out.silent() {
 		return fault.Unreachable("insured_registry", errSilent)
@@ -138,18 +127,19 @@ func (r *requests) renewCopy(c *web.Call, home, who string, have cabinet.Account
 		case before.Answered.After(out.card.Answered):
 			return none, nil // asked for again meanwhile
 		}
-		return none, putCard(tx, home, who, *out.card, before, r.law())
+		return none, putCard(tx, home, who, *out.card, before, clinic, r.law())
 	})
 	return err
 }
 
-var errNoOrigin = errors.New("no application led to this copy")
-
-// shownBy is the application that an account's copy came of: the latest that the
-// register answered with it.
-func (r *requests) shownBy(c *web.Call, home, who string) (application.Application, error) {
+// origin is the application that an account's copy came of: the latest that the
+// register answered with it. Where none tells, it is the usual question of whoever
+// applied last, so that a copy is never left behind; and where nobody has applied,
+// that of nobody, whom the register shows nothing.
+func (r *requests) origin(c *web.Call, home, who string) (application.Application, error) {
 	const limit = 50
 	grant := c.Grant.About(home)
+	usual := application.Application{Kind: application.Lookup, Person: who}
 	for before := ""; ; {
 		ids, err := r.store.Page(c, grant, store.Applications(home), before, limit)
 		if err != nil {
@@ -168,12 +158,15 @@ func (r *requests) shownBy(c *web.Call, home, who string) (application.Applicati
 			if err != nil {
 				return application.Application{}, err
 			}
-			if a.Person == who && a.Results != nil {
+			if a.Person == who && a.Showed() {
 				return a, nil
+			}
+			if usual.Applicant == (person.Person{}) {
+				usual.Applicant = a.Applicant
 			}
 		}
 		if len(ids) < limit {
-			return application.Application{}, errNoOrigin
+			return usual, nil
 		}
 		before = ids[limit-1]
 	}

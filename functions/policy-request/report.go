@@ -17,8 +17,12 @@ const (
 )
 
 // putCard puts a copy into a cabinet, and what differs in it on the agenda: the
-// person has a month to report it. The copy must have been among the reads.
-func putCard(tx *store.Tx, home, who string, card, before policy.Card, now time.Time) error {
+// person has a month to report it. The clinic is on it once it was asked for, now
+// or for the copy before. The copy must have been among the reads.
+func putCard(tx *store.Tx, home, who string, card, before policy.Card, clinic bool, now time.Time) error {
+	if card.ClinicAsked = clinic || before.TellsOfClinic(); !card.ClinicAsked {
+		card.Clinic = nil
+	}
 	card = card.Noting(before, calendar.Today(now, card.Insurance.Region))
 	tx.Schedule(reportTopic, home, who, card.RemindAt(now))
 	return store.Put(tx, store.Card(home, who), card)

@@ -40,6 +40,14 @@ const (
 	whatServices   = "services"
 )
 
+// parts are what is asked for: who names none asks for the policy and the clinic.
+func parts(named []string) []string {
+	if len(named) == 0 {
+		return []string{whatAttachment, whatPolicy}
+	}
+	return named
+}
+
 // child is the value of person in an application for a child that is not in the
 // register yet, and so has no id.
 const child = "child"
@@ -128,8 +136,8 @@ func (q *request) check(home string, insurers directory.Directory, applicant per
 	if wrong != nil {
 		return fault.Wrong(wrong...)
 	}
-	if q.Kind != application.Register && q.What == nil {
-		q.What = []string{whatPolicy, whatAttachment}
+	if q.Kind != application.Register {
+		q.What = parts(q.What)
 	}
 	slices.Sort(q.What)
 	q.What = slices.Compact(q.What)

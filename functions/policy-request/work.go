@@ -76,6 +76,9 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			out := out
 			if !covered(a, have.Consents) {
 				// Revoked while we asked: what was found is forgotten.
+				if out.card != nil {
+					tx.ForgetCopy(e.Home, out.card.Insured)
+				}
 				out = outcome{refuse: []application.Reason{reason(codeConsentRevoked)}}
 			}
 			a, err := r.decide(a, out, now)
@@ -95,7 +98,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if a.Status == application.Granted && out.services == application.Pending {
 				out.services = application.NoAnswer
 			}
-			a.Results = results(*out.card, out.services, a.What)
+			a.Results = results(*out.card, out.services, parts(a.What))
 			before, _, err := store.Get(tx.View, card)
 			if err != nil {
 				return a, have, err
@@ -106,7 +109,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if have.Missed != missed {
 				return a, have, errMissed
 			}
-			return a, have, putCard(tx, e.Home, a.Person, *out.card, before, now)
+			return a, have, putCard(tx, e.Home, a.Person, *out.card, before, asksForClinic(a), now)
 		})
 	if errors.Is(err, errMissed) {
 		return r.work(c) // from the beginning
@@ -255,10 +258,9 @@ func (r *requests) ask(c *web.Call, a application.Application, unasked bool) out
 	var finding policy.Finding
 	switch err := r.register.Call(c, c.ID, "/insured-registry/find", q, &finding); {
 	case err == nil && finding.Card != nil:
-		card := limited(*finding.Card, a.What)
-		out := outcome{card: &card}
+		out := outcome{card: finding.Card}
 		if slices.Contains(a.What, whatServices) {
-			q.ENP = card.ENP
+			q.ENP = finding.Card.ENP
 			out.services = r.services(c, q)
 		}
 		return out
@@ -270,15 +272,10 @@ func (r *requests) ask(c *web.Call, a application.Application, unasked bool) out
 	return outcome{}
 }
 
-// limited keeps of a card what was asked for.
-func limited(card policy.Card, what []string) policy.Card {
-	for _, w := range what {
-		if w == whatAttachment {
-			return card
-		}
-	}
-	card.Clinic = nil
-	return card
+// asksForClinic reports whether a copy that comes of the application is to tell
+// of the clinic. Of the policy it tells in any case: the other parts hang on it.
+func asksForClinic(a application.Application) bool {
+	return slices.Contains(parts(a.What), whatAttachment)
 }
 
 // services asks the register whether it has services rendered. They are not

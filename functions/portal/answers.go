@@ -121,6 +121,8 @@ type cardAnswer struct {
 	ReportBy calendar.Date `json:"report_by"`
 	DaysLeft int           `json:"report_days_left"`
 	AsOf     time.Time     `json:"as_of"`
+
+	ClinicAsked bool `json:"clinic_asked"`
 }
 
 // Over reports whether nothing holds of the policy any more.

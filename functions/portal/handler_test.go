@@ -584,6 +584,25 @@ func TestAPagesTitleNamesTheSiteOnce(t *testing.T) {
 	}
 }
 
+func TestTheCardTellsNoClinicFromOneNotAskedFor(t *testing.T) {
+	b := plain(t)
+	b.Put("consent-toggle", answering(map[string]string{"GET /": bothGiven}))
+	b.Put("policy-request", answering(map[string]string{"GET /": `{"items":[]}`}))
+	mine := in(t, b)
+	const none, unasked = "О поликлинике в регистре сведений нет.", "Сведения о поликлинике не запрашивались."
+	for fields, want := range map[string]string{
+		`"clinic_asked":true,"clinic":{"name":"Поликлиника № 1"}`: "Поликлиника № 1", `"clinic_asked":true`: none, `"clinic_asked":false`: unasked,
+	} {
+		b.Put("policy-card", answering(map[string]string{"GET /family": aFamily, "GET /": strings.Replace(cardIn("active"), "}", ","+fields+"}", 1)}))
+		page := string(b.Call("GET", Name, "/card", "", nil, "Cookie", mine).Expect(200, "").Body)
+		for _, text := range []string{"Поликлиника № 1", none, unasked} {
+			if strings.Contains(page, text) != (text == want) {
+				t.Errorf("%s: %s", fields, page)
+			}
+		}
+	}
+}
+
 func TestMilitaryServiceIsNotTakenForOneOfAClinic(t *testing.T) {
 	b := plain(t)
 	b.Put("consent-toggle", answering(map[string]string{"GET /": bothGiven}))

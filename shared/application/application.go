@@ -205,7 +205,22 @@ func (a Application) Asks() string {
 
 // AsksFor reports whether what Asks told is of that kind, about that person.
 func AsksFor(asks string, kind Kind, person string) bool {
-	return strings.HasPrefix(asks, string(kind)+" "+person+" ")
+	return strings.HasPrefix(asks+" ", string(kind)+" "+person+" ")
+}
+
+// toSee are the kinds that lead to a copy of a policy.
+var toSee = []Kind{Lookup, Link, Repair}
+
+// AsksToSee reports whether what Asks told may lead to a copy of that person's
+// policy.
+func AsksToSee(asks, person string) bool {
+	return slices.ContainsFunc(toSee, func(kind Kind) bool { return AsksFor(asks, kind, person) })
+}
+
+// Showed reports whether the register has answered with a policy. That of an
+// earlier version, where no part was named, only the status tells.
+func (a Application) Showed() bool {
+	return a.Results != nil || a.Status == Granted && slices.Contains(toSee, a.Kind)
 }
 
 // MayStep reports whether there is a step to take: an event asks for one at

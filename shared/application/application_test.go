@@ -129,14 +129,19 @@ func TestATryThatAPersonAsksForMakesNobodyWaitLonger(t *testing.T) {
 }
 
 func TestWhatAnApplicationAsksTellsItsKindAndPerson(t *testing.T) {
-	asks := Application{Kind: Lookup, Person: "c1", What: []string{"policy"}}.Asks()
+	lookup := Application{Kind: Lookup, Person: "c1", What: []string{"policy"}}
+	repair, resume := Application{Kind: Repair, Person: "c1"}, Application{Kind: Resume, Person: "c1"}
 	for _, tc := range []struct {
-		kind   Kind
-		person string
-		is     bool
-	}{{Lookup, "c1", true}, {Lookup, "c", false}, {Lookup, "self", false}, {Link, "c1", false}} {
-		if AsksFor(asks, tc.kind, tc.person) != tc.is {
-			t.Errorf("%s %s", tc.kind, tc.person)
+		of        Application
+		kind      Kind
+		person    string
+		is, toSee bool
+	}{
+		{lookup, Lookup, "c1", true, true}, {lookup, Lookup, "c", false, false}, {lookup, Lookup, "self", false, false}, {lookup, Link, "c1", false, true},
+		{repair, Repair, "c1", true, true}, {repair, Repair, "c", false, false}, {resume, Resume, "c1", true, false},
+	} {
+		if AsksFor(tc.of.Asks(), tc.kind, tc.person) != tc.is || AsksToSee(tc.of.Asks(), tc.person) != tc.toSee {
+			t.Errorf("%s: %s %s", tc.of.Kind, tc.kind, tc.person)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"polis/shared/application"
 	"polis/shared/consent"
 	"polis/shared/person"
 )
@@ -86,6 +87,12 @@ func (a Account) UnderWay(fits func(asks string) bool) []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// Awaits reports whether a copy of a person's policy may come of an application
+// that is under way.
+func (a Account) Awaits(person string) bool {
+	return a.Consents.Covers(person) == nil && len(a.UnderWay(func(asks string) bool { return application.AsksToSee(asks, person) })) > 0
 }
 
 // keepExtracts bounds "my documents" of one account.

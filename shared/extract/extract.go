@@ -51,11 +51,12 @@ type Insurer struct {
 	Unlisted                   bool // not in the directory: the Name is made of its code
 }
 
-// Clinic is where the holder is attached; the zero value says that nothing is
-// known of it.
+// Clinic is where the holder is attached; the zero value says that the register
+// has nothing about it.
 type Clinic struct {
 	Name, Address string
 	Since         calendar.Date
+	Unasked       bool // the register was not asked for it
 }
 
 // ErrTooLong says that the holder's name does not fit on the page.

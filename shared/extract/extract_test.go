@@ -154,6 +154,12 @@ func words(t testing.TB, pdf []byte) []word {
 	return all
 }
 
+func unasked() extract.Page {
+	p := usual()
+	p.Clinic = extract.Clinic{Unasked: true}
+	return p
+}
+
 func TestTheTextOfThePageCanBeCopied(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -177,6 +183,7 @@ func TestTheTextOfThePageCanBeCopied(t *testing.T) {
 			"Территориальный фонд обязательного медицинского страхования Ставропольского края",
 			"Сведений о прикреплении нет",
 		}},
+		{"whose clinic was not asked for", unasked(), []string{"Поликлиника прикрепления", "Сведения о прикреплении не запрашивались"}},
 		{"an insurer that the directory does not have", unlisted(), []string{
 			"Компания с кодом 26999", "В справочнике страховых этой компании нет. О ней скажут в территориальном фонде ОМС.", "Страхует с 01.01.2019",
 		}},

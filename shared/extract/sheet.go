@@ -159,7 +159,10 @@ func (s sheet) insurer(p Page, x, y float64) float64 {
 
 func (s sheet) clinic(c Clinic, x, y float64) float64 {
 	y = s.write(heading, x, y, column, "Поликлиника прикрепления") + s.scale
-	if c.Name == "" {
+	switch {
+	case c.Unasked:
+		return s.write(value, x, y, column, "Сведения о прикреплении не запрашивались")
+	case c.Name == "":
 		return s.write(value, x, y, column, "Сведений о прикреплении нет")
 	}
 	y = s.write(strong, x, y, column, c.Name) + 0.6*s.scale

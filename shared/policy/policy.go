@@ -88,6 +88,8 @@ type Card struct {
 	AsOf       time.Time     `json:"as_of"`
 	Answered   time.Time     `json:"answered,omitzero"` // machine's clock: which of two answers is the later
 
+	ClinicAsked bool `json:"clinic_asked,omitempty"` // by the cabinet
+
 	DiffersSince calendar.Date `json:"differs_since,omitzero"` // when the cabinet first knew of the warnings
 }
 
@@ -107,6 +109,11 @@ func CardOf(i Insured, today calendar.Date, asOf time.Time) Card {
 	}
 	return card
 }
+
+// TellsOfClinic reports whether the cabinet has asked for the clinic: only then
+// that there is none says something about the register. The copy of an earlier
+// version tells it by the clinic alone.
+func (c Card) TellsOfClinic() bool { return c.ClinicAsked || c.Clinic != nil }
 
 // told is what counts of the changes, without what made each: only which of them
 // belong together.

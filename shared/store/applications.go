@@ -161,12 +161,16 @@ func PutApplication(tx *Tx, account string, a application.Application) error {
 const settleTopic = "extract-rendering/settle"
 
 // EraseCopy erases an account's copy of a person's policy, with every document
-// made of it; their bytes follow at once by the event. The card must have been
-// among the reads, and the account still has to be put.
+// made of it; their bytes follow at once by the event, and the account is not
+// found by the record any more. The card must have been among the reads, and the
+// account still has to be put.
 func EraseCopy(tx *Tx, account string, have cabinet.Account, person string) cabinet.Account {
 	have, gone := have.Without(person)
 	for _, e := range gone {
 		tx.Emit(Event{Topic: settleTopic, Home: account, Subject: e.ID, Lane: e.ID}, 0)
+	}
+	if card, shown, err := Get(tx.View, Card(account, person)); err == nil && shown {
+		tx.ForgetCopy(account, card.Insured)
 	}
 	Erase(tx, Card(account, person))
 	return have

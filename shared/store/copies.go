@@ -2,8 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
+
+	"github.com/redis/go-redis/v9"
 
 	"polis/shared/access"
+	"polis/shared/consent"
 	"polis/shared/ident"
 )
 
@@ -14,11 +18,88 @@ func (s *Store) NoteCopy(ctx context.Context, g access.Grant, account, record st
 	if _, err := open(g, account); err != nil {
 		return false, err
 	}
-	added, err := s.rdb.SAdd(ctx, s.copiesKey(record), account).Result()
+	var known *redis.IntCmd
+	// One that is there is put in anew, for ForgetCopy to see.
+	_, err = s.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		known = p.SRem(ctx, s.copiesKey(record), account)
+		p.SAdd(ctx, s.copiesKey(record), account)
+		return nil
+	})
 	if err != nil {
 		return false, unreachable(err)
 	}
-	return added > 0, nil
+	return known.Val() == 0, nil
+}
+
+// ForgetCopy takes back what NoteCopy did, for an account that has no copy of the
+// record and awaits none. Where one is noted meanwhile the account stays: who is
+// found in vain loses nothing, a copy that is not found loses every change.
+func (s *Store) ForgetCopy(ctx context.Context, g access.Grant, account, record string) error {
+	key := s.copiesKey(record)
+	var untold error
+	err := s.rdb.Watch(ctx, func(watched *redis.Tx) error {
+		who, awaited, err := s.CopyOf(ctx, g, account, record)
+		if untold = err; err != nil || who != "" || awaited {
+			return nil
+		}
+		_, err = watched.TxPipelined(ctx, func(p redis.Pipeliner) error {
+			p.SRem(ctx, key, account)
+			return nil
+		})
+		return err
+	}, key)
+	switch {
+	case untold != nil:
+		return untold
+	case err != nil && !errors.Is(err, redis.TxFailedErr):
+		return unreachable(err)
+	}
+	return nil
+}
+
+// ForgetCopy has the account forgotten once the step is committed. Where that
+// fails, the next change of the record finds it in vain, and it is forgotten then.
+func (tx *Tx) ForgetCopy(account, record string) {
+	tx.forgotten = append(tx.forgotten, copied{account, record})
+}
+
+// copied is an account with a record that it has a copy of.
+type copied struct{ account, record string }
+
+// CopyOf tells as whose policy an account has a copy of a record, as Copied does.
+// Nothing of the copy is told, and no audit entry left.
+func (s *Store) CopyOf(ctx context.Context, g access.Grant, account, record string) (who string, awaited bool, err error) {
+	if _, err := open(g, account); err != nil {
+		return "", false, err
+	}
+	v, err := s.read(ctx, CopyReads(account, record))
+	if err != nil {
+		return "", false, err
+	}
+	return Copied(v, account, record)
+}
+
+// CopyReads are what Copied is told by.
+func CopyReads(account, record string) []Ref {
+	return []Ref{Account(account).Ref, Card(account, consent.Self).Ref, Card(account, record).Ref}
+}
+
+// Copied tells as whose policy an account has a copy of a record: its holder's own
+// or, by the record's id, a child's; "" for no copy. awaited is whether one may
+// come of an application that is under way.
+func Copied(v *View, account, record string) (who string, awaited bool, err error) {
+	have, _, err := Get(v, Account(account))
+	if err != nil {
+		return "", false, err
+	}
+	for _, who := range []string{consent.Self, record} {
+		card, shown, err := Get(v, Card(account, who))
+		if err != nil || shown && card.Insured == record {
+			return who, false, err
+		}
+		awaited = awaited || have.Awaits(who)
+	}
+	return "", awaited, nil
 }
 
 // CopiesOf are the accounts that may have a copy of a record.

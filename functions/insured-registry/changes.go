@@ -78,11 +78,15 @@ func (r *register) applied(i policy.Insured) policy.Applied {
 // may answers whether the insurer may be changed now, and if not, why and from
 // when.
 func (r *register) may(c *web.Call) (web.Answer, error) {
-	_, record, _, insurers, err := r.requested(c)
+	q, record, _, insurers, err := r.requested(c)
 	if err != nil {
 		return web.Answer{}, err
 	}
-	reason, err := record.May(r.law(), insurers.FindInsurer)
+	q.Submitted = r.law()
+	if err := record.MayAsk(q, q.Submitted); err != nil {
+		return web.Answer{}, err
+	}
+	reason, err := record.May(q.Submitted, insurers.FindInsurer)
 	answer := policy.May{Applied: r.applied(record), Allowed: err == nil, Reason: reason}
 	if err != nil {
 		why := fault.From(err)

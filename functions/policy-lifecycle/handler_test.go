@@ -247,6 +247,43 @@ func TestTodayIsThatOfTheRegionOfInsurance(t *testing.T) {
 	}
 }
 
+func TestAt18OneActsByTheClockOfTheRegionOfInsurance(t *testing.T) {
+	young := maria
+	young.Person.Birth = calendar.On(2008, time.March, 11)
+	kamchatka := time.Date(2026, time.March, 10, 12, 0, 0, 0, time.UTC) // the first moment of the birthday
+	for region, from := range map[string]time.Time{"41": kamchatka, "26": kamchatka.Add(9 * time.Hour)} {
+		b := bench(t)
+		b.Import(functiontest.Row(young.Person, "region", region, "insurer", "", "suspended_from", "2025-11-17"))
+		token := b.Token(young.Claims())
+		b.SetClock(from.Add(-time.Second))
+		for _, action := range []string{"resume", "restore"} {
+			b.Call("POST", name, "/", token, map[string]string{"action": action}).Expect(409, "representative_needed")
+		}
+		b.SetClock(from)
+		submit(b, token, map[string]string{"action": "resume"})
+		b.Call("POST", name, "/", token, map[string]string{"action": "restore"}).Expect(409, "policy_not_ended")
+	}
+}
+
+func TestAFirstDayIsBoundByTheClockOfTheRegionOfInsurance(t *testing.T) {
+	for region, latest := range map[string]string{"26": "2026-03-10", "41": "2026-03-11"} {
+		b := bench(t)
+		b.SetClock(time.Date(2026, time.March, 10, 15, 0, 0, 0, time.UTC)) // the 11th in Kamchatka
+		b.Import(functiontest.Row(maria.Person, "region", region, "insurer", ""))
+		b.Call("POST", insuredregistry.Name, "/events", b.Token(functiontest.Claims{"sub": "1", "roles": []string{"source"}, "source": "interior"}), map[string]any{
+			"kind": "citizenship_lost", "source_id": "1", "person": map[string]any{"snils": maria.Person.SNILS, "birth_date": maria.Person.Birth},
+		}).Expect(202, "")
+		token := b.Token(maria.Claims())
+		for _, from := range []string{"2026-03-10", "2026-03-11", "2026-03-12"} {
+			res := b.Call("POST", name, "/", token, map[string]string{"action": "restore", "from": from})
+			switch late := res.Fields()["from"] == "date_too_late"; {
+			case late != (from > latest), !late && res.Status != 202 && res.Code != "policy_not_ended": // where it ends on the 11th, it is in force on the 10th
+				t.Errorf("in %s from %s: %d %s", region, from, res.Status, res.Body)
+			}
+		}
+	}
+}
+
 func TestASuspensionIsCalledOffByTheClockOfTheRegionOfInsurance(t *testing.T) {
 	b := bench(t)
 	b.SetClock(time.Date(2026, time.March, 10, 20, 0, 0, 0, time.UTC)) // 11 March, 08:00 in Kamchatka

@@ -27,8 +27,9 @@ type request struct {
 }
 
 // check names every wrong field. A service is known of for a year ahead at most;
-// what is over cannot be restored for days to come.
-func (q *request) check(today calendar.Date, back int) error {
+// what is over cannot be restored for days to come. Today is one of the days from
+// first to last, while it is not known by which region's clock.
+func (q *request) check(first, last calendar.Date, back int) error {
 	var wrong []fault.Field
 	note := func(field, code, ru, en string) {
 		wrong = append(wrong, fault.Field{Field: field, Code: code, Detail: fault.Text{RU: ru, EN: en}})
@@ -46,16 +47,16 @@ func (q *request) check(today calendar.Date, back int) error {
 	case !suspends && q.Ground != "":
 		note("ground", "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
 	}
-	last := today.AddYears(1)
-	if q.Action == application.Restore {
-		last = today
+	ahead := last
+	if q.Action != application.Restore {
+		ahead = last.AddYears(1)
 	}
 	switch {
 	case q.From.IsZero() && q.Action == application.Suspend:
 		note("from", "required", "Укажите первый день службы.", "Give the first day of military service.")
-	case !q.From.IsZero() && q.From.Before(today.AddDays(-back)):
+	case !q.From.IsZero() && q.From.Before(first.AddDays(-back)):
 		note("from", "date_too_early", "Дата слишком давняя. Обратитесь в территориальный фонд.", "The date is too long ago. Turn to the regional fund.")
-	case q.From.After(last):
+	case q.From.After(ahead):
 		note("from", "date_too_late", "Дата слишком далёкая. Проверьте её.", "The date is too far ahead. Check it.")
 	}
 	switch {
@@ -65,7 +66,7 @@ func (q *request) check(today calendar.Date, back int) error {
 	case q.Until.Before(q.From):
 		note("until", "until_before_from", "Последний день раньше первого.", "The last day is before the first.")
 	default:
-		wrong = append(wrong, calendar.CheckForeseen("until", q.Until, today)...)
+		wrong = append(wrong, calendar.CheckForeseen("until", q.Until, last)...)
 	}
 	if wrong != nil {
 		return fault.Wrong(wrong...)
@@ -73,28 +74,20 @@ func (q *request) check(today calendar.Date, back int) error {
 	return nil
 }
 
-var (
-	errSNILS = fault.New(fault.Conflict, "snils_missing",
-		"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
-		"The account has no SNILS. Add it to the profile and log in again.")
-	errMinor = fault.New(fault.Conflict, "representative_needed",
-		"До 18 лет о полисе заявляет родитель или другой законный представитель.",
-		"Below 18 a parent or another legal representative applies.")
-)
+var errSNILS = fault.New(fault.Conflict, "snils_missing",
+	"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
+	"The account has no SNILS. Add it to the profile and log in again.")
 
 // mayApply holds what the applicant must be. A document that has run out still
-// finds the record. Whether one may be suspended on a day to come, the register
-// says by that day's age.
-func mayApply(q request, p person.Person, today calendar.Date) error {
+// finds the record. Whether they are of age, the register says by the clock of the
+// region in which they are insured; for a suspension, by the age of its first day.
+func mayApply(p person.Person, today calendar.Date) error {
 	p.Document = person.Document{}
 	if wrong := p.Check("applicant", today); wrong != nil {
 		return fault.Wrong(wrong...)
 	}
 	if p.SNILS == "" {
 		return errSNILS
-	}
-	if q.Action != application.Suspend && p.Birth.Age(today) < 18 {
-		return errMinor
 	}
 	return nil
 }
@@ -109,11 +102,11 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	now := l.law()
-	today := calendar.Today(now, l.home)
-	if err := q.check(today, l.back); err != nil {
+	first, last := calendar.Span(now)
+	if err := q.check(first, last, l.back); err != nil {
 		return web.Answer{}, err
 	}
-	if err := mayApply(q, c.Caller.Person, today); err != nil {
+	if err := mayApply(c.Caller.Person, last); err != nil {
 		return web.Answer{}, err
 	}
 	key, err := c.IdempotencyKey()
@@ -125,7 +118,7 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 	if q.Action == application.Suspend {
 		a.Suspension, a.From = &policy.Suspension{Ground: q.Ground, From: q.From, Until: q.Until}, calendar.Date{}
 	} else if a.From.IsZero() {
-		a.From = today
+		a.From = last
 	}
 	var stands policy.Applied
 	attempt := asked(a)
@@ -135,7 +128,12 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 		refusal = nil // it is kept, and the register asked again
 	}
 	a.Region = cmp.Or(stands.Region, l.home)
-	today = calendar.Today(now, a.Region)
+	today := calendar.Today(now, a.Region)
+	if stands.Region != "" {
+		if err := q.check(today, today, l.back); err != nil {
+			return web.Answer{}, err
+		}
+	}
 	if q.Action != application.Suspend && q.From.IsZero() {
 		a.From = today // by the clock of the region in which the person is insured
 	}

@@ -87,6 +87,10 @@ func TestAPolicyIsOfferedWhatFitsItsState(t *testing.T) {
 	if strings.Contains(page, "<button class=\"main\">Приостановить полис") || !strings.Contains(page, "законный представитель") {
 		t.Errorf("a minor: %s", page)
 	}
+	b.SetClock(time.Date(2027, time.March, 10, 12, 0, 0, 0, time.UTC)) // the birthday has come in Kamchatka
+	if page = string(b.Call("GET", Name, "/suspend", "", nil, "Cookie", minor).Expect(200, "").Body); strings.Contains(page, "До 18 лет") {
+		t.Errorf("who may be of age where they are insured: %s", page)
+	}
 }
 
 func TestATeenagerIsNotOfferedWhatOthersDoForThem(t *testing.T) {

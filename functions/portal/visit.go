@@ -44,9 +44,11 @@ type visitor struct {
 	Kids        []kid
 }
 
-// minor reports whether the visitor is below 18, as far as the login tells it.
+// minor reports whether the visitor is below 18 wherever they are insured, as far as
+// the login tells it.
 func (v *visit) minor() bool {
-	return !v.Who.Birth.IsZero() && v.Who.Birth.Age(calendar.Today(v.law(), v.region)) < 18
+	_, today := calendar.Span(v.law())
+	return !v.Who.Birth.IsZero() && v.Who.Birth.Age(today) < 18
 }
 
 // How long a browser is remembered without a request, and how long the way

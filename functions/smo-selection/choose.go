@@ -27,27 +27,19 @@ const topic = Name + "/work"
 // article on which every answer about a change of the insurer rests.
 var article = fault.Text{RU: "326-ФЗ, ст. 16", EN: "326-FZ, art. 16"}
 
-var (
-	errMinor = fault.New(fault.Conflict, "representative_needed",
-		"До 18 лет страховую выбирает родитель или другой законный представитель.",
-		"Below 18 a parent or another legal representative chooses the insurer.")
-	errSNILS = fault.New(fault.Conflict, "snils_missing",
-		"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
-		"The account has no SNILS. Add it to the profile and log in again.")
-)
+var errSNILS = fault.New(fault.Conflict, "snils_missing",
+	"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
+	"The account has no SNILS. Add it to the profile and log in again.")
 
-// mayChoose holds what the applicant must be. A child's insurer is chosen by its
-// representatives until it is 18 (326-FZ, art. 16, part 4).
-func mayChoose(who string, p person.Person, today calendar.Date) error {
+// mayChoose holds what the applicant must be. Whether they are of age, the register
+// says by the clock of the region in which they are insured.
+func mayChoose(p person.Person, today calendar.Date) error {
 	p.Document = person.Document{} // one that has run out still finds the record
 	if wrong := p.Check("applicant", today); wrong != nil {
 		return fault.Wrong(wrong...)
 	}
 	if p.SNILS == "" {
 		return errSNILS
-	}
-	if who == consent.Self && p.Birth.Age(today) < 18 {
-		return errMinor
 	}
 	return nil
 }
@@ -64,7 +56,7 @@ func child(who string) string {
 // needs no consent; by whom one is insured is told under consent only.
 func (s *selection) allowed(c *web.Call) (web.Answer, error) {
 	who := cmp.Or(c.Query.Get("person"), consent.Self)
-	if err := mayChoose(who, c.Caller.Person, calendar.Today(s.law(), s.home)); err != nil {
+	if err := mayChoose(c.Caller.Person, calendar.Today(s.law(), s.home)); err != nil {
 		return web.Answer{}, err
 	}
 	account := store.Account(c.Caller.Account)
@@ -195,7 +187,7 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 	if err := q.check(known, c.Caller.Person.Birth, now); err != nil {
 		return web.Answer{}, err
 	}
-	if err := mayChoose(q.Person, c.Caller.Person, calendar.Today(now, s.home)); err != nil {
+	if err := mayChoose(c.Caller.Person, calendar.Today(now, s.home)); err != nil {
 		return web.Answer{}, err
 	}
 	key, err := c.IdempotencyKey()

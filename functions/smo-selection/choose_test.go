@@ -15,6 +15,7 @@ import (
 	notify "polis/functions/notify"
 	policyrequest "polis/functions/policy-request"
 	"polis/shared/access"
+	"polis/shared/calendar"
 	"polis/shared/functiontest"
 	"polis/shared/policy"
 	"polis/shared/store"
@@ -423,7 +424,49 @@ func TestOnlyRepresentativesChooseForAChildAndOnlyUntilItIs18(t *testing.T) {
 	b.SetClock(functiontest.Begin)
 	minor := maria
 	minor.Person.Birth.Year = 2010
+	b.Import(functiontest.Row(minor.Person, "since", "2020-05-14"))
+	b.Call("GET", Name, "/allowed", b.Token(minor.Claims()), nil).Expect(409, "representative_needed")
 	b.Call("POST", Name, "/", b.Token(minor.Claims()), body{"smo": "26001", "reason": "first"}).Expect(409, "representative_needed")
+}
+
+func TestAt18OneChoosesByTheClockOfTheRegionOfInsurance(t *testing.T) {
+	young := maria
+	young.Person.Birth = calendar.On(2008, time.March, 11)
+	kamchatka := time.Date(2026, time.March, 10, 12, 0, 0, 0, time.UTC) // the first moment of the birthday
+	stavropol := kamchatka.Add(9 * time.Hour)
+	for _, tc := range []struct {
+		home, region, had, chosen string
+		from                      time.Time
+	}{
+		{"26", "41", "41001", "41002", kamchatka}, {"41", "26", "26002", "26001", stavropol}, {"26", "26", "26002", "26001", stavropol},
+	} {
+		b := quietly(register(t))
+		b.Run(Name, New, "region", tc.home)
+		b.Import(functiontest.Row(young.Person, "region", tc.region, "insurer", tc.had))
+		token, q := b.Token(young.Claims()), body{"smo": tc.chosen, "reason": "by_right"}
+		b.SetClock(tc.from.Add(-time.Second))
+		b.Call("GET", Name, "/allowed", token, nil).Expect(409, "representative_needed")
+		b.Call("POST", Name, "/", token, q).Expect(409, "representative_needed")
+		b.SetClock(tc.from)
+		b.Call("GET", Name, "/allowed", token, nil).Expect(200, "")
+		choose(b, token, q)
+	}
+}
+
+func TestAMinorsChoiceThatWasKeptIsRefusedWithItsReason(t *testing.T) {
+	b := quietly(register(t))
+	minor := maria
+	minor.Person.Birth.Year = 2010
+	b.Import(functiontest.Row(minor.Person))
+	b.Put(insuredregistry.Name, nil)
+	token := b.Token(minor.Claims())
+	a := choose(b, token, body{"smo": "26001", "reason": "by_right"})
+	queued := b.Take(1)[0]
+	b.Run(insuredregistry.Name, insuredregistry.New)
+	b.Send(queued).Expect(200, "")
+	if a = follow(b, token, a.ID); a.Status != "refused" || a.Reasons[0].Code != "representative_needed" || a.Reasons[0].Detail == "" {
+		t.Errorf("%+v", a)
+	}
 }
 
 func TestARepresentativeWhoIsNoneWhenTheRegisterAnswersIsRefused(t *testing.T) {

@@ -24,8 +24,17 @@ func Today(now time.Time, region string) Date {
 	return DateOf(now.In(loc))
 }
 
-// moscow is the code of the city of Moscow.
-const moscow = "77"
+// Span is the earliest and the latest date that it is in any region at a moment: for
+// a person of whom it is not known where they are insured.
+func Span(now time.Time) (first, last Date) {
+	return Today(now, kaliningrad), Today(now, kamchatka)
+}
+
+const (
+	moscow      = "77"
+	kaliningrad = "39"
+	kamchatka   = "41"
+)
 
 var zones = load(map[string][]string{
 	"Europe/Kaliningrad": {"39"},

@@ -60,3 +60,19 @@ func TestDateOfTheLawIsTheDateInTheRegionOfInsurance(t *testing.T) {
 		})
 	}
 }
+
+func TestADateIsThatOfAnotherDaySomewhere(t *testing.T) {
+	for hour, want := range map[int]string{11: "2026-03-10 2026-03-10", 12: "2026-03-10 2026-03-11", 21: "2026-03-10 2026-03-11", 22: "2026-03-11 2026-03-11"} {
+		first, last := Span(time.Date(2026, time.March, 10, hour, 0, 0, 0, time.UTC))
+		if got := first.String() + " " + last.String(); got != want {
+			t.Errorf("at %d: %s", hour, got)
+		}
+	}
+	now := time.Date(2026, time.March, 10, 15, 0, 0, 0, time.UTC)
+	first, last := Span(now)
+	for region := range zones {
+		if day := Today(now, region); day.Before(first) || day.After(last) {
+			t.Errorf("it is %s in %s", day, region)
+		}
+	}
+}

@@ -10,7 +10,7 @@ import (
 // changed, to be told to people.
 var refusals = []*fault.Error{
 	errInForce, errChosenLater, errNothingToReplace, errChangedThisYear, errAfterNovember1, errSameInsurer, errOtherRegion, errNotInForce, errSameRegion,
-	errContractInForce, errSuspended, errNotSuspended, errReported, errAdults, errNotEnded, errExpired, errDead, errPolicyEnded,
+	errContractInForce, errSuspended, errNotSuspended, errReported, errMinor, errAdults, errNotEnded, errExpired, errDead, errPolicyEnded,
 	errNotInRegister, errDiffers, errDuplicate,
 }
 

@@ -45,9 +45,24 @@ type May struct {
 	From    string `json:"from,omitempty"`
 }
 
-// Apply does what a request asks for, as far as the law allows it. For a child
-// that is for who represents it at this moment: one may have been removed since
-// the request was begun.
+// MayAsk refuses who may not ask for a change of the record, by the clock of the
+// region in which its person is insured. For a child that is for who represents it
+// at this moment: one may have been removed since the request was begun. At 18
+// people act for themselves, and not before (326-FZ, art. 16, part 4; Civil Code,
+// art. 21); by what age a policy is suspended, Suspend says.
+func (i Insured) MayAsk(r Request, now time.Time) error {
+	switch {
+	case r.Child != "":
+		if !i.RepresentedBy(r.Applicant.SNILS, i.Today(now)) {
+			return ErrNoChild
+		}
+	case r.Suspension == nil && i.Person.Birth.Age(i.Today(r.Submitted)) < adult:
+		return errMinor
+	}
+	return nil
+}
+
+// Apply does what a request asks for, as far as the law allows it.
 func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, error) {
 	d := Deed{Source: ByPerson, Cause: r.Cause, At: r.Submitted, Recorded: now}
 	for _, day := range []*calendar.Date{&r.Resume, &r.Restore} {
@@ -55,9 +70,10 @@ func (i Insured) Apply(r Request, now time.Time, find FindInsurer) (Insured, err
 			*day = i.Today(r.Submitted)
 		}
 	}
+	if err := i.MayAsk(r, now); err != nil {
+		return i, err
+	}
 	switch {
-	case r.Child != "" && !i.RepresentedBy(r.Applicant.SNILS, i.Today(now)):
-		return i, ErrNoChild
 	case r.Choice != nil:
 		return i.Choose(*r.Choice, d, find)
 	case r.Suspension != nil:

@@ -219,8 +219,7 @@ func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
 				Content: content, State: cabinet.Rendering, Lease: r.machine().Add(lease), Created: now,
 			}
 			if q.Person != consent.Self {
-				zone, _ := calendar.Zone(card.Insurance.Region)
-				e.Until = card.Person.Birth.AddYears(18).Start(zone)
+				e.Until = card.Person.Birth.AddYears(18).Start(calendar.Zone(card.Insurance.Region))
 			}
 			have, dropped := have.With(e)
 			for _, old := range dropped {

@@ -2,7 +2,6 @@ package function
 
 import (
 	"strings"
-	"time"
 
 	"polis/shared/cabinet"
 	"polis/shared/calendar"
@@ -16,10 +15,7 @@ import (
 // of the region of insurance.
 func (r *rendering) page(e cabinet.Extract, card policy.Card, insurers directory.Directory) extract.Page {
 	region := card.Insurance.Region
-	zone, ok := calendar.Zone(region)
-	if !ok {
-		zone = time.UTC
-	}
+	zone := calendar.Zone(region)
 	contact := insurers.ContactOf(card.Insurance.SMO, region, fault.Text.Russian)
 	today := calendar.Today(e.Created, region)
 	status, note, _ := strings.Cut(card.ShownText(today).RU, ". ")

@@ -36,11 +36,7 @@ func (k *cards) days(c *web.Call) (web.Answer, error) {
 	if by := card.ReportBy(); !by.IsZero() && !by.Before(calendar.Today(known.AsOf, card.Insurance.Region)) {
 		known.Items = append(known.Items, policy.Dated{Kind: policy.ReportDue, On: by})
 	}
-	zone, ok := calendar.Zone(card.Insurance.Region)
-	if !ok {
-		zone = time.UTC
-	}
-	at := known.AsOf.In(zone).Format("02.01.2006 15:04")
+	at := known.AsOf.In(calendar.Zone(card.Insurance.Region)).Format("02.01.2006 15:04")
 	made := ics.Calendar{Name: c.Text(name), At: known.AsOf}
 	for _, d := range known.Items {
 		made.Days = append(made.Days, ics.Day{

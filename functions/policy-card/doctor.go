@@ -85,19 +85,14 @@ func running(all []doctor.Finding) string {
 }
 
 func (k *cards) remedy(r doctor.Remedy) remedy {
-	zone, _ := calendar.Zone(cmp.Or(r.Region, k.home))
-	in := func(at time.Time) time.Time {
-		if zone == nil || at.IsZero() {
-			return at
-		}
-		return at.In(zone)
-	}
+	region := cmp.Or(r.Region, k.home)
+	zone := calendar.Zone(region)
 	made := remedy{
-		Kind: r.Kind, Operators: r.Operators, From: in(r.From), NextTry: in(r.NextTry), Until: in(r.Until),
+		Kind: r.Kind, Operators: r.Operators, From: r.From.In(zone), NextTry: r.NextTry.In(zone), Until: r.Until.In(zone),
 		Application: r.Application, By: r.By, Region: r.Region, Insurer: r.Insurer, Fund: r.Fund, Insurers: r.Insurers,
 	}
 	if !r.By.IsZero() {
-		left := daysLeft(r.By, calendar.Today(k.law(), cmp.Or(r.Region, k.home)))
+		left := daysLeft(r.By, calendar.Today(k.law(), region))
 		made.DaysLeft = &left
 	}
 	return made
@@ -243,10 +238,7 @@ func (k *cards) repair(c *web.Call) (web.Answer, error) {
 }
 
 func (k *cards) waiting(from time.Time) fault.Text {
-	if zone, ok := calendar.Zone(k.home); ok {
-		from = from.In(zone)
-	}
-	clock := from.Format("15:04")
+	clock := from.In(calendar.Zone(k.home)).Format("15:04")
 	return fault.Text{
 		RU: "Согласия отозваны. Дадим их снова в\u00a0" + clock + " и запросим регистр. Страницу можно закрыть",
 		EN: "The consents are withdrawn. They will be given again at\u00a0" + clock + " and the register asked. You can close the page",

@@ -148,15 +148,12 @@ func (k *cards) card(c *web.Call) (web.Answer, error) {
 
 func show(c *web.Call, who string, card policy.Card, insurers directory.Directory, now time.Time) view {
 	region := card.Insurance.Region
-	zone, _ := calendar.Zone(region)
 	today := calendar.Today(now, region)
 	v := view{
 		Person: who, ENP: card.ENP, ENPGrouped: card.ENP.Grouped(), Name: card.Person.Name, Sex: card.Person.Sex, Birth: card.Person.Birth,
 		Status: card.Shown(today), ValidFrom: card.ValidFrom, ValidUntil: card.ValidUntil, Region: region,
-		Insurer: insurer{insurers.ContactOf(card.Insurance.SMO, region, c.Text), card.Insurance.Since}, Clinic: card.Clinic, Warnings: card.Warnings, AsOf: card.AsOf,
-	}
-	if zone != nil {
-		v.AsOf = card.AsOf.In(zone)
+		Insurer: insurer{insurers.ContactOf(card.Insurance.SMO, region, c.Text), card.Insurance.Since}, Clinic: card.Clinic, Warnings: card.Warnings,
+		AsOf: card.AsOf.In(calendar.Zone(region)),
 	}
 	if r, ok := directory.FindRegion(region); ok {
 		v.RegionName = r.Name

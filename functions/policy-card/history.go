@@ -36,10 +36,7 @@ func (k *cards) history(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	zone, ok := calendar.Zone(k.home)
-	if !ok {
-		zone = time.UTC
-	}
+	zone := calendar.Zone(k.home)
 	items := make([]happened, len(past.Items))
 	for i, p := range past.Items {
 		p.Recorded = p.Recorded.In(zone)

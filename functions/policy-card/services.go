@@ -69,9 +69,7 @@ func (k *cards) services(c *web.Call) (web.Answer, error) {
 	if err := k.register.Call(c, c.ID, "/insured-registry/services/find", q, &page); err != nil {
 		return web.Answer{}, err
 	}
-	if zone, ok := calendar.Zone(k.home); ok {
-		page.AsOf = page.AsOf.In(zone)
-	}
+	page.AsOf = page.AsOf.In(calendar.Zone(k.home))
 	return web.OK(struct {
 		Person string `json:"person"`
 		policy.ServicesAnswer

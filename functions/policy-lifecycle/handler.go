@@ -3,8 +3,6 @@
 package function
 
 import (
-	"time"
-
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
@@ -64,17 +62,4 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/", Action: access.Apply, Do: l.submit},
 		web.Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: l.work},
 	), nil
-}
-
-// due is the end of the term's last day, by the region's own clock.
-func (l *lifecycle) due(kind application.Kind, region string, now time.Time) (time.Time, error) {
-	zone, _ := calendar.Zone(region)
-	if zone == nil {
-		zone = time.UTC
-	}
-	day, err := l.days.AddWorkingDays(calendar.Today(now, region), l.terms[kind])
-	if err != nil {
-		return time.Time{}, err
-	}
-	return day.AddDays(1).Start(zone).Add(-time.Second), nil
 }

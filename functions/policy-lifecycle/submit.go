@@ -137,7 +137,7 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 	if q.Action != application.Suspend && q.From.IsZero() {
 		a.From = today // by the clock of the region in which the person is insured
 	}
-	due, err := l.due(a.Kind, a.Region, now)
+	due, err := l.days.EndOfTerm(now, a.Region, l.terms[a.Kind])
 	if err != nil {
 		return web.Answer{}, err
 	}

@@ -189,12 +189,7 @@ func (r *requests) due(kind application.Kind, byFund bool, region string, now ti
 	if byFund {
 		days = r.review
 	}
-	zone, _ := calendar.Zone(region)
-	day, err := r.days.AddWorkingDays(calendar.Today(now, region), days)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return day.AddDays(1).Start(zone).Add(-time.Second), nil
+	return r.days.EndOfTerm(now, region, days)
 }
 
 func (r *requests) submit(c *web.Call) (web.Answer, error) {

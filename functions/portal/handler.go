@@ -13,6 +13,7 @@ import (
 	"polis/shared/calendar"
 	"polis/shared/clock"
 	"polis/shared/config"
+	"polis/shared/directory"
 	"polis/shared/gateway"
 	"polis/shared/identity"
 	"polis/shared/store"
@@ -49,10 +50,10 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		sessions: store.OpenSessions(env), machine: clock.System, law: env.Law, crossed: http.NewCrossOriginProtection(),
 		region: env.String("region", "26"), key: env.Key("portal-session-key"),
 	}
-	var ok bool
-	if p.zone, ok = calendar.Zone(p.region); !ok {
+	if _, ok := directory.FindRegion(p.region); !ok {
 		env.Fault("region", "%q is not a region", p.region)
 	}
+	p.zone = calendar.Zone(p.region)
 	edge := web.Public(env, Name)
 	if err := env.Err(); err != nil {
 		return nil, err

@@ -133,7 +133,7 @@ func TestNoAddressLeadsOutOfThePortal(t *testing.T) {
 }
 
 func TestDaysAndMomentsAreToldInWordsByTheRegionsClock(t *testing.T) {
-	zone, _ := calendar.Zone("26")
+	zone := calendar.Zone("26")
 	ru, en := &page{zone: zone}, &page{zone: zone, English: true}
 	const nb = "\u00a0"
 	for _, tc := range []struct {
@@ -187,7 +187,7 @@ func TestEntriesOfOneCallWithOneActionAreOneLook(t *testing.T) {
 }
 
 func TestWhatOneReadInARowOnADayIsOneRow(t *testing.T) {
-	zone, _ := calendar.Zone("26")
+	zone := calendar.Zone("26")
 	at := func(day, hour, minute int) time.Time {
 		return time.Date(2026, time.March, day, hour, minute, 0, 0, zone).UTC()
 	}

@@ -86,10 +86,7 @@ const (
 )
 
 func (d *desk) show(c *web.Call, of review.Case) view {
-	zone, _ := calendar.Zone(of.Region)
-	if zone == nil {
-		zone = time.UTC
-	}
+	zone := calendar.Zone(of.Region)
 	v := view{
 		ID: of.ID, Number: of.Number, Kind: of.Kind, Status: of.Status, Submitted: of.Submitted.In(zone), Due: of.Due.In(zone),
 		Overdue: of.Open && d.law().After(of.Due), Taken: byNobody,

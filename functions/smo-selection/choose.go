@@ -162,16 +162,6 @@ func asked(a application.Application) policy.Request {
 	return policy.Request{Cause: a.ID, Submitted: a.Submitted, Applicant: a.Applicant, Child: child(a.Person), Choice: a.Choice}
 }
 
-// due is the end of the last working day of the term, by the region's own clock.
-func (s *selection) due(region string, now time.Time) (time.Time, error) {
-	zone, _ := calendar.Zone(region)
-	day, err := s.days.AddWorkingDays(calendar.Today(now, region), s.term)
-	if err != nil {
-		return time.Time{}, err
-	}
-	return day.AddDays(1).Start(zone).Add(-time.Second), nil
-}
-
 // submit tries the choice first: what the law forbids is refused at once. While
 // the register is silent the choice is kept.
 func (s *selection) submit(c *web.Call) (web.Answer, error) {
@@ -211,7 +201,7 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 			return web.Answer{}, err
 		}
 	} else {
-		due, err := s.due(q.Region, now)
+		due, err := s.days.EndOfTerm(now, q.Region, s.term)
 		if err != nil {
 			return web.Answer{}, err
 		}

@@ -172,7 +172,7 @@ var phases = map[directory.Phase]fault.Text{
 var textNothing = fault.Text{RU: "Справочник уже был таким. Ничего не изменилось.", EN: "The directory was the same already. Nothing changed."}
 
 func (s *selection) show(c *web.Call, i directory.Import) imported {
-	zone, _ := calendar.Zone(s.home)
+	zone := calendar.Zone(s.home)
 	shown := imported{
 		ID: i.ID, Kind: cmp.Or(i.Kind, directory.KindF002), Format: i.Format, SHA256: i.SHA256, Bytes: i.Bytes, Offset: i.Offset, Phase: i.Phase, Text: c.Text(phases[i.Phase]),
 		Opened: i.Opened.In(zone), Rows: rows{i.Read, i.Valid, i.Wrong}, Errors: remarks(c, i.Errors), Notes: remarks(c, i.Notes), Report: i.Report,

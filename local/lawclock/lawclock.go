@@ -42,11 +42,7 @@ func (c File) Now() time.Time {
 
 // String is the time as people of the test region read it.
 func (c File) String() string {
-	zone, ok := calendar.Zone(personas.Region)
-	if !ok {
-		zone = time.UTC
-	}
-	return c.Now().In(zone).Format(time.RFC3339)
+	return c.Now().In(calendar.Zone(personas.Region)).Format(time.RFC3339)
 }
 
 // ErrTooFar is a time that no distance can express.

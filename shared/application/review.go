@@ -40,11 +40,7 @@ func (a Application) AwaitsReview() bool {
 // InReview hands the application to the reviewers of a unit, who answer by its
 // term.
 func (a Application) InReview(unit, topic string, now time.Time) (Application, error) {
-	zone, _ := calendar.Zone(a.Region)
-	if zone == nil {
-		zone = time.UTC
-	}
-	by := calendar.DateOf(a.Due.In(zone)).Russian()
+	by := calendar.Today(a.Due, a.Region).Russian()
 	detail := fault.Text{
 		RU: "На рассмотрении в территориальном фонде, ответ до\u00a0" + by,
 		EN: "Under review by the regional fund, the answer comes by\u00a0" + by}

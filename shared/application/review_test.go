@@ -8,6 +8,20 @@ import (
 	"polis/shared/fault"
 )
 
+func TestAnApplicationOfNoKnownRegionIsToldByTheClockOfMoscow(t *testing.T) {
+	now := time.Date(2026, time.March, 10, 6, 0, 0, 0, time.UTC)
+	a, err := Application{ID: "a", Kind: Restore}.Begin(now, time.Date(2026, time.March, 12, 21, 0, 0, 0, time.UTC), fault.Text{}).InReview(FundUnit, "policy-lifecycle/work", now)
+	if err != nil || !strings.HasSuffix(a.Timeline[1].Detail.RU, "13.03.2026") {
+		t.Errorf("%+v, %v", a.Timeline, err)
+	}
+	v := a.View(fault.Text.Russian, now)
+	for _, at := range []time.Time{v.Submitted, v.Due, v.Timeline[0].At} {
+		if _, offset := at.Zone(); offset != 3*60*60 {
+			t.Errorf("told as %s", at)
+		}
+	}
+}
+
 func TestAnApplicationWaitsForItsReviewer(t *testing.T) {
 	now := time.Date(2026, time.March, 10, 6, 0, 0, 0, time.UTC)
 	begun := Application{ID: "a", Kind: Restore, Region: "26"}.Begin(now, now.AddDate(0, 0, 2), fault.Text{RU: "Заявление подано"})

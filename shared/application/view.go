@@ -64,10 +64,7 @@ type Help struct {
 
 // View is made for a reader whose language tell speaks.
 func (a Application) View(tell func(fault.Text) string, now time.Time) View {
-	zone, _ := calendar.Zone(a.Region)
-	if zone == nil {
-		zone = time.UTC
-	}
+	zone := calendar.Zone(a.Region)
 	v := View{
 		ID: a.ID, Number: a.Number, Kind: a.Kind, Person: a.Person, What: a.What, Region: a.Region, SMO: a.SMO, ENP: a.ENP,
 		Status: a.Status, Text: tell(a.Timeline[len(a.Timeline)-1].Detail), Submitted: a.Submitted.In(zone), Due: a.Due.In(zone),

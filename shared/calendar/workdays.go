@@ -115,6 +115,16 @@ func (w Workdays) AddWorkingDays(d Date, n int) (Date, error) {
 	return d, nil
 }
 
+// EndOfTerm is the last second of a term of so many working days that begins now, by
+// the clock of the region.
+func (w Workdays) EndOfTerm(now time.Time, region string, days int) (time.Time, error) {
+	last, err := w.AddWorkingDays(Today(now, region), days)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return last.AddDays(1).Start(Zone(region)).Add(-time.Second), nil
+}
+
 // holiday tells the non-working holidays of article 112 of the Labour Code.
 func holiday(d Date) bool {
 	switch d.Month {

@@ -87,6 +87,25 @@ func TestTermInWorkingDaysStartsOnTheDayAfter(t *testing.T) {
 	}
 }
 
+func TestATermEndsWithItsLastWorkingDayByTheRegionsClock(t *testing.T) {
+	now := time.Date(2026, time.March, 10, 15, 0, 0, 0, time.UTC) // Tuesday; Wednesday in Kamchatka
+	for _, c := range []struct {
+		region string
+		days   int
+		want   string
+	}{
+		{"26", 1, "2026-03-11T23:59:59+03:00"}, {"26", 3, "2026-03-13T23:59:59+03:00"}, {"26", 4, "2026-03-16T23:59:59+03:00"},
+		{"41", 1, "2026-03-12T23:59:59+12:00"}, {"41", 3, "2026-03-16T23:59:59+12:00"}, {"", 1, "2026-03-11T23:59:59+03:00"},
+	} {
+		if got, err := Default().EndOfTerm(now, c.region, c.days); err != nil || got.Format(time.RFC3339) != c.want {
+			t.Errorf("%d days in %q end at %s, %v", c.days, c.region, got, err)
+		}
+	}
+	if got, err := Default().EndOfTerm(date(t, "2026-12-30").Start(time.UTC), "26", 2); err == nil {
+		t.Errorf("a term in a year that is not known ends at %s", got)
+	}
+}
+
 func TestYearThatTheCalendarLacksIsNamed(t *testing.T) {
 	_, err := Default().AddWorkingDays(date(t, "2026-12-30"), 1)
 	if !errors.Is(err, &fault.Error{Code: "calendar_year_missing"}) || !fault.HasKind(err, fault.Conflict) {

@@ -7,22 +7,18 @@ import (
 
 // Zone is the time zone of a region, by its two-digit code of the classifier
 // F010 (01 to 86). A region that spans several zones is represented by that of
-// its capital. Unknown codes give false.
-func Zone(region string) (*time.Location, bool) {
-	loc, ok := zones[region]
-	return loc, ok
+// its capital. An unknown region has that of Moscow, where the federal register is
+// kept; whether there is a region, package directory knows.
+func Zone(region string) *time.Location {
+	if zone, known := zones[region]; known {
+		return zone
+	}
+	return zones[moscow]
 }
 
 // Today is the civil date of the moment now in the region of insurance, by
-// which the dates of the law are counted. For an unknown region it is the date
-// in Moscow, where the federal register is kept.
-func Today(now time.Time, region string) Date {
-	loc, ok := Zone(region)
-	if !ok {
-		loc = zones[moscow]
-	}
-	return DateOf(now.In(loc))
-}
+// which the dates of the law are counted.
+func Today(now time.Time, region string) Date { return DateOf(now.In(Zone(region))) }
 
 // Span is the earliest and the latest date that it is in any region at a moment: for
 // a person of whom it is not known where they are insured.

@@ -439,9 +439,7 @@ func (e *examination) helpOf(region string) Remedy {
 // moment is a time in words, which no line break tears apart, by the region's
 // clock.
 func (e *examination) moment(at time.Time) fault.Text {
-	if zone, ok := calendar.Zone(e.Region); ok {
-		at = at.In(zone)
-	}
+	at = at.In(calendar.Zone(e.Region))
 	clock := at.Format("15:04")
 	day := calendar.DateOf(at)
 	return fault.Text{RU: day.Russian() + "\u00a0в\u00a0" + clock, EN: day.String() + "\u00a0at\u00a0" + clock}

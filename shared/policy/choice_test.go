@@ -33,11 +33,7 @@ func market(smo string) (directory.Insurer, bool) {
 // moment reads a time of the wall clock in a region.
 func moment(t *testing.T, region, wall string) time.Time {
 	t.Helper()
-	zone, ok := calendar.Zone(region)
-	if !ok {
-		t.Fatalf("no region %s", region)
-	}
-	at, err := time.ParseInLocation("2006-01-02 15:04:05", wall, zone)
+	at, err := time.ParseInLocation("2006-01-02 15:04:05", wall, calendar.Zone(region))
 	if err != nil {
 		t.Fatal(err)
 	}

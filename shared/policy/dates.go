@@ -125,11 +125,7 @@ const (
 
 // TellAt is the moment from which people of a region are told of a date.
 func (d Dated) TellAt(region string) time.Time {
-	zone, ok := calendar.Zone(region)
-	if !ok {
-		zone = time.UTC
-	}
-	return d.On.Start(zone).Add(tellFrom)
+	return d.On.Start(calendar.Zone(region)).Add(tellFrom)
 }
 
 // Tell is when a date of the record is to be told.

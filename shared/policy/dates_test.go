@@ -219,9 +219,12 @@ func TestATurnThatIsOverIsNotTold(t *testing.T) {
 
 func TestADateIsToldInTheMorningOfTheRegionAndTheAutumnsOverTheDay(t *testing.T) {
 	record := datedRecord("2012-04-05", func(i *Insured) { i.Insurances[0].Region = "41" })
-	kamchatka, _ := calendar.Zone("41")
+	kamchatka := calendar.Zone("41")
 	if at := record.Tell(Dated{Kind: PassportDue, On: dated("2026-04-05")}); !at.Equal(time.Date(2026, time.April, 5, 9, 0, 0, 0, kamchatka)) {
 		t.Errorf("at %s", at)
+	}
+	if at := (Dated{On: dated("2026-04-05")}).TellAt(""); !at.Equal(time.Date(2026, time.April, 5, 6, 0, 0, 0, time.UTC)) {
+		t.Errorf("where the region is not known at %s", at)
 	}
 	first, last := time.Date(2026, time.October, 1, 9, 0, 0, 0, kamchatka), time.Date(2026, time.October, 1, 21, 0, 0, 0, kamchatka)
 	hours := map[int]int{}

@@ -240,8 +240,8 @@ var (
 		"О службе с этого дня сообщил и военный комиссариат, поэтому отменить приостановление нельзя. Если это ошибка, обратитесь в территориальный фонд.",
 		"The military commissariat has reported military service from this day too, so the suspension cannot be called off. If that is a mistake, turn to the regional fund.")
 	errMinor = fault.New(fault.Conflict, "representative_needed",
-		"До 18 лет об этом заявляет родитель или другой законный представитель.",
-		"Below 18 a parent or another legal representative applies for this.")
+		"До 18 лет страховую выбирает родитель или другой законный представитель. Он же заявляет о полисе.",
+		"Below 18 a parent or another legal representative chooses the insurer, and applies for the policy.")
 	errAdults = fault.New(fault.Conflict, "adults_only",
 		"Полис приостанавливают только совершеннолетним.", "Only an adult's policy is suspended.")
 	errExpired = fault.New(fault.Conflict, "policy_expired",

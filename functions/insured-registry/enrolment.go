@@ -2,9 +2,7 @@ package function
 
 import (
 	"errors"
-	"slices"
 
-	"polis/shared/calendar"
 	"polis/shared/fault"
 	"polis/shared/person"
 	"polis/shared/policy"
@@ -102,62 +100,4 @@ func (r *register) tryEnrol(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]bool{"allowed": true, "by_fund": byFund})
-}
-
-// reported adds what a birth tells of a child that is on record already, once for
-// each id of its source. Who is a representative is told, and of all that were
-// told before nobody is again.
-func (r *register) reported(c *web.Call, record policy.Insured, child person.Person, parents []person.SNILS, message policy.Message) (policy.Insured, error) {
-	if took, err := record.Took(message); took || err != nil {
-		return record, err
-	}
-	born, err := record.Born(child, parents)
-	if err != nil {
-		return record, err
-	}
-	return r.store.Represent(c, c.Grant, record.ID, born.Representatives, func(i policy.Insured) (policy.Insured, bool, error) {
-		if took, err := i.Took(message); took || err != nil {
-			return i, false, err
-		}
-		i, err := i.Born(child, parents)
-		return i.Taking(message), true, err
-	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID}, store.Event{Topic: refreshTopic, Home: record.ID, Subject: message.Cause})
-}
-
-// right of a foreigner, with the term that another register has computed; the
-// zero right is a citizen's.
-func (r row) right(today calendar.Date) (policy.Right, []fault.Field) {
-	none := r.Category == "" || r.Category == policy.Citizen
-	switch {
-	case none && (!r.ValidUntil.IsZero() || !r.Ends.IsZero()):
-		return policy.Right{}, []fault.Field{required("category", "Укажите основание: у полиса гражданина срока нет.", "Give the category: a citizen's policy has no term.")}
-	case none:
-		return policy.Right{}, nil
-	case !slices.Contains(policy.Categories, r.Category) || r.Category == policy.HighlyQualified:
-		return policy.Right{}, []fault.Field{{Field: "category", Code: "category_unknown", Detail: fault.Text{RU: "Нет такого основания.", EN: "There is no such category."}}}
-	case r.ValidUntil.IsZero():
-		return policy.Right{}, []fault.Field{required("valid_until", "Укажите последний день действия.", "Give the last day of validity.")}
-	case r.ValidUntil.Before(r.Since) || !r.Ends.IsZero() && r.Ends.Before(r.ValidUntil):
-		return policy.Right{}, []fault.Field{{Field: "valid_until", Code: "date_wrong", Detail: fault.Text{RU: "Проверьте последний день действия.", EN: "Check the last day of validity."}}}
-	}
-	if wrong := calendar.CheckForeseen("valid_until", r.ValidUntil, today); wrong != nil {
-		return policy.Right{}, wrong
-	}
-	return policy.Right{Category: r.Category, Ends: r.Ends, ValidFrom: r.Since, ValidUntil: r.ValidUntil}, nil
-}
-
-// prolong takes over from an import that a policy is valid for longer.
-func (r *register) prolong(c *web.Call, have, imported policy.Insured, source string) (prolonged bool, err error) {
-	if len(imported.Rights) == 0 {
-		return false, nil
-	}
-	right := imported.Rights[0]
-	if _, would := have.Prolonged(right, source, r.law()); !would {
-		return false, nil
-	}
-	_, err = r.store.Amend(c, c.Grant, have.ID, func(i policy.Insured) (policy.Insured, bool, error) {
-		i, prolonged = i.Prolonged(right, source, r.law())
-		return i, prolonged, nil
-	}, store.Event{Topic: refreshTopic, Home: have.ID, Subject: r.store.Digest("import", source)})
-	return prolonged, err
 }

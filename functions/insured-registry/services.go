@@ -103,24 +103,6 @@ func (r *register) served(c *web.Call, row served, source string, line int) (boo
 	return r.store.AddService(c, c.Grant, records[0].ID, s, string(c.Caller.Role), c.Caller.Unit, source, strconv.Itoa(line))
 }
 
-// owner is the record that a question is about, if it surely is the applicant's
-// own or their child's; a policy number leads to records that know no SNILS. The
-// grant is for what else the question asks of it.
-func (r *register) owner(c *web.Call, q policy.Question) (record policy.Insured, g access.Grant, err error) {
-	if q.Child != "" {
-		record, err = r.childOf(c, q)
-	} else {
-		var records []policy.Insured
-		if records, err = r.candidates(c, q); err == nil {
-			record, err = policy.Own(q.Applicant, records)
-		}
-	}
-	if err != nil {
-		return policy.Insured{}, access.Grant{}, err
-	}
-	return record, c.Grant.For(r.asker(q)(record)), nil
-}
-
 // services answers with a page of the services of the applicant, or of a child
 // of theirs unless the child hides them.
 func (r *register) services(c *web.Call) (web.Answer, error) {

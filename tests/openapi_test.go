@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -208,6 +209,11 @@ func TestEachRouteStandsInTheContractAndNothingElseDoes(t *testing.T) {
 		}
 	}
 	slices.Sort(routes)
+	for _, topic := range regexp.MustCompile(`Topic\w+ += "(.+?)"`).FindAllStringSubmatch(contentOf(t, "shared/store/topics.go"), -1) {
+		if !slices.Contains(routes, "POST /"+topic[1]) {
+			t.Errorf("no function takes the events of %s", topic[1])
+		}
+	}
 	operations := theContract(t).operations()
 	for _, route := range routes {
 		if operations[route] == nil {

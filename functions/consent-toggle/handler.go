@@ -25,9 +25,6 @@ import (
 // Name of the function.
 const Name = "consent-toggle"
 
-// work is the topic of applications that were to give a consent again.
-const work = "policy-request/work"
-
 type toggle struct {
 	store    *store.Store
 	register *gateway.Client
@@ -188,7 +185,7 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 			}
 			if r.Action == "revoke" && renewal != "" {
 				// The application that was to give it again learns of it at once.
-				tx.Emit(store.Event{Topic: work, Home: c.Caller.Account, Subject: renewal, Lane: renewal}, 0)
+				tx.Emit(store.Event{Topic: store.TopicRequest, Home: c.Caller.Account, Subject: renewal, Lane: renewal}, 0)
 				if item.Receipt != receipt {
 					return item, store.Put(tx, account, have)
 				}

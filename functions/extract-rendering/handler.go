@@ -35,7 +35,6 @@ import (
 const Name = "extract-rendering"
 
 const (
-	settleTopic = Name + "/settle"
 	lease       = 30 * time.Second // machine clock: a rendering is given up after it
 	poll        = 100 * time.Millisecond
 	mediaType   = "application/pdf"
@@ -223,9 +222,9 @@ func (r *rendering) reserve(c *web.Call, q request) (reserved, error) {
 			}
 			have, dropped := have.With(e)
 			for _, old := range dropped {
-				tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: old.ID, Lane: old.ID}, 0)
+				tx.Emit(store.Event{Topic: store.TopicSettle, Home: home, Subject: old.ID, Lane: old.ID}, 0)
 			}
-			settle := tx.Emit(store.Event{Topic: settleTopic, Home: home, Subject: id, Lane: id}, lease)
+			settle := tx.Emit(store.Event{Topic: store.TopicSettle, Home: home, Subject: id, Lane: id}, lease)
 			return reserved{Extract: e, Card: card, Epoch: have.Consents.Epoch(q.Person), Settle: settle, Mine: true, insurers: insurers}, store.Put(tx, account, have)
 		})
 }

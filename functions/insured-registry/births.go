@@ -116,7 +116,7 @@ func (r *register) birth(c *web.Call) (web.Answer, error) {
 	}
 	record := policy.Enrol(r.store.InsuredID("birth", b.Record.Number), "", b.Child, b.Region, "", message.Cause, today, r.law()).Taking(message)
 	record.Territory, record.Birth, record.Representatives = r.home, &b.Record, parents
-	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID})
+	made, fresh, err := r.store.PutOnRecord(c, c.Grant, record, store.Event{Topic: store.TopicBirth, Home: record.ID, Subject: record.ID})
 	if err == nil && !fresh {
 		made, err = r.reported(c, made, b.Child, parents, message)
 	}
@@ -156,5 +156,5 @@ func (r *register) reported(c *web.Call, record policy.Insured, child person.Per
 		}
 		i, err := i.Born(child, parents)
 		return i.Taking(message), true, err
-	}, store.Event{Topic: birthTopic, Home: record.ID, Subject: record.ID}, store.Event{Topic: refreshTopic, Home: record.ID, Subject: message.Cause})
+	}, store.Event{Topic: store.TopicBirth, Home: record.ID, Subject: record.ID}, store.Event{Topic: store.TopicRefresh, Home: record.ID, Subject: message.Cause})
 }

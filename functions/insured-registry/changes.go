@@ -9,18 +9,11 @@ import (
 	"polis/shared/web"
 )
 
-// Topics of what follows a change of a record: the people whom it concerns are
-// told of it, and the copies that cabinets have are brought up to date.
-const (
-	changeTopic  = "notify/changes"
-	refreshTopic = "policy-request/refresh"
-)
-
 // follow are the events of a change that the cause made.
 func follow(id, cause string) []store.Event {
 	return []store.Event{
-		{Topic: changeTopic, Home: id, Subject: cause},
-		{Topic: refreshTopic, Home: id, Subject: cause},
+		{Topic: store.TopicChange, Home: id, Subject: cause},
+		{Topic: store.TopicRefresh, Home: id, Subject: cause},
 	}
 }
 

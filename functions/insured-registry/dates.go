@@ -14,10 +14,10 @@ func (r *register) tellDates(c *web.Call) (web.Answer, error) {
 		return web.Answer{}, err
 	}
 	err := r.store.TellDates(c, c.Grant, e, r.law(), func(d policy.Dated) []store.Event {
-		events := []store.Event{{Topic: changeTopic, Home: e.Home, Subject: d.Cause()}}
+		events := []store.Event{{Topic: store.TopicChange, Home: e.Home, Subject: d.Cause()}}
 		if d.Kind == policy.OfAge {
 			// The copies that the parents have are erased: nobody shows them any more.
-			events = append(events, store.Event{Topic: refreshTopic, Home: e.Home, Subject: d.Cause()})
+			events = append(events, store.Event{Topic: store.TopicRefresh, Home: e.Home, Subject: d.Cause()})
 		}
 		return events
 	})

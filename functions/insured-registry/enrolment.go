@@ -58,7 +58,7 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 	}
 	var tell []store.Event
 	if e.Child != nil { // the other parent is told
-		tell = append(tell, store.Event{Topic: birthTopic, Home: id, Subject: id})
+		tell = append(tell, store.Event{Topic: store.TopicBirth, Home: id, Subject: id})
 	}
 	made, _, err := r.store.PutOnRecord(c, c.Grant, e.Record(id, r.home, r.law()), tell...)
 	if err != nil {
@@ -74,7 +74,7 @@ func (r *register) enrol(c *web.Call) (web.Answer, error) {
 		known := i.Knows(e.Cause)
 		i, err := i.Again(e, r.law())
 		return i, !known, err
-	}, store.Event{Topic: refreshTopic, Home: made.ID, Subject: e.Cause})
+	}, store.Event{Topic: store.TopicRefresh, Home: made.ID, Subject: e.Cause})
 	if err == nil {
 		err = r.dismissed(c, made)
 	}

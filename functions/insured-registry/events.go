@@ -14,10 +14,6 @@ import (
 	"polis/shared/web"
 )
 
-// livesTopic takes the records of which a death was reported or cancelled: an
-// account is told nothing after its person's death.
-const livesTopic = "notify/lives"
-
 // report is what a source reports of a person who is on record. Each kind has
 // its own fields.
 type report struct {
@@ -55,37 +51,37 @@ type reportKind struct {
 // closes the record from its own day.
 var reports = map[string]reportKind{
 	"name_changed": {
-		sources: []string{policy.ByZAGS}, fields: []string{"name", "document"}, needs: []string{"name"}, topic: changeTopic,
+		sources: []string{policy.ByZAGS}, fields: []string{"name", "document"}, needs: []string{"name"}, topic: store.TopicChange,
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.Rename(r.Name, r.Document, d)
 		}},
 	"death": {
-		sources: []string{policy.ByZAGS}, fields: []string{"on"}, needs: []string{"on"}, topic: livesTopic,
+		sources: []string{policy.ByZAGS}, fields: []string{"on"}, needs: []string{"on"}, topic: store.TopicLives,
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.EndOn(r.On, policy.Death, d)
 		}},
 	"death_cancelled": {
-		sources: []string{policy.ByFund}, topic: livesTopic,
+		sources: []string{policy.ByFund}, topic: store.TopicLives,
 		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) { return i.CancelDeath(d) }},
 	"citizenship_lost":           lost("citizenship_lost"),
 	"permit_cancelled":           lost("permit_cancelled"),
 	"residence_permit_cancelled": lost("residence_permit_cancelled"),
 	"refugee_status_lost":        lost("refugee_status_lost"),
 	"citizenship_gained": {
-		sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
+		sources: []string{policy.ByInterior, policy.ByFund}, topic: store.TopicChange,
 		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) { return i.Naturalise(d) }},
 	"representative_removed": {
-		sources: []string{policy.ByFund}, fields: []string{"representative"}, needs: []string{"representative"}, topic: changeTopic,
+		sources: []string{policy.ByFund}, fields: []string{"representative"}, needs: []string{"representative"}, topic: store.TopicChange,
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.Unrepresented(person.SNILS(r.Representative), d)
 		}},
 	"service_started": {
-		sources: []string{policy.ByCommissariat}, fields: []string{"ground", "from", "until"}, needs: []string{"ground", "from"}, topic: changeTopic,
+		sources: []string{policy.ByCommissariat}, fields: []string{"ground", "from", "until"}, needs: []string{"ground", "from"}, topic: store.TopicChange,
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.Suspend(policy.Suspension{Ground: r.Ground, From: r.From, Until: r.Until}, d)
 		}},
 	"service_ended": {
-		sources: []string{policy.ByCommissariat}, fields: []string{"until"}, needs: []string{"until"}, topic: changeTopic,
+		sources: []string{policy.ByCommissariat}, fields: []string{"until"}, needs: []string{"until"}, topic: store.TopicChange,
 		do: func(i policy.Insured, r report, d policy.Deed) (policy.Insured, error) {
 			return i.Resume(r.Until.AddDays(1), d)
 		}},
@@ -93,7 +89,7 @@ var reports = map[string]reportKind{
 
 // lost is the kind of report that ends what rests on the ground, from today on.
 func lost(ground string) reportKind {
-	return reportKind{sources: []string{policy.ByInterior, policy.ByFund}, topic: changeTopic,
+	return reportKind{sources: []string{policy.ByInterior, policy.ByFund}, topic: store.TopicChange,
 		do: func(i policy.Insured, _ report, d policy.Deed) (policy.Insured, error) {
 			return i.EndOn(i.Today(d.At), ground, d)
 		}}
@@ -171,7 +167,7 @@ func (r *register) report(c *web.Call, kind reportKind) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	follows := []store.Event{{Topic: kind.topic, Home: record.ID, Subject: message.Cause}, {Topic: refreshTopic, Home: record.ID, Subject: message.Cause}}
+	follows := []store.Event{{Topic: kind.topic, Home: record.ID, Subject: message.Cause}, {Topic: store.TopicRefresh, Home: record.ID, Subject: message.Cause}}
 	deed := policy.Deed{Source: by, Cause: message.Cause, At: now, Recorded: now}
 	// Before messages were kept, a cause had the dates in it.
 	former := r.store.Digest("report", by, q.SourceID, q.Kind, q.On.String(), q.From.String(), q.Until.String())

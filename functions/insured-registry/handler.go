@@ -20,9 +20,6 @@ import (
 // Name of the function.
 const Name = "insured-registry"
 
-// birthTopic takes the births that the parents are to be told of.
-const birthTopic = "notify/births"
-
 type register struct {
 	store *store.Store
 	law   clock.Clock

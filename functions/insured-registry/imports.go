@@ -216,6 +216,6 @@ func (r *register) prolong(c *web.Call, have, imported policy.Insured, source st
 	_, err = r.store.Amend(c, c.Grant, have.ID, func(i policy.Insured) (policy.Insured, bool, error) {
 		i, prolonged = i.Prolonged(right, source, r.law())
 		return i, prolonged, nil
-	}, store.Event{Topic: refreshTopic, Home: have.ID, Subject: r.store.Digest("import", source)})
+	}, store.Event{Topic: store.TopicRefresh, Home: have.ID, Subject: r.store.Digest("import", source)})
 	return prolonged, err
 }

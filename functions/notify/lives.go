@@ -8,9 +8,6 @@ import (
 	"polis/shared/web"
 )
 
-// changeTopic takes the changes of a record that people are told of.
-const changeTopic = Name + "/changes"
-
 // lives marks the accounts of a person of whom a death was reported, so that no
 // notice is made for them any more; and takes the mark away from those of whom
 // it was a mistake. What there is to tell of the change comes after it.
@@ -36,7 +33,7 @@ func (n *notices) lives(c *web.Call) (web.Answer, error) {
 	}
 	_, err = store.Change(c, n.store, c.Grant.About(e.Home), e.Home, store.Once{}, nil, func(tx *store.Tx) (struct{}, error) {
 		tx.Acknowledge(e)
-		tx.Emit(store.Event{Topic: changeTopic, Home: e.Home, Subject: e.Subject}, 0)
+		tx.Emit(store.Event{Topic: store.TopicChange, Home: e.Home, Subject: e.Subject}, 0)
 		return struct{}{}, nil
 	})
 	if err != nil && !errors.Is(err, store.ErrHandled) {

@@ -21,7 +21,6 @@ import (
 // A repair begins here, with the examination that says whether it can help. The
 // rest of it is the work of policy-request: there a consent given again is
 // followed by the same tries, terms and answers as every search for a policy.
-const work = "policy-request/work"
 
 // recent bounds the applications that an examination looks at.
 const recent = 50
@@ -207,7 +206,7 @@ func (k *cards) repair(c *web.Call) (web.Answer, error) {
 	}
 	once := k.store.OnceFor(c.Caller.Account, Name+"/doctor", key, c.Body)
 	a, err = k.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
-		Application: a, Topic: work, Reads: []store.Ref{store.Card(c.Caller.Account, who).Ref},
+		Application: a, Topic: store.TopicRequest, Reads: []store.Ref{store.Card(c.Caller.Account, who).Ref},
 		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
 		Allow: func(tx *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
 			facts := facts

@@ -19,8 +19,6 @@ import (
 // Name of the function.
 const Name = "policy-lifecycle"
 
-const topic = Name + "/work"
-
 type lifecycle struct {
 	store    *store.Store
 	register *gateway.Client

@@ -144,7 +144,7 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 	a.Number = ident.Number(today.String(), id)
 	once := l.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = l.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
-		Application: a.Begin(now, due, textSubmitted), Topic: topic,
+		Application: a.Begin(now, due, textSubmitted), Topic: store.TopicLifecycle,
 		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
 		// A request sent again is answered as the first, whatever that has
 		// changed since.

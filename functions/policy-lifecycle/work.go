@@ -111,7 +111,7 @@ func (l *lifecycle) ask(c *web.Call, a application.Application) outcome {
 func (l *lifecycle) decide(a application.Application, out outcome, now time.Time) (application.Application, error) {
 	switch {
 	case a.Kind == application.Restore && a.Review == nil:
-		return a.InReview(application.FundUnit, topic, now)
+		return a.InReview(application.FundUnit, store.TopicLifecycle, now)
 	case a.AwaitsReview():
 		return a, nil
 	case !out.asked: // decided meanwhile: the next step asks

@@ -23,8 +23,6 @@ import (
 // Name of the function.
 const Name = "policy-request"
 
-const topic = Name + "/work"
-
 type requests struct {
 	store    *store.Store
 	register *gateway.Client

@@ -11,11 +11,6 @@ import (
 	"polis/shared/web"
 )
 
-const (
-	reportTopic = Name + "/report"
-	noticeTopic = "notify/events"
-)
-
 // putCard puts a copy into a cabinet, and what differs in it on the agenda: the
 // person has a month to report it. The clinic is on it once it was asked for, now
 // or for the copy before. The copy must have been among the reads.
@@ -24,7 +19,7 @@ func putCard(tx *store.Tx, home, who string, card, before policy.Card, clinic bo
 		card.Clinic = nil
 	}
 	card = card.Noting(before, calendar.Today(now, card.Insurance.Region))
-	tx.Schedule(reportTopic, home, who, card.RemindAt(now))
+	tx.Schedule(store.TopicReport, home, who, card.RemindAt(now))
 	return store.Put(tx, store.Card(home, who), card)
 }
 
@@ -47,7 +42,7 @@ func (r *requests) remind(c *web.Call) (web.Answer, error) {
 			return none, err
 		}
 		next := card.RemindAt(now)
-		tx.Schedule(reportTopic, e.Home, e.Subject, next)
+		tx.Schedule(store.TopicReport, e.Home, e.Subject, next)
 		d, differs := card.Reminder()
 		today := calendar.Today(now, card.Insurance.Region)
 		if !differs || !next.IsZero() || today.After(d.Last) || have.Consents.Covers(e.Subject) != nil {
@@ -55,7 +50,7 @@ func (r *requests) remind(c *web.Call) (web.Answer, error) {
 		}
 		told := policy.Told{Insured: card.Insured, Kind: d.Kind, At: d.TellAt(card.Insurance.Region)}
 		subject := notice.ChangeSubject(told, d.Cause(), e.Subject != consent.Self)
-		tx.Emit(store.Event{Topic: noticeTopic, Home: e.Home, Subject: subject}, 0)
+		tx.Emit(store.Event{Topic: store.TopicNotice, Home: e.Home, Subject: subject}, 0)
 		return none, nil
 	})
 	if err != nil {

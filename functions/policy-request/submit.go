@@ -248,7 +248,7 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	}
 	once := r.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = r.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
-		Application: a.Begin(now, due, textSubmitted), Topic: topic,
+		Application: a.Begin(now, due, textSubmitted), Topic: store.TopicRequest,
 		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
 		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
 			if a.Kind == application.Register {
@@ -287,7 +287,7 @@ func (r *requests) hurry(c *web.Call, a application.Application, now time.Time) 
 			return a, err
 		}
 		a = a.Wake(now)
-		tx.Emit(store.Event{Topic: topic, Home: c.Caller.Account, Subject: a.ID, Lane: a.ID}, 0)
+		tx.Emit(store.Event{Topic: store.TopicRequest, Home: c.Caller.Account, Subject: a.ID, Lane: a.ID}, 0)
 		return a, store.PutApplication(tx, c.Caller.Account, a)
 	})
 }

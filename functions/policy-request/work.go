@@ -62,7 +62,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			}
 			switch {
 			case a.ByFund && a.Review == nil:
-				a, err := a.InReview(application.FundUnit, topic, now)
+				a, err := a.InReview(application.FundUnit, store.TopicRequest, now)
 				return a, have, err
 			case awaitsFund(a):
 				return a, have, nil
@@ -85,7 +85,7 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if err == nil && out.enrolled != nil {
 				// What is searched for can be found from now on.
 				for _, id := range have.UnderWay(func(asks string) bool { return application.AsksFor(asks, application.Lookup, a.Person) }) {
-					tx.Emit(store.Event{Topic: topic, Home: e.Home, Subject: id, Lane: id}, 0)
+					tx.Emit(store.Event{Topic: store.TopicRequest, Home: e.Home, Subject: id, Lane: id}, 0)
 				}
 			}
 			if err == nil && a.Kind == application.Lookup && out.refuse != nil && out.refuse[0].Code == codeNotRepresented {
@@ -132,7 +132,7 @@ func (r *requests) toFund(a application.Application, now time.Time) (application
 		return a, err
 	}
 	a.ByFund, a.Due = true, due
-	return a.InReview(application.FundUnit, topic, now)
+	return a.InReview(application.FundUnit, store.TopicRequest, now)
 }
 
 // awaitsFund reports whether the fund's staff have to decide before the register
@@ -186,7 +186,7 @@ func (r *requests) renew(c *web.Call, grant access.Grant, e store.Event, now tim
 				return s, err
 			}
 		}
-		tx.Schedule(topic, e.Home, a.ID, a.NextTry)
+		tx.Schedule(store.TopicRequest, e.Home, a.ID, a.NextTry)
 		return s, store.PutApplication(tx, e.Home, *a)
 	})
 	return s.Application, s.Account, err

@@ -22,8 +22,6 @@ import (
 	"polis/shared/web"
 )
 
-const topic = Name + "/work"
-
 // article on which every answer about a change of the insurer rests.
 var article = fault.Text{RU: "326-ФЗ, ст. 16", EN: "326-FZ, art. 16"}
 
@@ -209,7 +207,7 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 	}
 	once := s.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = s.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
-		Application: a, Topic: topic,
+		Application: a, Topic: store.TopicChoice,
 		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
 		// A request sent again is answered as the first, whatever that has
 		// changed since.

@@ -151,14 +151,11 @@ func PutApplication(tx *Tx, account string, a application.Application) error {
 		return err
 	}
 	for n := len(before.Timeline); n < len(a.Timeline); n++ {
-		tx.Emit(Event{Topic: noticeTopic, Home: account, Subject: notice.Subject(a.ID, n)}, 0)
+		tx.Emit(Event{Topic: TopicNotice, Home: account, Subject: notice.Subject(a.ID, n)}, 0)
 	}
 	followReview(tx, account, before, a)
 	return Put(tx, doc, a)
 }
-
-// settleTopic takes documents whose bytes are to be erased.
-const settleTopic = "extract-rendering/settle"
 
 // EraseCopy erases an account's copy of a person's policy, with every document
 // made of it; their bytes follow at once by the event, and the account is not
@@ -167,7 +164,7 @@ const settleTopic = "extract-rendering/settle"
 func EraseCopy(tx *Tx, account string, have cabinet.Account, person string) cabinet.Account {
 	have, gone := have.Without(person)
 	for _, e := range gone {
-		tx.Emit(Event{Topic: settleTopic, Home: account, Subject: e.ID, Lane: e.ID}, 0)
+		tx.Emit(Event{Topic: TopicSettle, Home: account, Subject: e.ID, Lane: e.ID}, 0)
 	}
 	if card, shown, err := Get(tx.View, Card(account, person)); err == nil && shown {
 		tx.ForgetCopy(account, card.Insured)

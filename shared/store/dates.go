@@ -16,10 +16,7 @@ import (
 
 // A record that has a date to tell of stands on the agenda once, for the soonest
 // of them. The entry is set in the step that changes the record.
-const (
-	datesTopic   = "insured-registry/dates"
-	datesSubject = "dates"
-)
+const datesSubject = "dates"
 
 // schedule puts a record on the agenda for its next date, or takes it off.
 func (s *Store) schedule(ctx context.Context, tx *Tx, record policy.Insured) error {
@@ -35,7 +32,7 @@ func (s *Store) schedule(ctx context.Context, tx *Tx, record policy.Insured) err
 // of its partition.
 func (tx *Tx) scheduleDates(record policy.Insured, find policy.FindInsurer) {
 	tx.do("ZADD", records(tx.partition), 0, record.ID)
-	tx.Schedule(datesTopic, record.ID, datesSubject, record.Wake(find))
+	tx.Schedule(TopicDates, record.ID, datesSubject, record.Wake(find))
 }
 
 func records(partition string) string { return "records:{" + partition + "}" } // ids, in their order
@@ -57,7 +54,7 @@ func (s *Store) TellDates(ctx context.Context, g access.Grant, e Event, now time
 			return none, err
 		}
 		if !found {
-			tx.Schedule(datesTopic, e.Home, datesSubject, time.Time{})
+			tx.Schedule(TopicDates, e.Home, datesSubject, time.Time{})
 			return none, nil
 		}
 		record, due := record.TellDates(now, insurers.FindInsurer)
@@ -81,8 +78,7 @@ func (s *Store) TellDates(ctx context.Context, g access.Grant, e Event, now time
 // the partition's records page by page. Its subject is the last id that was
 // looked at, at first the beginning of all of them.
 const (
-	renewTopic = "insured-registry/dates/renew"
-	renewPage  = 100
+	renewPage = 100
 	// renewDelay is longer than any call lasts: what one schedules that had the
 	// directory before is in place when the first page is looked at.
 	renewDelay = time.Minute
@@ -95,7 +91,7 @@ var directoryHome = string(ident.Unit) + strings.TrimPrefix(directoryPartition, 
 func (s *Store) renewal() []command {
 	tx := &Tx{View: &View{s: s}, partition: directoryPartition}
 	for _, p := range ident.AllPartitions() {
-		tx.Emit(Event{Topic: renewTopic, Home: directoryHome, Subject: string(ident.Insured) + strings.TrimPrefix(p, "p"), Lane: p}, renewDelay)
+		tx.Emit(Event{Topic: TopicRenewDates, Home: directoryHome, Subject: string(ident.Insured) + strings.TrimPrefix(p, "p"), Lane: p}, renewDelay)
 	}
 	return tx.commands
 }
@@ -143,7 +139,7 @@ func (s *Store) RenewDates(ctx context.Context, g access.Grant, e Event) error {
 	_, err = Change(ctx, s, g.About(directoryHome), directoryHome, Once{}, nil, func(tx *Tx) (struct{}, error) {
 		tx.Acknowledge(e)
 		if len(ids) == renewPage {
-			tx.Emit(Event{Topic: renewTopic, Home: directoryHome, Subject: ids[len(ids)-1], Lane: e.Lane}, 0)
+			tx.Emit(Event{Topic: TopicRenewDates, Home: directoryHome, Subject: ids[len(ids)-1], Lane: e.Lane}, 0)
 		}
 		return struct{}{}, nil
 	})
@@ -161,7 +157,7 @@ func (s *Store) misdated(ctx context.Context, partition string, ids []string, fi
 	}
 	refs, works := make([]Ref, len(ids)), make([]string, len(ids))
 	for n, id := range ids {
-		refs[n], works[n] = Insured(id).Ref, work(datesTopic, id, datesSubject)
+		refs[n], works[n] = Insured(id).Ref, work(TopicDates, id, datesSubject)
 	}
 	view, err := s.read(ctx, refs)
 	if err != nil {

@@ -26,14 +26,6 @@ func Preferences(account string) Doc[notice.Preferences] {
 	return document[notice.Preferences]("preferences", account, "", account)
 }
 
-// Topics of notify: events of which notices are made, accounts to remember by
-// the SNILS of their person, and deliveries to make.
-const (
-	noticeTopic       = "notify/events"
-	introductionTopic = "notify/introductions"
-	deliveryTopic     = "notify/deliver"
-)
-
 // PutNotice adds a notice to the account's history, with an event for each of
 // its deliveries. The notice must have been among the reads.
 func PutNotice(tx *Tx, account string, made notice.Notice) error {
@@ -43,7 +35,7 @@ func PutNotice(tx *Tx, account string, made notice.Notice) error {
 		if made.Document != "" {
 			lane = made.ID // nor a document that is long in coming other letters
 		}
-		tx.Emit(Event{Topic: deliveryTopic, Home: account, Subject: made.ID + "/" + string(d.Channel), Lane: lane}, 0)
+		tx.Emit(Event{Topic: TopicDelivery, Home: account, Subject: made.ID + "/" + string(d.Channel), Lane: lane}, 0)
 	}
 	return Put(tx, Notice(account, made.ID), made)
 }
@@ -55,7 +47,7 @@ func Meet(tx *Tx, account string, have cabinet.Account, snils person.SNILS, cont
 	have.Contacts = contacts
 	if snils != "" && have.SNILS != snils {
 		have.SNILS = snils
-		tx.Emit(Event{Topic: introductionTopic, Home: account, Subject: account}, 0)
+		tx.Emit(Event{Topic: TopicIntroduction, Home: account, Subject: account}, 0)
 	}
 	return have
 }
@@ -93,7 +85,7 @@ func (s *Store) accountsKey(snils person.SNILS) string {
 // subject names it, and however often it is announced it makes one notice.
 func (s *Store) Announce(ctx context.Context, g access.Grant, account, subject string) error {
 	_, err := Change(ctx, s, g, account, Once{}, nil, func(tx *Tx) (struct{}, error) {
-		tx.Emit(Event{Topic: noticeTopic, Home: account, Subject: subject}, 0)
+		tx.Emit(Event{Topic: TopicNotice, Home: account, Subject: subject}, 0)
 		return struct{}{}, nil
 	})
 	return err

@@ -15,9 +15,6 @@ import (
 	"polis/shared/review"
 )
 
-// caseTopic takes applications whose cases are to be brought up to date.
-const caseTopic = "review-desk/cases"
-
 // UnitID is the home of a unit's cases.
 func (s *Store) UnitID(unit string) string { return ident.Home(ident.Unit, s.index, "unit", unit) }
 
@@ -48,7 +45,7 @@ func followReview(tx *Tx, account string, before, a application.Application) {
 	} else {
 		tx.do("SREM", underReview(tx.partition), member)
 	}
-	tx.Emit(Event{Topic: caseTopic, Home: account, Subject: a.ID, Lane: a.ID}, 0)
+	tx.Emit(Event{Topic: TopicCase, Home: account, Subject: a.ID, Lane: a.ID}, 0)
 }
 
 // Decide takes a reviewer's step with an application of an account. decide may
@@ -174,7 +171,7 @@ func (s *Store) UnderReview(ctx context.Context, g access.Grant, after string, l
 	for _, members := range found {
 		for _, member := range members.Val() {
 			if account, id, ok := strings.Cut(member, " "); ok && id > after {
-				page = append(page, Event{Topic: caseTopic, Home: account, Subject: id})
+				page = append(page, Event{Topic: TopicCase, Home: account, Subject: id})
 			}
 		}
 	}

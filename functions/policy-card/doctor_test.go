@@ -216,7 +216,7 @@ func TestAChildsPolicyIsExaminedForItsRepresentativesOnly(t *testing.T) {
 
 // sweep delivers what has come due.
 func sweep(b *functiontest.Bench) {
-	b.Call("POST", deadlinewatch.Name, "/?run_for=0s", "", nil).Expect(200, "")
+	b.Call("POST", deadlinewatch.Name, "/", "", nil).Expect(200, "")
 }
 
 // restart puts new instances in place of all functions, over the same store.

@@ -371,3 +371,25 @@ func TestASuspensionIsKeptWhileTheRegisterIsSilent(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 }
+
+func TestOnlySoManyApplicationsAreUnderWay(t *testing.T) {
+	b := bench(t)
+	b.Put(insuredregistry.Name, nil) // none is decided
+	token := b.Token(maria.Claims())
+	on := func(day int) map[string]string {
+		return body("from", calendar.Today(b.Now(), "26").AddDays(day).String(), "until", "")
+	}
+	var first view
+	for day := range 20 {
+		if a := submit(b, token, on(day)); day == 0 {
+			first = a
+		}
+	}
+	b.Call("POST", name, "/", token, on(20)).Expect(429, "too_many_open")
+	if again := submit(b, token, on(0)); again.ID != first.ID {
+		t.Error("what is asked for already is not found")
+	}
+	if all := applications(b, token); len(all) != 20 {
+		t.Errorf("half done: %d", len(all))
+	}
+}

@@ -277,6 +277,22 @@ func TestASilentRegisterEndsNothing(t *testing.T) {
 	}
 }
 
+func TestARefusalOfTheCallItselfEndsNothing(t *testing.T) {
+	b := bench(t)
+	token := b.Token(maria.Claims())
+	for ground, refusal := range map[string]struct {
+		status int
+		code   string
+	}{"conscription": {401, "token_not_accepted"}, "mobilisation": {429, "overloaded"}} {
+		b.Put(insuredregistry.Name, functiontest.Refusing(refusal.status, refusal.code))
+		a := submit(b, token, body("ground", ground))
+		b.Deliver(1)
+		if got := submit(b, token, body("ground", ground)); got.ID != a.ID || got.Status != "working" {
+			t.Errorf("%s: %+v", refusal.code, got)
+		}
+	}
+}
+
 func TestWhatTheRegisterRefusesInTheMeantimeIsToldWithItsReason(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria.Person))

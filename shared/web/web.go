@@ -291,7 +291,7 @@ func (e *Edge) match(method string, call *Call) (Route, error) {
 		err := fault.New(fault.NoMethod, "method_not_allowed", "Этот способ обращения здесь не поддерживается.", "This method is not supported here.")
 		return Route{}, &noMethod{err, strings.Join(allowed, ", ")}
 	}
-	return Route{}, fault.New(fault.NotFound, "no_such_path", "Такого адреса нет.", "There is no such address.")
+	return Route{}, fault.ErrNoPath
 }
 
 // noMethod carries the methods that would do (RFC 9110, 15.5.6).

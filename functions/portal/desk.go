@@ -178,8 +178,11 @@ func (p *portal) decide(v *visit) (web.Answer, error) {
 		return v.to("/desk?sent=" + url.QueryEscape(body.Action))
 	}
 	opened, title, openErr := v.openedCase()
-	if openErr != nil {
+	switch {
+	case openErr != nil:
 		return web.Answer{}, openErr
+	case fault.HasKind(err, fault.Forbidden): // to decide, not to read
+		return v.refused(fault.From(err), "case", title, opened)
 	}
 	return v.again(err, "case", title, opened)
 }

@@ -363,6 +363,22 @@ func TestAReviewersVerdictIsSentWithItsReasonAndARefusedOneStaysOnThePage(t *tes
 	}
 }
 
+func TestAReviewerWhoseLoginTellsNoSNILSIsToldSo(t *testing.T) {
+	b := plain(t)
+	b.Put("review-desk", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		if r.Method == http.MethodGet {
+			return handler.Response{StatusCode: 200, Body: []byte(strings.ReplaceAll(opened, "TAKEN", "nobody"))}, nil
+		}
+		return handler.Response{StatusCode: 403, Header: http.Header{"Content-Type": {"application/problem+json"}},
+			Body: []byte(`{"status":403,"code":"reviewer_snils_missing","detail":"Ваш вход не сообщает СНИЛС."}`)}, nil
+	}))
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	page := string(send(b, fund, "/desk/a1", url.Values{"action": {"take"}}).Expect(403, "").Body)
+	if !strings.Contains(page, "Ваш вход не сообщает СНИЛС.") || !strings.Contains(page, "Берёзкина") {
+		t.Errorf("%s", page)
+	}
+}
+
 func TestAVerdictIsConfirmedFirstAndHasAReasonThatSomebodyChose(t *testing.T) {
 	b := plain(t)
 	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })

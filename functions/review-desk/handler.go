@@ -129,6 +129,9 @@ var (
 		"Такого заявления у вас на рассмотрении нет.", "You have no such application to review.")
 	errOwn = fault.New(fault.Forbidden, "own_case",
 		"Своё заявление рассматривать нельзя.", "Nobody reviews their own application.")
+	errNoSNILS = fault.New(fault.Forbidden, "reviewer_snils_missing",
+		"Ваш вход не сообщает СНИЛС, и нельзя проверить, что заявление не ваше. Читать заявления можно, решать по ним нельзя. Попросите администратора добавить СНИЛС.",
+		"Your login does not tell your SNILS, and so it cannot be checked that the application is not your own. You can read applications and not decide on them. Ask the administrator to add the SNILS.")
 )
 
 // open finds a case of the caller's unit with its application. To other units

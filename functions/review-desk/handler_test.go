@@ -35,7 +35,8 @@ func bench(t *testing.T, settings ...string) *functiontest.Bench {
 
 // reviewer of the fund, by a number.
 func reviewer(b *functiontest.Bench, n int, claims ...any) string {
-	all := functiontest.Claims{"sub": fmt.Sprint("fund-", n), "roles": []string{"fund"}}
+	all := maps.Clone(functiontest.Fund)
+	all["sub"] = fmt.Sprint("fund-", n)
 	for i := 0; i < len(claims); i += 2 {
 		all[claims[i].(string)] = claims[i+1]
 	}
@@ -43,7 +44,7 @@ func reviewer(b *functiontest.Bench, n int, claims ...any) string {
 }
 
 func insurer(b *functiontest.Bench, smo string) string {
-	return b.Token(functiontest.Claims{"sub": "staff-" + smo, "roles": []string{"staff"}, "smo": smo})
+	return b.Token(functiontest.Claims{"sub": "staff-" + smo, "roles": []string{"staff"}, "smo": smo, "snils": "103-918-264 42"})
 }
 
 // ended is a citizen whose policy has ended, and who asks to have it restored:
@@ -297,6 +298,22 @@ func TestNobodyReviewsTheirOwnOrAnotherUnitsCase(t *testing.T) {
 		t.Error("staff of an insurer that calls itself the fund")
 	}
 	b.Call("GET", name, "/nothing", reviewer(b, 1), nil).Expect(404, "case_not_found")
+}
+
+func TestWhoseLoginTellsNoSNILSReadsAndDecidesNothing(t *testing.T) {
+	b := bench(t)
+	id, known := ended(b, maria), reviewer(b, 1)
+	unknown := reviewer(b, 1, "snils", "")
+	b.Call("GET", name, "/"+id, unknown, nil).Expect(200, "")
+	act(b, unknown, id, "take").Expect(403, "reviewer_snils_missing")
+	act(b, known, id, "take").Expect(200, "")
+	for action, reasons := range map[string][]map[string]string{"approve": nil, "refuse": {why}, "ask": {why}} {
+		act(b, unknown, id, action, reasons...).Expect(403, "reviewer_snils_missing")
+	}
+	if a := stands(b, maria, id); a.Status != "working" {
+		t.Errorf("%+v", a)
+	}
+	act(b, known, id, "approve").Expect(200, "")
 }
 
 func TestTheInboxIsByTermInPagesAndCanBeMadeAnew(t *testing.T) {

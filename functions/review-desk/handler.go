@@ -163,11 +163,16 @@ func (d *desk) open(c *web.Call) (review.Case, application.Application, error) {
 }
 
 // read is a case with what it is decided by: the application, who applies, and
-// what the register has of them.
+// what the register has of them. That is for the decision alone: what is decided
+// has only its course.
 func (d *desk) read(c *web.Call) (web.Answer, error) {
 	of, a, err := d.open(c)
 	if err != nil {
 		return web.Answer{}, err
+	}
+	if !a.AwaitsReview() {
+		a.Child, a.ENP = nil, ""
+		return web.OK(map[string]any{"case": d.show(c, of), "application": a.View(c.Text, d.law())})
 	}
 	answer := map[string]any{
 		"case": d.show(c, of), "application": a.View(c.Text, d.law()), "applicant": a.Applicant, "record": d.record(c, a),

@@ -184,9 +184,9 @@ func TestWithoutRedisEachFunctionSaysSoAndComesBackByItself(t *testing.T) {
 		{insured, get, "/notify", nil, http.StatusOK},
 		{newcomer.visitor, http.MethodPut, "/notify/preferences", fields{"email": true, "sms": false}, http.StatusOK},
 		{s.as(t, "operator"), get, "/deadline-watch/dead-letters", nil, http.StatusOK},
-		{anyone, post, "/deadline-watch?run_for=0s", nil, http.StatusOK},
+		{anyone, post, "/deadline-watch", nil, http.StatusOK},
 		{s.as(t, "auditor"), get, "/audit-trail?partition=p000", nil, http.StatusOK},
-		{anyone, post, "/audit-trail?run_for=0s", nil, http.StatusOK},
+		{anyone, post, "/audit-trail", nil, http.StatusOK},
 	}
 	s.quiet(t)
 	before := s.trace(t)

@@ -203,9 +203,14 @@ func (s *stage) later(t *testing.T, by time.Duration) {
 	if err := s.SetClock(t.Context(), s.Now().Add(by)); err != nil {
 		t.Fatal(err)
 	}
-	// Cron's own run of the minute may have been under way, with the old time.
-	eventually(t, "a sweep by the new time", func() bool {
-		return read[struct{ Ran bool }](s.anyone(t).post("/deadline-watch?run_for=0s", nil).is(http.StatusOK)).Ran
+	s.run(t, "deadline-watch") // cron's own call of the minute may have been under way, with the old time
+}
+
+// run has a job of cron's do now what there is to do.
+func (s *stage) run(t *testing.T, job string) {
+	t.Helper()
+	eventually(t, job+" runs", func() bool {
+		return read[struct{ Ran bool }](s.anyone(t).post("/"+job, nil).is(http.StatusOK)).Ran
 	})
 }
 

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -149,4 +150,35 @@ func TestWhatIsWrittenWronglyIsRefusedAndLeavesNoTrace(t *testing.T) {
 		{rule: "an invisible character in the given name", by: named("firstName", "Анд\u200bрей"), method: post, path: requests, body: lookup, status: 422, code: "invalid_fields", field: "applicant.name.given", why: "name_control_character"},
 		{rule: "a character that no font has in the patronymic", by: named("middleName", "王"), method: post, path: requests, body: lookup, status: 422, code: "invalid_fields", field: "applicant.name.patronymic", why: "name_unsupported_character"},
 	})
+}
+
+func TestWhoCallsCronsJobsKeepsNobodyOutOfThem(t *testing.T) {
+	s := newStage(t)
+	anyone := s.anyone(t)
+	jobs := []string{"/deadline-watch", "/audit-trail"}
+	const each = 64 // as many as a process answers at a time
+	answered := make(chan error, each*len(jobs))
+	for _, job := range jobs {
+		for range each {
+			go func() {
+				a, err := anyone.send(post, job, nil)
+				if err == nil && a.status != http.StatusOK && a.status != http.StatusTooManyRequests { // of the crowd itself
+					err = fmt.Errorf("%s answered %d: %s", a.to, a.status, a.body)
+				}
+				answered <- err
+			}()
+		}
+	}
+	for over, n := time.After(patience), 0; n < cap(answered); n++ {
+		select {
+		case err := <-answered:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-over:
+			t.Fatalf("%d calls are held", cap(answered)-n)
+		}
+	}
+	s.as(t, "operator").get("/deadline-watch/dead-letters").is(http.StatusOK)
+	s.as(t, "auditor").get("/audit-trail?partition=p000").is(http.StatusOK)
 }

@@ -18,7 +18,6 @@ import (
 	"polis/shared/config"
 	"polis/shared/fault"
 	"polis/shared/ident"
-	"polis/shared/server"
 	"polis/shared/store"
 	"polis/shared/web"
 )
@@ -27,7 +26,7 @@ import (
 const Name = "audit-trail"
 
 const (
-	between   = 2 * time.Second  // two passes of one run; what is younger may be unsealed
+	between   = 2 * time.Second  // two passes of a process; what is younger may be unsealed
 	leaseTime = 15 * time.Second // a process that dies gives its lease up after it
 	together  = 16               // partitions read at a time, which bounds memory
 )
@@ -37,16 +36,16 @@ type trail struct {
 	key     audit.Key
 	keys    audit.Keys
 	machine clock.Clock
-	runFor  time.Duration
 }
 
 // New makes the function from its settings. The secret audit-key, an Ed25519
 // seed of 32 bytes in base64, signs; the setting audit_keys has the public keys
-// that signed before it. Cron calls once a minute, and a run goes on for the
-// setting run_for; without it a run is one pass. A process begins with a run of
-// its own, in place of one that it died in.
+// that signed before it. Cron calls once a minute, which would leave much
+// unsealed: a process passes over all partitions by itself, every other second. A
+// call is one pass, so that none is held, and cron's are there should that have
+// come to an end.
 func New(env *config.Env) (handler.FunctionHandler, error) {
-	t := &trail{store: store.Open(env), key: audit.NewKey(env.Key("audit-key")), machine: clock.System, runFor: env.Duration("run_for", 0)}
+	t := &trail{store: store.Open(env), key: audit.NewKey(env.Key("audit-key")), machine: clock.System}
 	var err error
 	if t.keys, err = audit.ParseKeys(env.String("audit_keys", "")); err != nil {
 		env.Fault("audit_keys", "%v", err)
@@ -57,80 +56,63 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	}
 	t.keys[t.key.ID()] = t.key.Public()
 	return edge.With(
-		// Cron has no login. Anybody may call it: it shows nothing, and sealing
-		// early does no harm.
+		// Cron has no login. Anybody may call it: it shows nothing, sealing early
+		// does no harm, and of two calls at once the second does nothing.
 		web.Route{Method: "POST", Pattern: "/", Action: access.SealAudit, Do: t.seal},
 		web.Route{Method: "GET", Pattern: "/", Action: access.ReadAudit, Do: t.entries},
 		web.Route{Method: "GET", Pattern: "/export", Action: access.ReadAudit, Do: t.export},
 		web.Route{Method: "GET", Pattern: "/proof/{entry}", Action: access.ReadAudit, Do: t.proof},
 		web.Route{Method: "GET", Pattern: "/keys", Do: t.publicKeys},
-	).Between(access.SealAudit, t.begin), nil
+	).Between(access.SealAudit, between, t.again), nil
 }
 
-// run is what a run did.
+// run is what a pass did.
 type run struct {
-	Ran     bool `json:"ran"` // false: another run is under way
+	Ran     bool `json:"ran"` // false: another is under way
 	Entries int  `json:"entries"`
 	Batches int  `json:"batches"`
 	Failed  int  `json:"failed"` // partitions that could not be sealed
+	more    bool // a batch was full, and there may be another
 }
 
-// seal makes a run. The query run_for=0s asks for a single pass, which need not
-// wait for a run's end.
+// seal passes when it is called for: beside the process's own pass, which may be
+// past an entry's partition already, but not beside another call's.
 func (t *trail) seal(c *web.Call) (web.Answer, error) {
-	name, until := Name, t.machine().Add(t.runFor)
-	if c.Query.Get("run_for") == "0s" || t.runFor == 0 {
-		name, until = Name+" once", time.Time{}
-	}
-	did, err := t.run(c, name, until)
+	did, err := t.run(c, Name+" called")
 	if err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(did)
 }
 
-// begin takes up the run of a process that was killed.
-func (t *trail) begin(c *web.Call) error {
-	_, err := t.run(c, Name, t.machine().Add(t.runFor))
+// again is one of the passes of the process, and those that a backlog needs.
+func (t *trail) again(c *web.Call) error {
+	did, err := t.run(c, Name)
+	for err == nil && did.more {
+		did, err = t.run(c, Name)
+	}
 	return err
 }
 
-// run passes over all partitions until its time is over. Until then it waits for
-// the end of a run before it, and for a store that is away.
-func (t *trail) run(c *web.Call, name string, until time.Time) (did run, err error) {
+// run passes over all partitions, unless another does under this name.
+func (t *trail) run(c *web.Call, name string) (did run, err error) {
 	lease := t.store.Lease(name, leaseTime)
-	defer lease.Release(context.WithoutCancel(c))
-	for {
-		var mine, more bool
-		if mine, err = lease.Hold(c); mine {
-			did.Ran = true
-			more, err = t.pass(c, &did)
-		}
-		pause := min(between, until.Sub(t.machine()))
-		if more {
-			pause = 0
-		}
-		select {
-		case <-time.After(pause):
-		case <-server.Draining(c):
-			return did, err
-		case <-c.Done():
-			return did, err
-		}
-		if !t.machine().Before(until) {
-			return did, err
-		}
+	if did.Ran, err = lease.Hold(c); err != nil || !did.Ran {
+		return did, err
 	}
+	defer lease.Release(context.WithoutCancel(c))
+	err = t.pass(c, &did)
+	return did, err
 }
 
-// pass seals one batch of each partition that has new entries, and reports
-// whether a batch was full. A batch that somebody else appended in between is
-// left at that: the next pass goes on behind it.
-func (t *trail) pass(c *web.Call, did *run) (more bool, err error) {
+// pass seals one batch of each partition that has new entries. A batch that
+// somebody else appended in between is left at that: the next pass goes on
+// behind it.
+func (t *trail) pass(c *web.Call, did *run) error {
 	for some := range slices.Chunk(ident.AllPartitions(), together) {
 		unsealed, err := t.store.Unsealed(c, c.Grant, some)
 		if err != nil {
-			return false, err
+			return err
 		}
 		for _, u := range unsealed {
 			batch, err := audit.Seal(u.Previous, u.Entries, t.key, t.machine())
@@ -140,16 +122,16 @@ func (t *trail) pass(c *web.Call, did *run) (more bool, err error) {
 			}
 			sealed, err := t.store.Seal(c, c.Grant, u, batch)
 			if err != nil {
-				return false, err
+				return err
 			}
 			if sealed {
 				did.Batches++
 				did.Entries += batch.Count
 			}
-			more = more || batch.Count == audit.MaxBatch
+			did.more = did.more || batch.Count == audit.MaxBatch
 		}
 	}
-	return more, nil
+	return nil
 }
 
 func wrongPartition() error {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	redisserver "github.com/alicebob/miniredis/v2/server"
 	"github.com/redis/go-redis/v9"
 
 	audittrail "polis/functions/audit-trail"
@@ -433,31 +434,32 @@ func TestAnEarlierKeyStillVerifies(t *testing.T) {
 	}
 }
 
-func TestOneRunAtATime(t *testing.T) {
+func TestOfTwoRunsAtOnceOneRuns(t *testing.T) {
 	b := bench(t)
-	b.Run(name, audittrail.New, "run_for", "700ms")
-	var wg sync.WaitGroup
-	runs := make(chan run, 3)
-	for range cap(runs) {
-		wg.Go(func() { runs <- seal(b) })
-	}
-	// A single pass need not wait for the end of the run under way.
 	accessed(b, functiontest.Maria, "call")
-	var did run
-	b.Call("POST", name, "/?run_for=0s", "", nil).Expect(200, "").JSON(&did)
-	if !did.Ran {
-		t.Error("a single pass waits")
-	}
-	wg.Wait()
-	close(runs)
-	ran := 0
-	for r := range runs {
-		if r.Ran {
-			ran++
+	entered, leave := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	b.Redis.Server().SetPreHook(func(_ *redisserver.Peer, command string, _ ...string) bool {
+		if command == "LINDEX" { // the first is of a pass that has begun
+			once.Do(func() {
+				close(entered)
+				<-leave
+			})
 		}
+		return false
+	})
+	first := make(chan run)
+	go func() { first <- seal(b) }()
+	<-entered
+	if r := seal(b); r != (run{}) {
+		t.Errorf("the second: %+v", r)
 	}
-	if ran != 1 {
-		t.Errorf("%d ran", ran)
+	close(leave)
+	if r := <-first; r != (run{Ran: true, Entries: 1, Batches: 1}) {
+		t.Errorf("the first: %+v", r)
+	}
+	if r := seal(b); !r.Ran {
+		t.Error("the lease was not given back")
 	}
 }
 
@@ -490,12 +492,12 @@ func TestALargeAuditIsExportedPageByPage(t *testing.T) {
 	}
 }
 
-func TestAProcessSealsFromItsBeginningAndTakesUpTheRunOfAnother(t *testing.T) {
+func TestAProcessSealsFromItsBeginningAndTakesOverFromAnother(t *testing.T) {
 	b := bench(t)
 	begin := func() (end func()) {
 		working, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		worker := b.Run(name, audittrail.New, "run_for", "1m").(server.Worker)
+		worker := b.Run(name, audittrail.New).(server.Worker)
 		go func() {
 			defer close(ended)
 			worker.Work(working)
@@ -522,7 +524,7 @@ func TestAProcessSealsFromItsBeginningAndTakesUpTheRunOfAnother(t *testing.T) {
 	accessed(b, functiontest.Maria, "call-1")
 	first := begin()
 	proven(1)
-	defer begin()() // waits for the first
+	defer begin()()
 	first()
 	accessed(b, functiontest.Pavel, "call-2")
 	proven(2)

@@ -18,7 +18,6 @@ import (
 	"polis/shared/fault"
 	"polis/shared/gateway"
 	"polis/shared/ident"
-	"polis/shared/server"
 	"polis/shared/store"
 	"polis/shared/text"
 	"polis/shared/web"
@@ -32,14 +31,13 @@ const Name = "deadline-watch"
 // died (a lease of 30 s and the first wait of its event), 30 s of a delivery to a
 // person (its lease), of an event that failed again and again (its longest wait)
 // and of work that was put off. An application that met a silent register waits
-// about as long as the silence had lasted. Meanwhile a run that was killed is
-// taken up, after its lease of 12 s, by the process that follows; between two of
-// cron's runs are 10 s without any. The steps after it, each kicked through the
-// queue or, lost again, swept after 5 s, take the rest.
+// about as long as the silence had lasted. Meanwhile the process that follows one
+// that was killed waits for the lease of its pass, 12 s. The steps after it, each
+// kicked through the queue or, lost again, swept after 5 s, take the rest.
 const (
 	perPart     = 50               // events of one partition in one pass
 	concurrency = 8                // deliveries at a time
-	between     = time.Second      // two passes of one run
+	between     = time.Second      // two passes of a process
 	passTime    = 8 * time.Second  // of one pass; what is left waits for the next
 	leaseTime   = 12 * time.Second // a pass and some
 )
@@ -48,15 +46,14 @@ type watch struct {
 	store   *store.Store
 	gateway *gateway.Client
 	law     clock.Clock
-	runFor  time.Duration
 }
 
 // New makes the function from its settings. Cron calls once a minute, which is
-// long to wait for a lost event: a run goes on for the setting run_for, passing
-// over everything each second. Without it a run is one pass. A process begins
-// with a run of its own, in place of one that it died in.
+// long to wait for a lost event: a process passes over everything each second by
+// itself. A call is one pass, so that none is held, and cron's are there should
+// that have come to an end.
 func New(env *config.Env) (handler.FunctionHandler, error) {
-	w := &watch{store: store.Open(env), gateway: gateway.Open(env, Name), law: env.Law, runFor: env.Duration("run_for", 0)}
+	w := &watch{store: store.Open(env), gateway: gateway.Open(env, Name), law: env.Law}
 	edge := web.Open(env, Name)
 	if err := env.Err(); err != nil {
 		return nil, err
@@ -64,62 +61,45 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 	w.store.OnCommit(func(e store.Event) { w.gateway.Kick(e.Topic, e) })
 	return edge.With(
 		// Cron has no login. Anybody may call it: it shows nothing, does only
-		// what is due anyway, and one run at a time.
+		// what is due anyway, and of two calls at once the second does nothing.
 		web.Route{Method: "POST", Pattern: "/", Action: access.Sweep, Do: w.sweep},
 		web.Route{Method: "GET", Pattern: "/dead-letters", Action: access.ReadEvents, Do: w.deadLetters},
 		web.Route{Method: "POST", Pattern: "/dead-letters/{id}", Action: access.ReplayEvents, Do: w.replay},
-	).Between(access.Sweep, w.begin), nil
+	).Between(access.Sweep, between, w.again), nil
 }
 
-// run is what a run did.
+// run is what a pass did.
 type run struct {
-	Ran       bool `json:"ran"` // false: another run is under way
+	Ran       bool `json:"ran"` // false: another is under way
 	Delivered int  `json:"delivered"`
 	Failed    int  `json:"failed"`
 }
 
-// sweep makes a run. The query run_for=0s asks for a single pass, which need not
-// wait for a run's end.
+// sweep passes when it is called for: beside the process's own pass, which may
+// have begun by another time of the law clock, but not beside another call's.
 func (w *watch) sweep(c *web.Call) (web.Answer, error) {
-	name, until := Name, clock.System().Add(w.runFor)
-	if c.Query.Get("run_for") == "0s" || w.runFor == 0 {
-		name, until = Name+" once", time.Time{}
-	}
-	did, err := w.run(c, name, until)
+	did, err := w.run(c, Name+" called")
 	if err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(did)
 }
 
-// begin takes up the run of a process that was killed.
-func (w *watch) begin(c *web.Call) error {
-	_, err := w.run(c, Name, clock.System().Add(w.runFor))
+// again is one of the passes of the process.
+func (w *watch) again(c *web.Call) error {
+	_, err := w.run(c, Name)
 	return err
 }
 
-// run passes over everything until its time is over. Until then it waits for
-// the end of a run before it, and for a store that is away.
-func (w *watch) run(c *web.Call, name string, until time.Time) (did run, err error) {
+// run passes over everything, unless another does under this name.
+func (w *watch) run(c *web.Call, name string) (did run, err error) {
 	lease := w.store.Lease(name, leaseTime)
-	defer lease.Release(context.WithoutCancel(c))
-	for {
-		var mine bool
-		if mine, err = lease.Hold(c); mine {
-			did.Ran = true
-			err = w.pass(c, &did)
-		}
-		select {
-		case <-time.After(min(between, until.Sub(clock.System()))):
-		case <-server.Draining(c):
-			return did, err
-		case <-c.Done():
-			return did, err
-		}
-		if !clock.System().Before(until) {
-			return did, err
-		}
+	if did.Ran, err = lease.Hold(c); err != nil || !did.Ran {
+		return did, err
 	}
+	defer lease.Release(context.WithoutCancel(c))
+	err = w.pass(c, &did)
+	return did, err
 }
 
 // pass hands every due event to its consumer, not through the queue: the queue

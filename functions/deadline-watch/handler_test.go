@@ -197,12 +197,12 @@ func TestOfTwoRunsAtOnceOneRuns(t *testing.T) {
 }
 
 // begin starts the function as a process does, with its own work, and returns
-// what kills it: the work is told, as of a drain, and waited for.
-func begin(t *testing.T, b *functiontest.Bench, runFor string) (end func()) {
+// what ends it: the work is told, as of a drain, and waited for.
+func begin(t *testing.T, b *functiontest.Bench) (end func()) {
 	t.Helper()
 	working, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	worker := b.Run(name, deadlinewatch.New, "run_for", runFor).(server.Worker)
+	worker := b.Run(name, deadlinewatch.New).(server.Worker)
 	go func() {
 		defer close(ended)
 		worker.Work(working)
@@ -223,26 +223,27 @@ func becomes(t *testing.T, b *functiontest.Bench, token, id, status string) {
 	}
 }
 
-func TestAProcessBeginsWithARunAndDoesNotWaitForCron(t *testing.T) {
+func TestAProcessPassesAgainAndAgainAndDoesNotWaitForCron(t *testing.T) {
 	b := bench(t)
-	token := b.Token(anna.Claims())
-	a := submit(b, token)
-	b.Take(1) // lost
-	late(t, b)
-	end := begin(t, b, "1m")
-	defer end()
-	becomes(t, b, token, a.ID, "working")
+	defer begin(t, b)()
+	for _, c := range []functiontest.Citizen{anna, functiontest.Maria} {
+		token := b.Token(c.Claims())
+		a := submit(b, token)
+		b.Take(1) // lost
+		late(t, b)
+		becomes(t, b, token, a.ID, "working")
+	}
 }
 
-func TestARunFollowsAnotherThatCameToItsEnd(t *testing.T) {
+func TestAProcessTakesOverFromAnother(t *testing.T) {
 	b := bench(t)
 	token := b.Token(anna.Claims())
 	a := submit(b, token)
 	b.Take(1)
-	first := begin(t, b, "1m")
+	first := begin(t, b)
 	late(t, b)
 	becomes(t, b, token, a.ID, "working")
-	defer begin(t, b, "1m")() // waits for the first
+	defer begin(t, b)()
 	later := submit(b, b.Token(functiontest.Maria.Claims()))
 	first()
 	b.Take(1)
@@ -250,7 +251,7 @@ func TestARunFollowsAnotherThatCameToItsEnd(t *testing.T) {
 	becomes(t, b, b.Token(functiontest.Maria.Claims()), later.ID, "working")
 }
 
-func TestARunOutlivesAStoreThatIsAwayForAMoment(t *testing.T) {
+func TestAProcessOutlivesAStoreThatIsAwayForAMoment(t *testing.T) {
 	b := bench(t)
 	token := b.Token(anna.Claims())
 	a := submit(b, token)
@@ -258,7 +259,7 @@ func TestARunOutlivesAStoreThatIsAwayForAMoment(t *testing.T) {
 	late(t, b)
 	met := b.Redis.TotalConnectionCount()
 	b.Loading(true)
-	end := begin(t, b, "1m")
+	end := begin(t, b)
 	defer end()
 	late := time.After(10 * time.Second)
 	for b.Redis.TotalConnectionCount() == met {

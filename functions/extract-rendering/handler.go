@@ -35,9 +35,9 @@ import (
 const Name = "extract-rendering"
 
 const (
-	lease       = 30 * time.Second // machine clock: a rendering is given up after it
-	poll        = 100 * time.Millisecond
-	mediaType   = "application/pdf"
+	lease     = 30 * time.Second // machine clock: a rendering is given up after it
+	poll      = 100 * time.Millisecond
+	mediaType = "application/pdf"
 )
 
 type rendering struct {

@@ -93,6 +93,11 @@ func TestEachPersonIsToldTheirCauseAndWhatHelps(t *testing.T) {
 				b.Put(insuredregistry.Name, nil)
 				return holding(b, c, "self")
 			}, "register_silent", "wait"},
+		{"the register does not take the service's signature", maria, []map[string]any{functiontest.Row(maria.Person)},
+			func(b *functiontest.Bench, c functiontest.Citizen) string {
+				b.Put(insuredregistry.Name, functiontest.Refusing(401, "token_not_accepted"))
+				return holding(b, c, "self")
+			}, "register_silent", "wait"},
 		{"another SNILS", with(maria, func(p *person.Person) { p.SNILS = anna.Person.SNILS }), []map[string]any{functiontest.Row(maria.Person)},
 			asked, "snils_differs", "contact_insurer"},
 		{"another document", with(maria, func(p *person.Person) { p.Document.Number = "999999" }), []map[string]any{functiontest.Row(maria.Person)},
@@ -216,7 +221,7 @@ func TestAChildsPolicyIsExaminedForItsRepresentativesOnly(t *testing.T) {
 
 // sweep delivers what has come due.
 func sweep(b *functiontest.Bench) {
-	b.Call("POST", deadlinewatch.Name, "/?run_for=0s", "", nil).Expect(200, "")
+	b.Call("POST", deadlinewatch.Name, "/", "", nil).Expect(200, "")
 }
 
 // restart puts new instances in place of all functions, over the same store.

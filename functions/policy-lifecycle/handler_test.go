@@ -316,6 +316,22 @@ func TestASilentRegisterEndsNothing(t *testing.T) {
 	}
 }
 
+func TestARefusalOfTheCallItselfEndsNothing(t *testing.T) {
+	b := bench(t)
+	token := b.Token(maria.Claims())
+	for ground, refusal := range map[string]struct {
+		status int
+		code   string
+	}{"conscription": {401, "token_not_accepted"}, "mobilisation": {429, "overloaded"}} {
+		b.Put(insuredregistry.Name, functiontest.Refusing(refusal.status, refusal.code))
+		a := submit(b, token, body("ground", ground))
+		b.Deliver(1)
+		if got := submit(b, token, body("ground", ground)); got.ID != a.ID || got.Status != "working" {
+			t.Errorf("%s: %+v", refusal.code, got)
+		}
+	}
+}
+
 func TestWhatTheRegisterRefusesInTheMeantimeIsToldWithItsReason(t *testing.T) {
 	b := bench(t)
 	b.Import(functiontest.Row(maria.Person))
@@ -408,5 +424,27 @@ func TestASuspensionIsKeptWhileTheRegisterIsSilent(t *testing.T) {
 	later(b, event(t, work))
 	if all := applications(b, token); len(all) != 1 || all[0].ID != a.ID || all[0].Status != "granted" {
 		t.Errorf("%+v", all)
+	}
+}
+
+func TestOnlySoManyApplicationsAreUnderWay(t *testing.T) {
+	b := bench(t)
+	b.Put(insuredregistry.Name, nil) // none is decided
+	token := b.Token(maria.Claims())
+	on := func(day int) map[string]string {
+		return body("from", calendar.Today(b.Now(), "26").AddDays(day).String(), "until", "")
+	}
+	var first view
+	for day := range 20 {
+		if a := submit(b, token, on(day)); day == 0 {
+			first = a
+		}
+	}
+	b.Call("POST", name, "/", token, on(20)).Expect(429, "too_many_open")
+	if again := submit(b, token, on(0)); again.ID != first.ID {
+		t.Error("what is asked for already is not found")
+	}
+	if all := applications(b, token); len(all) != 20 {
+		t.Errorf("half done: %d", len(all))
 	}
 }

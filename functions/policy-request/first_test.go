@@ -414,7 +414,7 @@ func TestTheFundDecidesWhatNoRuleDoes(t *testing.T) {
 		t.Run(verdict, func(t *testing.T) {
 			b := bench(t)
 			b.Run(reviewdesk.Name, reviewdesk.New)
-			token, fund := b.Token(aram("citizenship", "SYR", "id_doc", nil)), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+			token, fund := b.Token(aram("citizenship", "SYR", "id_doc", nil)), b.Token(functiontest.Fund)
 			a := submit(b, token, refugee)
 			if a.Due.Format(time.RFC3339) != "2026-03-16T23:59:59+03:00" { // the fourth working day
 				t.Errorf("due %s", a.Due)
@@ -462,7 +462,7 @@ func TestTheFundDecidesWhatNoRuleDoes(t *testing.T) {
 func TestWhoIsAskedOrRefusedIsToldTheFundThatHasTheCaseWhereverTheyLive(t *testing.T) {
 	b := bench(t)
 	b.Run(reviewdesk.Name, reviewdesk.New)
-	token, fund := b.Token(aram("citizenship", "SYR", "id_doc", nil)), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	token, fund := b.Token(aram("citizenship", "SYR", "id_doc", nil)), b.Token(functiontest.Fund)
 	a := submit(b, token, `{"kind":"register","region":"77","category":"refugee","basis":{"stay_until":"2026-09-30","document":{"type":12,"series":"ВК","number":"0012345","expires":"2026-09-30"}}}`)
 	b.Deliver(1)
 	b.Deliver(1) // the case is made
@@ -481,7 +481,7 @@ func TestWhoseRightHasEndedIsInsuredOnAnotherAsTheFundDecides(t *testing.T) {
 	b := bench(t)
 	b.Run(reviewdesk.Name, reviewdesk.New)
 	b.Lose("policy-request/refresh")
-	token, fund := b.Token(aram()), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	token, fund := b.Token(aram()), b.Token(functiontest.Fund)
 	worker := person.Person{SNILS: "17654902399", Name: person.Name{Family: "Саркисян", Given: "Арам"}, Sex: person.Male,
 		Birth: calendar.On(1991, time.August, 8), Document: person.Document{Type: 9, Series: "AU", Number: "0562913"}}
 	b.Import(functiontest.Row(worker, "category", "temporary_resident", "ends", "2027-05-01", "valid_until", "2026-12-31"))
@@ -573,7 +573,7 @@ func TestAForeignersChildIsForTheFundToDecideOn(t *testing.T) {
 			b := bench(t)
 			b.Run(reviewdesk.Name, reviewdesk.New)
 			b.Run(notify.Name, notify.New)
-			token, fund := b.Token(tc.claims), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+			token, fund := b.Token(tc.claims), b.Token(functiontest.Fund)
 			a := submit(b, token, strings.Replace(body(t, vera, "", "", "document", nil), `{`, `{`+tc.fields, 1))
 			b.Settle()
 			if waits := strings.HasPrefix(read(b, token, a.ID).Text, "На рассмотрении в территориальном фонде"); waits != tc.byFund {
@@ -629,7 +629,7 @@ func TestAParentAppliesAgainForAChildWhosePolicyHasExpired(t *testing.T) {
 		row["category"], row["valid_until"], row["ends"] = "temporary_resident", "2026-02-28", "2026-02-28"
 		b.Import(row)
 		kid := functiontest.Kid(functiontest.Ilya, "120199260000204108003", "2019-09-12")
-		mother, fund := parent(b, maria, kid), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+		mother, fund := parent(b, maria, kid), b.Token(functiontest.Fund)
 		child := family(b, mother)[1].Person
 		b.Consent(mother, child)
 		show := func() (c card) {
@@ -669,7 +669,7 @@ func TestATypedNumberThatIsABrothersIsRefusedAlsoWhereTheFundApprovedIt(t *testi
 	b.Import(functiontest.Child(functiontest.Ilya, maria))
 	silent := functiontest.Kid(vera, veraRecord, "2025-09-09", maria)
 	silent["birth_cert_doc"] = map[string]string{"type": "RF_BRTH_CERT", "series": "V-ДН", "number": "718402", "vrfStu": "VERIFIED"}
-	mother, fund := parent(b, maria, silent), b.Token(functiontest.Claims{"sub": "fund-1", "roles": []string{"fund"}})
+	mother, fund := parent(b, maria, silent), b.Token(functiontest.Fund)
 	a := submit(b, mother, body(t, vera, "1201 99260000204108003", "2025-09-09"))
 	b.Deliver(1)
 	b.Deliver(1) // the case is made

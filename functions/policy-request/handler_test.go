@@ -409,6 +409,48 @@ func TestANumberTypedByHandIsShownToItsHolderOnly(t *testing.T) {
 	}
 }
 
+func TestNumbersAreNotGuessed(t *testing.T) {
+	b := bench(t)
+	token := consenting(b, anna)
+	typed := func(serial int) string {
+		enp, err := person.NewENP("26", anna.Person.Birth, anna.Person.Sex, serial)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf(`{"kind":"link","enp":"%s"}`, enp)
+	}
+	first := submit(b, token, typed(0))
+	for n := 1; n < 5; n++ {
+		submit(b, token, typed(n))
+	}
+	b.Advance(time.Hour)
+	if again := submit(b, token, typed(0)); again.ID != first.ID {
+		t.Error("a number that is searched for already counts as another")
+	}
+	res := b.Call("POST", name, "/", token, typed(5)).Expect(429, "too_many_numbers")
+	if res.From != "2026-03-11T09:00:00+03:00" || res.Header.Get("Retry-After") != "82800" {
+		t.Errorf("%s, %s", res.From, res.Header.Get("Retry-After"))
+	}
+	if all := list(b, token, ""); len(all.Items) != 5 {
+		t.Errorf("half done: %+v", all.Items)
+	}
+	submit(b, token, `{"kind":"lookup"}`) // is none
+	// Nor does it help to end the searches: without a consent they are refused.
+	queued := b.Take(6)
+	b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"ffoms","action":"revoke","reason":"Передумала"}`).Expect(200, "")
+	for _, q := range queued {
+		b.Send(q).Expect(200, "")
+	}
+	if a := read(b, token, first.ID); a.Status != "refused" {
+		t.Errorf("%+v", a)
+	}
+	b.Advance(10 * time.Minute)
+	b.Consent(token, "self")
+	b.Call("POST", name, "/", token, typed(5)).Expect(429, "too_many_numbers")
+	b.Advance(23 * time.Hour)
+	submit(b, token, typed(5))
+}
+
 func copies(b *functiontest.Bench) (n int) {
 	for _, key := range b.Redis.Keys() {
 		if strings.HasPrefix(key, "card:") {

@@ -260,6 +260,9 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 			if err != nil && silent != nil {
 				err = silent
 			}
+			if err == nil && a.Kind == application.Link {
+				have, err = have.Typing(now)
+			}
 			return have, a, err
 		},
 	})

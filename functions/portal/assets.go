@@ -100,13 +100,11 @@ func versionOf(all ...fs.FS) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)[:6]), nil
 }
 
-var errNoAsset = fault.New(fault.NotFound, "no_such_path", "Такого адреса нет.", "There is no such address.")
-
 // asset serves a file whose address changes with its content.
 func (p *portal) asset(c *web.Call) (web.Answer, error) {
 	a, ok := p.pages.assets[c.Segment("name")]
 	if !ok {
-		return web.Answer{}, errNoAsset
+		return web.Answer{}, fault.ErrNoPath
 	}
 	header := http.Header{"Content-Type": {a.media}, "Cache-Control": {"no-cache"}}
 	if c.Query.Get("v") == p.pages.version {

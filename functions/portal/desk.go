@@ -28,11 +28,6 @@ type caseAnswer struct {
 	Taken      string // nobody, you, another
 }
 
-// Open reports whether it waits for a verdict.
-func (c caseAnswer) Open() bool {
-	return c.Status != application.Granted && c.Status != application.Refused
-}
-
 type caseList struct {
 	Items []caseAnswer
 	Next  string
@@ -42,7 +37,7 @@ type caseList struct {
 type openedCase struct {
 	Case        caseAnswer
 	Application applicationAnswer
-	Applicant   person.Person
+	Applicant   *person.Person // nil: it is decided, and whose it is not shown any more
 	Child       *policy.NewChild
 	Record      struct {
 		Answered bool
@@ -57,6 +52,9 @@ type openedCase struct {
 		}
 	}
 }
+
+// Open reports whether it waits for a verdict.
+func (o openedCase) Open() bool { return o.Applicant != nil }
 
 // decides reports whether a role has an inbox.
 func decides(r access.Role) bool { return r == access.Fund || r == access.Staff }
@@ -139,7 +137,7 @@ func (v *visit) confirm() (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	if v.Form.Get("step") == "back" {
+	if v.Form.Get("step") == "back" || !opened.Open() {
 		return v.typed("case", title, opened)
 	}
 	return v.typed("case-confirm", title, opened)
@@ -178,8 +176,11 @@ func (p *portal) decide(v *visit) (web.Answer, error) {
 		return v.to("/desk?sent=" + url.QueryEscape(body.Action))
 	}
 	opened, title, openErr := v.openedCase()
-	if openErr != nil {
+	switch {
+	case openErr != nil:
 		return web.Answer{}, openErr
+	case fault.HasKind(err, fault.Forbidden): // to decide, not to read
+		return v.refused(fault.From(err), "case", title, opened)
 	}
 	return v.again(err, "case", title, opened)
 }

@@ -367,6 +367,22 @@ func TestAReviewersVerdictIsSentWithItsReasonAndARefusedOneStaysOnThePage(t *tes
 	}
 }
 
+func TestAReviewerWhoseLoginTellsNoSNILSIsToldSo(t *testing.T) {
+	b := plain(t)
+	b.Put("review-desk", functiontest.Handler(func(r handler.Request) (handler.Response, error) {
+		if r.Method == http.MethodGet {
+			return handler.Response{StatusCode: 200, Body: []byte(strings.ReplaceAll(opened, "TAKEN", "nobody"))}, nil
+		}
+		return handler.Response{StatusCode: 403, Header: http.Header{"Content-Type": {"application/problem+json"}},
+			Body: []byte(`{"status":403,"code":"reviewer_snils_missing","detail":"Ваш вход не сообщает СНИЛС."}`)}, nil
+	}))
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	page := string(send(b, fund, "/desk/a1", url.Values{"action": {"take"}}).Expect(403, "").Body)
+	if !strings.Contains(page, "Ваш вход не сообщает СНИЛС.") || !strings.Contains(page, "Берёзкина") {
+		t.Errorf("%s", page)
+	}
+}
+
 func TestAVerdictIsConfirmedFirstAndHasAReasonThatSomebodyChose(t *testing.T) {
 	b := plain(t)
 	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
@@ -402,6 +418,33 @@ func TestAVerdictIsConfirmedFirstAndHasAReasonThatSomebodyChose(t *testing.T) {
 	}
 }
 
+func TestOfADecidedCaseThePageShowsItsCourseAlone(t *testing.T) {
+	b := plain(t)
+	const closed = `{"case":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"STATUS","taken":"nobody"},
+"application":{"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"STATUS","reasons":[{"code":"other","detail":"Нужен паспорт"}],
+"timeline":[{"at":"2026-03-10T09:00:00+03:00","status":"submitted","detail":"Заявление подано"},{"at":"2026-03-11T09:00:00+03:00","status":"STATUS","detail":"Отказано"}]}}`
+	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
+	for _, status := range []string{"refused", "working"} { // what is approved is still to be put into the register
+		b.Put("review-desk", answering(map[string]string{"GET /a1": strings.ReplaceAll(closed, "STATUS", status)}))
+		for what, page := range map[string]functiontest.Response{
+			"opened":                     b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund),
+			"decided by another by then": send(b, fund, "/desk/a1", url.Values{"action": {"approve"}}),
+		} {
+			page := string(page.Expect(200, "").Body)
+			for _, want := range []string{"Решение по заявлению принято", "Нужен паспорт", "Заявление подано", "20260310-AAAA-BBBB"} {
+				if !strings.Contains(page, want) {
+					t.Errorf("%s, %s: the page lacks %s", status, what, want)
+				}
+			}
+			for _, other := range []string{"<h2>Заявитель", "Что в регистре", "Взять в работу", `name="action"`} {
+				if strings.Contains(page, other) {
+					t.Errorf("%s, %s: the page has %s", status, what, other)
+				}
+			}
+		}
+	}
+}
+
 func TestWhoIsAskedForSomethingReadsWhatToDoAndTheReviewerWhatWasAsked(t *testing.T) {
 	b := plain(t)
 	asked := `"id":"a1","number":"20260310-AAAA-BBBB","kind":"restore","status":"needs_person","due":"2026-03-16T23:59:59+03:00","reasons":[{"code":"document_unclear","detail":"Нужен паспорт"}],
@@ -419,7 +462,7 @@ func TestWhoIsAskedForSomethingReadsWhatToDoAndTheReviewerWhatWasAsked(t *testin
 			t.Errorf("the applicant's page has %s", other)
 		}
 	}
-	b.Put("review-desk", answering(map[string]string{"GET /a1": `{"case":{"id":"a1","kind":"restore","status":"needs_person","taken":"nobody"},"application":{` + asked + `},"record":{}}`}))
+	b.Put("review-desk", answering(map[string]string{"GET /a1": `{"case":{"id":"a1","kind":"restore","status":"needs_person","taken":"nobody"},"application":{` + asked + `},"applicant":{},"record":{}}`}))
 	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
 	page = string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body)
 	for _, want := range []string{"Ждём ответа заявителя", "Нужен паспорт", "У заявителя запросили уточнение"} {
@@ -459,7 +502,7 @@ func TestACaseOfAFirstPolicySaysForWhomAndOnWhatGround(t *testing.T) {
 	fund := in(t, b, func(v *visitor) { v.Role, v.Confirmed = access.Fund, false })
 	b.Put("review-desk", answering(map[string]string{"GET /a1": `{"case":{"id":"a1","kind":"register","status":"working","taken":"nobody"},
 "application":{"id":"a1","kind":"register","status":"working","category":"temporary_resident","ends":"2027-05-01","validity":"Полис действует до 31.12.2026","child":{"family":"Берёзкин","given":"Пётр"}},
-"child":{"person":{"name":{"family":"Берёзкин","given":"Пётр"},"sex":"M","birth_date":"2026-02-20","document":{"type":3,"series":"V-ДН","number":"551200"}},"birth_record":{"number":"120269260000104108001","date":"2026-02-27"}},"record":{}}`}))
+"child":{"person":{"name":{"family":"Берёзкин","given":"Пётр"},"sex":"M","birth_date":"2026-02-20","document":{"type":3,"series":"V-ДН","number":"551200"}},"birth_record":{"number":"120269260000104108001","date":"2026-02-27"}},"applicant":{},"record":{}}`}))
 	page := string(b.Call("GET", Name, "/desk/a1", "", nil, "Cookie", fund).Expect(200, "").Body)
 	for _, want := range []string{"<dd>Берёзкин Пётр</dd>", "20\u00a0февраля\u00a02026", "V-ДН 551200", "120269260000104108001", policy.ChildCategoryText("temporary_resident").RU + ". Полис действует до 31\u00a0декабря\u00a02026\u00a0г.", "<dt>Основание действует по</dt><dd>1\u00a0мая\u00a02027"} {
 		if !strings.Contains(page, want) {

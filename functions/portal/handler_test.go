@@ -268,6 +268,20 @@ func TestNoPageHoldsWhatCannotBeSeen(t *testing.T) {
 	}
 }
 
+func TestWhoTypesTooManyNumbersIsToldSoOnTheForm(t *testing.T) {
+	b := plain(t)
+	b.Put("policy-request", functiontest.Handler(func(handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 429, Header: http.Header{"Content-Type": {"application/problem+json"}},
+			Body: []byte(`{"status":429,"code":"too_many_numbers","detail":"Завтра","from":"2026-03-11T09:00:00+03:00"}`)}, nil
+	}))
+	res := send(b, in(t, b), "/requests", url.Values{"kind": {"link"}, "enp": {"2656410887000127"}}).Expect(429, "")
+	for _, want := range []string{"Завтра", `datetime="2026-03-11T09:00:00&#43;03:00"`, `value="2656410887000127"`} {
+		if !strings.Contains(string(res.Body), want) {
+			t.Errorf("without %s: %s", want, res.Body)
+		}
+	}
+}
+
 // formsOf reads the forms of a page: by their address, the hidden fields of each.
 func formsOf(t *testing.T, page []byte) map[string][]url.Values {
 	t.Helper()

@@ -62,12 +62,15 @@ func (v *visit) show(name string, title fault.Text, data any) (web.Answer, error
 // what is wrong with it. A fault that is no answer to what was typed is passed
 // on.
 func (v *visit) again(err error, name string, title fault.Text, data any) (web.Answer, error) {
-	f := fault.From(err)
-	switch f.Kind {
+	switch f := fault.From(err); f.Kind {
 	case fault.Invalid, fault.Conflict, fault.TooMany, fault.Unavailable:
-	default:
-		return web.Answer{}, err
+		return v.refused(f, name, title, data)
 	}
+	return web.Answer{}, err
+}
+
+// refused renders the page of a form with the fault above it.
+func (v *visit) refused(f *fault.Error, name string, title fault.Text, data any) (web.Answer, error) {
 	answer, err := v.render200(name, &page{Title: v.Text(title), Data: data, Fault: f, Typed: visible(v.Form)})
 	answer.Status = fault.Statuses[f.Kind]
 	return answer, err

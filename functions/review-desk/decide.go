@@ -96,6 +96,9 @@ func (d *desk) act(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
+	if c.Caller.Person.SNILS == "" { // nobody can say whether it is their own
+		return web.Answer{}, errNoSNILS
+	}
 	of, _, err := d.open(c)
 	if err != nil {
 		return web.Answer{}, err

@@ -126,6 +126,9 @@ var (
 		"Такого заявления у вас на рассмотрении нет.", "You have no such application to review.")
 	errOwn = fault.New(fault.Forbidden, "own_case",
 		"Своё заявление рассматривать нельзя.", "Nobody reviews their own application.")
+	errNoSNILS = fault.New(fault.Forbidden, "reviewer_snils_missing",
+		"Ваш вход не сообщает СНИЛС, и нельзя проверить, что заявление не ваше. Читать заявления можно, решать по ним нельзя. Попросите администратора добавить СНИЛС.",
+		"Your login does not tell your SNILS, and so it cannot be checked that the application is not your own. You can read applications and not decide on them. Ask the administrator to add the SNILS.")
 )
 
 // open finds a case of the caller's unit with its application. To other units
@@ -157,11 +160,16 @@ func (d *desk) open(c *web.Call) (review.Case, application.Application, error) {
 }
 
 // read is a case with what it is decided by: the application, who applies, and
-// what the register has of them.
+// what the register has of them. That is for the decision alone: what is decided
+// has only its course.
 func (d *desk) read(c *web.Call) (web.Answer, error) {
 	of, a, err := d.open(c)
 	if err != nil {
 		return web.Answer{}, err
+	}
+	if !a.AwaitsReview() {
+		a.Child, a.ENP = nil, ""
+		return web.OK(map[string]any{"case": d.show(c, of), "application": a.View(c.Text, d.law())})
 	}
 	answer := map[string]any{
 		"case": d.show(c, of), "application": a.View(c.Text, d.law()), "applicant": a.Applicant, "record": d.record(c, a),

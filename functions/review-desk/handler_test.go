@@ -35,7 +35,8 @@ func bench(t *testing.T, settings ...string) *functiontest.Bench {
 
 // reviewer of the fund, by a number.
 func reviewer(b *functiontest.Bench, n int, claims ...any) string {
-	all := functiontest.Claims{"sub": fmt.Sprint("fund-", n), "roles": []string{"fund"}}
+	all := maps.Clone(functiontest.Fund)
+	all["sub"] = fmt.Sprint("fund-", n)
 	for i := 0; i < len(claims); i += 2 {
 		all[claims[i].(string)] = claims[i+1]
 	}
@@ -43,7 +44,7 @@ func reviewer(b *functiontest.Bench, n int, claims ...any) string {
 }
 
 func insurer(b *functiontest.Bench, smo string) string {
-	return b.Token(functiontest.Claims{"sub": "staff-" + smo, "roles": []string{"staff"}, "smo": smo})
+	return b.Token(functiontest.Claims{"sub": "staff-" + smo, "roles": []string{"staff"}, "smo": smo, "snils": "103-918-264 42"})
 }
 
 // ended is a citizen whose policy has ended, and who asks to have it restored:
@@ -146,25 +147,14 @@ func TestTheFundApprovesAndThePolicyIsRestored(t *testing.T) {
 		t.Errorf("%+v", opened)
 	}
 	// It is the reviewer who looked, not the applicant.
-	looked := 0
-	for _, key := range b.Redis.Keys() {
-		if !strings.HasPrefix(key, "audit:") {
-			continue
-		}
-		entries, err := b.Redis.Stream(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range entries {
-			if slices.Contains(e.Values, name) && slices.Contains(e.Values, string(access.LookUpInsured)) {
-				if looked++; slices.Contains(e.Values, "behalf") {
-					t.Errorf("%q", e.Values)
-				}
-			}
-		}
-	}
-	if looked == 0 {
+	looks := lookups(t, b)
+	if len(looks) == 0 {
 		t.Error("the record was not looked at")
+	}
+	for _, look := range looks {
+		if slices.Contains(look, "behalf") {
+			t.Errorf("%q", look)
+		}
 	}
 	act(b, fund, id, "approve").Expect(409, "case_not_taken")
 	act(b, fund, id, "take").Expect(200, "")
@@ -194,10 +184,84 @@ func TestTheFundApprovesAndThePolicyIsRestored(t *testing.T) {
 	if a := stands(b, maria, id); a.Status != "granted" || a.Text != "Одобрено. Полис восстановлен с\u00a010.03.2026" {
 		t.Errorf("%+v", a)
 	}
-	b.Call("GET", name, "/"+id, fund, nil).Expect(200, "").JSON(&opened)
-	if opened.Record.Status != "active" || opened.Case.Status != "granted" {
+	if b.Call("GET", name, "/"+id, fund, nil).Expect(200, "").JSON(&opened); opened.Case.Status != "granted" {
 		t.Errorf("%+v", opened)
 	}
+}
+
+func TestOfADecidedCaseNoPersonalDataAreShown(t *testing.T) {
+	for verdict, tc := range map[string]struct {
+		functiontest.Citizen
+		events int // of the decision: its case, and the work on it
+	}{"approve": {maria, 2}, "refuse": {pavel, 1}} {
+		b, c := bench(t), tc.Citizen
+		id, fund := ended(b, c), reviewer(b, 1)
+		secrets := []string{string(c.Person.SNILS), c.Person.Document.Number, c.Person.Name.Family, c.Person.Birth.String()}
+		read := func() string { return string(b.Call("GET", name, "/"+id, fund, nil).Expect(200, "").Body) }
+		for _, secret := range secrets {
+			if !strings.Contains(read(), secret) {
+				t.Errorf("%s: the case to decide lacks %s", verdict, secret)
+			}
+		}
+		act(b, fund, id, "take").Expect(200, "")
+		if verdict == "refuse" {
+			act(b, fund, id, "ask", why).Expect(200, "")
+			b.Deliver(1)
+			if !strings.Contains(read(), secrets[0]) {
+				t.Error("a case that is to be decided still is without the applicant")
+			}
+			act(b, fund, id, "take").Expect(200, "")
+			act(b, fund, id, verdict, why).Expect(200, "")
+		} else {
+			act(b, fund, id, verdict).Expect(200, "")
+		}
+		asked := len(lookups(t, b))
+		for _, settled := range []bool{false, true} {
+			if settled {
+				b.Deliver(tc.events)
+			}
+			page := read()
+			for _, secret := range append(secrets, `"applicant"`, `"record"`, `"child"`, `"enp"`) {
+				if strings.Contains(page, secret) {
+					t.Errorf("%s, %v: shows %s: %s", verdict, settled, secret, page)
+				}
+			}
+			var closed struct {
+				Case        caseView
+				Application struct {
+					Timeline []any
+					Reasons  []any
+				}
+			}
+			b.Call("GET", name, "/"+id, reviewer(b, 2), nil).Expect(200, "").JSON(&closed)
+			if closed.Case.ID != id || len(closed.Application.Timeline) < 3 || (len(closed.Application.Reasons) == 1) != (verdict == "refuse") {
+				t.Errorf("%s: %+v", verdict, closed)
+			}
+		}
+		if now := len(lookups(t, b)); now != asked {
+			t.Errorf("%s: the register was asked %d times", verdict, now-asked)
+		}
+	}
+}
+
+// lookups are the entries of the audit that tell of the desk's looks at records.
+func lookups(t *testing.T, b *functiontest.Bench) (found [][]string) {
+	t.Helper()
+	for _, key := range b.Redis.Keys() {
+		if !strings.HasPrefix(key, "audit:") {
+			continue
+		}
+		entries, err := b.Redis.Stream(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			if slices.Contains(e.Values, name) && slices.Contains(e.Values, string(access.LookUpInsured)) {
+				found = append(found, e.Values)
+			}
+		}
+	}
+	return found
 }
 
 func TestARefusalSaysWhy(t *testing.T) {
@@ -297,6 +361,22 @@ func TestNobodyReviewsTheirOwnOrAnotherUnitsCase(t *testing.T) {
 		t.Error("staff of an insurer that calls itself the fund")
 	}
 	b.Call("GET", name, "/nothing", reviewer(b, 1), nil).Expect(404, "case_not_found")
+}
+
+func TestWhoseLoginTellsNoSNILSReadsAndDecidesNothing(t *testing.T) {
+	b := bench(t)
+	id, known := ended(b, maria), reviewer(b, 1)
+	unknown := reviewer(b, 1, "snils", "")
+	b.Call("GET", name, "/"+id, unknown, nil).Expect(200, "")
+	act(b, unknown, id, "take").Expect(403, "reviewer_snils_missing")
+	act(b, known, id, "take").Expect(200, "")
+	for action, reasons := range map[string][]map[string]string{"approve": nil, "refuse": {why}, "ask": {why}} {
+		act(b, unknown, id, action, reasons...).Expect(403, "reviewer_snils_missing")
+	}
+	if a := stands(b, maria, id); a.Status != "working" {
+		t.Errorf("%+v", a)
+	}
+	act(b, known, id, "approve").Expect(200, "")
 }
 
 func TestTheInboxIsByTermInPagesAndCanBeMadeAnew(t *testing.T) {

@@ -289,16 +289,28 @@ func TestAChoiceMadeWhileTheRegisterIsSilentIsGrantedLaterByTheLawOfItsMoment(t 
 	}
 }
 
+func TestARefusalOfTheCallItselfKeepsTheChoice(t *testing.T) {
+	b := quietly(register(t))
+	token := b.Token(maria.Claims())
+	for smo, refusal := range map[string]struct {
+		status int
+		code   string
+	}{"26001": {401, "token_not_accepted"}, "26006": {429, "overloaded"}} {
+		b.Put(insuredregistry.Name, functiontest.Refusing(refusal.status, refusal.code))
+		a := choose(b, token, body{"smo": smo, "reason": "by_right", "region": "26"})
+		work(b)
+		if a = follow(b, token, a.ID); a.Status != "working" {
+			t.Errorf("%s: %+v", refusal.code, a)
+		}
+	}
+}
+
 func TestAStrangeAnswerIsNoVerdict(t *testing.T) {
 	b := quietly(register(t))
 	b.Import(functiontest.Row(maria.Person))
 	token := b.Token(maria.Claims())
 	a := choose(b, token, body{"smo": "26001", "reason": "by_right", "region": "26"})
-	b.Put(insuredregistry.Name, functiontest.Handler(func(handler.Request) (handler.Response, error) {
-		return handler.Response{
-			StatusCode: 409, Header: map[string][]string{"Content-Type": {"application/problem+json"}}, Body: []byte(`{"code":"of_another_version","status":409}`),
-		}, nil
-	}))
+	b.Put(insuredregistry.Name, functiontest.Refusing(409, "of_another_version"))
 	work(b)
 	if a = follow(b, token, a.ID); a.Status != "working" {
 		t.Errorf("%+v", a)

@@ -50,7 +50,7 @@ func swept(b *functiontest.Bench) {
 	}
 	for before := -1; len(renewals(b)) != before; {
 		before = len(renewals(b))
-		b.Call("POST", deadlinewatch.Name, "/?run_for=0s", "", nil).Expect(200, "")
+		b.Call("POST", deadlinewatch.Name, "/", "", nil).Expect(200, "")
 	}
 }
 

@@ -77,7 +77,7 @@ func (c *connector) run(ctx context.Context) {
 				continue
 			}
 			running.Go(func() {
-				if err := c.call(ctx, j, ""); err != nil && ctx.Err() == nil {
+				if err := c.call(ctx, j); err != nil && ctx.Err() == nil {
 					c.log.Warn("cron call failed", "function", j.function, "cause", err)
 				}
 			})
@@ -97,23 +97,19 @@ func earliest(jobs []cronJob, since time.Time) time.Time {
 	return first
 }
 
-// onePass asks a job that goes on for long by its own choice to look at
-// everything once.
-const onePass = "?run_for=0s"
-
 // runOnce calls every job now, one after the other.
 func (c *connector) runOnce(ctx context.Context) error {
 	var failures []error
 	for _, j := range c.jobs() {
-		if err := c.call(ctx, j, onePass); err != nil {
+		if err := c.call(ctx, j); err != nil {
 			failures = append(failures, fmt.Errorf("cron call of %s: %w", j.function, err))
 		}
 	}
 	return errors.Join(failures...)
 }
 
-func (c *connector) call(ctx context.Context, j cronJob, query string) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/function/"+j.function+query, nil)
+func (c *connector) call(ctx context.Context, j cronJob) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/function/"+j.function, nil)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@
 package cabinet
 
 import (
+	"fmt"
 	"maps"
 	"net/mail"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"polis/shared/application"
 	"polis/shared/consent"
+	"polis/shared/fault"
 	"polis/shared/person"
 )
 
@@ -23,6 +25,7 @@ type Account struct {
 	Dead     bool              `json:"dead,omitempty"`     // the register has a death of its person: it is told nothing any more
 	Extracts []Extract         `json:"extracts,omitempty"` // newest last
 	Open     map[string]string `json:"open,omitempty"`     // applications under way, by what they ask for
+	Typed    []time.Time       `json:"typed,omitempty"`    // when policy numbers were typed by hand of late, by the law clock
 	Missed   string            `json:"missed,omitempty"`   // the last event of a changed record that found no copy, while something was asked for
 }
 
@@ -57,6 +60,46 @@ func NewContacts(email, phone, language string) Contacts {
 }
 
 func notASCII(r rune) bool { return r > '~' }
+
+const (
+	// maxOpen is enough for a family of ten that asks for two things each. Each is
+	// worked on for days, and every step of it told by e-mail and SMS.
+	maxOpen = 20
+
+	// maxTyped is enough for whoever mistypes their own number. Who types others'
+	// finds out by the answers which of them are in use.
+	maxTyped    = 5
+	typedWithin = 24 * time.Hour
+)
+
+var (
+	errTooManyOpen = fault.New(fault.TooMany, "too_many_open",
+		fmt.Sprintf("У вас уже %d заявлений на рассмотрении. Новое можно подать, когда будет решено одно из них.", maxOpen),
+		fmt.Sprintf("You have %d applications under way already. You can submit another when one of them is decided.", maxOpen))
+	errTooManyNumbers = fault.New(fault.TooMany, "too_many_numbers",
+		fmt.Sprintf("За сутки можно проверить не больше %d номеров полиса.", maxTyped),
+		fmt.Sprintf("No more than %d policy numbers can be tried within 24 hours.", maxTyped))
+)
+
+// MayOpen allows one more application under way.
+func (a Account) MayOpen() error {
+	if len(a.Open) >= maxOpen {
+		return errTooManyOpen
+	}
+	return nil
+}
+
+// Typing notes that a policy number was typed by hand, or refuses it until the
+// oldest of the last ones is a day ago.
+func (a Account) Typing(now time.Time) (Account, error) {
+	recent := slices.DeleteFunc(slices.Clone(a.Typed), func(at time.Time) bool { return !now.Before(at.Add(typedWithin)) })
+	if len(recent) >= maxTyped {
+		from := recent[0].Add(typedWithin)
+		return a, errTooManyNumbers.AllowedFrom(from.Format(time.RFC3339)).After(from.Sub(now))
+	}
+	a.Typed = append(recent, now)
+	return a, nil
+}
 
 // Opening notes an application under way under what it asks for, so that a
 // second click finds the first one's; Closing takes it off again.

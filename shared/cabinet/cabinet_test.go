@@ -1,8 +1,12 @@
 package cabinet
 
 import (
+	"fmt"
 	"strconv"
 	"testing"
+	"time"
+
+	"polis/shared/fault"
 )
 
 func TestTheNewestDocumentsAreKeptAndTheRestHandedOverForErasure(t *testing.T) {
@@ -60,6 +64,50 @@ func TestAnApplicationUnderWayIsFoundByWhatItAsksFor(t *testing.T) {
 	b := a.Closing("lookup self", "one")
 	if b.Open["lookup self"] != "" || a.Open["lookup self"] != "one" {
 		t.Fatal("not closed, or closed in the account that it was given")
+	}
+}
+
+func TestOnlySoManyApplicationsAreUnderWay(t *testing.T) {
+	a := Account{}
+	for n := range maxOpen {
+		if err := a.MayOpen(); err != nil {
+			t.Fatalf("after %d: %v", n, err)
+		}
+		a = a.Opening(fmt.Sprint("lookup ", n), "id")
+	}
+	if err := a.MayOpen(); !fault.HasKind(err, fault.TooMany) || fault.From(err).Code != "too_many_open" {
+		t.Errorf("one more: %v", err)
+	}
+	if err := a.Closing("lookup 0", "id").MayOpen(); err != nil {
+		t.Errorf("after one was decided: %v", err)
+	}
+}
+
+func TestOnlySoManyNumbersAreTypedInADay(t *testing.T) {
+	first := time.Date(2026, time.March, 10, 9, 0, 0, 0, time.UTC)
+	typed := func(a Account, at time.Time) Account {
+		t.Helper()
+		a, err := a.Typing(at)
+		if err != nil {
+			t.Fatalf("at %v: %v", at, err)
+		}
+		return a
+	}
+	a := Account{}
+	for n := range maxTyped {
+		a = typed(a, first.Add(time.Duration(n)*time.Hour))
+	}
+	late := first.Add(23 * time.Hour)
+	same, err := a.Typing(late)
+	if f := fault.From(err); f.Kind != fault.TooMany || f.Code != "too_many_numbers" || f.From != "2026-03-11T09:00:00Z" || f.RetryAfter != time.Hour || len(same.Typed) != maxTyped {
+		t.Errorf("one more: %+v, %d", f, len(same.Typed))
+	}
+	a = typed(a, first.Add(24*time.Hour))
+	if _, err := a.Typing(first.Add(24 * time.Hour)); fault.From(err).From != "2026-03-11T10:00:00Z" {
+		t.Errorf("one for each whose day is over: %v", err)
+	}
+	if a = typed(a, first.Add(72*time.Hour)); len(a.Typed) != 1 {
+		t.Errorf("kept for longer than needed: %v", a.Typed)
 	}
 }
 

@@ -47,6 +47,9 @@ func English(ctx context.Context) bool {
 	return english
 }
 
+// ErrNoPath is an address below a function at which there is nothing.
+var ErrNoPath = New(NotFound, "no_such_path", "Такого адреса нет.", "There is no such address.")
+
 // Field names one wrong field of the request by its JSON path.
 type Field struct {
 	Field  string

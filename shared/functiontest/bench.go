@@ -12,6 +12,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -154,6 +155,14 @@ func (b *Bench) Put(name string, h handler.FunctionHandler) {
 type Handler func(handler.Request) (handler.Response, error)
 
 func (h Handler) Handle(r handler.Request) (handler.Response, error) { return h(r) }
+
+// Refusing is a function that refuses every call with a status and a code.
+func Refusing(status int, code string) Handler {
+	document := fmt.Sprintf(`{"status":%d,"code":%q,"detail":"x"}`, status, code)
+	return func(handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: status, Header: http.Header{"Content-Type": {"application/problem+json"}}, Body: []byte(document)}, nil
+	}
+}
 
 // Now is the law clock.
 func (b *Bench) Now() time.Time {

@@ -66,6 +66,7 @@ var (
 	Employer = Claims{"sub": "2003", "roles": []string{"source"}, "source": "employer"}
 	Zags     = Claims{"sub": "2001", "roles": []string{"source"}, "source": "zags"}
 	Operator = Claims{"sub": "2002", "roles": []string{"operator"}}
+	Fund     = Claims{"sub": "2004", "roles": []string{"fund"}, "snils": "101-683-957 47"} // a reviewer
 )
 
 // Row of an import: the person insured in region 26 since 14 May 2020, with a

@@ -6,8 +6,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -27,6 +29,7 @@ type Client struct {
 	key      [32]byte
 	http     *http.Client
 	machine  clock.Clock
+	log      *slog.Logger
 	kicks    chan struct{} // bounds calls to the queue that are under way
 }
 
@@ -41,15 +44,15 @@ func Open(env *config.Env, function string) *Client {
 	return &Client{
 		base: env.URL("gateway_url"), function: function, key: env.Key("polis-call-key"),
 		http:    &http.Client{Transport: transport, Timeout: env.Duration("call_timeout", 3*time.Second)},
-		machine: clock.System, kicks: make(chan struct{}, 64),
+		machine: clock.System, log: slog.Default().With("function", function), kicks: make(chan struct{}, 64),
 	}
 }
 
 // Call posts a signed request to another function ("/insured-registry/find")
-// and reads its answer into out. A problem document of the function comes back
-// as its fault, in the language of the caller for whom ctx is. No answer, or a
-// 5xx, is Unavailable under the called function's name: it says nothing about
-// what was asked.
+// and reads its answer into out. Where the function refuses what was asked, its
+// problem document comes back as its fault, in the language of the caller for whom
+// ctx is. No answer, a 5xx, or a refusal of the call itself, is Unavailable under
+// the called function's name: it says nothing about what was asked.
 func (c *Client) Call(ctx context.Context, callID, target string, in, out any) error {
 	name, _, _ := strings.Cut(strings.TrimPrefix(target, "/"), "/")
 	part := strings.ReplaceAll(name, "-", "_")
@@ -69,10 +72,36 @@ func (c *Client) Call(ctx context.Context, callID, target string, in, out any) e
 	if res.StatusCode < 300 {
 		return json.Unmarshal(answer, out)
 	}
-	if refusal, ok := refusalOf(res, answer); ok && refusal.Kind != fault.Internal && refusal.Kind != fault.Unavailable {
+	refusal, ok := refusalOf(res, answer)
+	switch {
+	case !ok:
+		return fault.Unreachable(part, fmt.Errorf("%s answered %d", target, res.StatusCode))
+	case aboutWhatWasAsked(refusal):
 		return refusal
+	case res.StatusCode < 500:
+		// The caller may keep what it was asked for, and tell nobody.
+		c.log.WarnContext(ctx, "call refused", "target", target, "status", res.StatusCode, "code", refusal.Code, "call_id", callID)
 	}
-	return fault.Unreachable(part, fmt.Errorf("%s answered %d", target, res.StatusCode))
+	silence := fault.Unreachable(part, fmt.Errorf("%s answered %d %s", target, res.StatusCode, refusal.Code))
+	if refusal.RetryAfter > 0 {
+		silence.RetryAfter = refusal.RetryAfter
+	}
+	return silence
+}
+
+// aboutWhatWasAsked tells a function's verdict from a refusal of the call itself:
+// while a clock is off or a key is being changed, by a function that is another
+// version's, or has too much to do.
+func aboutWhatWasAsked(refusal *fault.Error) bool {
+	switch refusal.Kind {
+	case fault.Conflict, fault.Invalid:
+		return true
+	case fault.Forbidden:
+		return !errors.Is(refusal, access.ErrNotAllowed)
+	case fault.NotFound:
+		return !errors.Is(refusal, fault.ErrNoPath)
+	}
+	return false
 }
 
 // refusalOf reads a problem document (RFC 9457) back into the fault that it

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,6 +72,8 @@ func TestAFunctionsRefusalIsItsOwnAndSilenceIsNone(t *testing.T) {
 		{"the gateway's own 404", 404, `not found`, fault.Unavailable, "insured_registry_unavailable"},
 		{"its trouble", 500, `{"code":"internal","detail":"x"}`, fault.Unavailable, "insured_registry_unavailable"},
 		{"away", 503, `{"code":"store_unavailable","detail":"x"}`, fault.Unavailable, "insured_registry_unavailable"},
+		{"about the person", 403, `{"code":"services_hidden","detail":"x"}`, fault.Forbidden, "services_hidden"},
+		{"about a field", 422, `{"code":"invalid_fields","detail":"x"}`, fault.Invalid, "invalid_fields"},
 	} {
 		c := client(t, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(tc.status)
@@ -102,10 +107,10 @@ func TestARefusalComesBackWholeAndInTheCallersLanguage(t *testing.T) {
 				{Field: "a.b", Code: "required", Detail: both("Give it")}, {Field: "c", Code: "too_long", Detail: both("Shorter")}}}},
 		"from when it is allowed, and what is now": {409, "", `{"code":"too_early","detail":"Wait","from":"2027-01-01","suggest":"move"}`,
 			fault.Error{Kind: fault.Conflict, Code: "too_early", Detail: both("Wait"), From: "2027-01-01", Suggest: "move"}},
-		"when to try again": {429, "7", `{"code":"overloaded","detail":"Later"}`,
-			fault.Error{Kind: fault.TooMany, Code: "overloaded", Detail: both("Later"), RetryAfter: 7 * time.Second}},
-		"a wait that is no number": {429, "soon", `{"code":"overloaded","detail":"Later"}`,
-			fault.Error{Kind: fault.TooMany, Code: "overloaded", Detail: both("Later")}},
+		"when to try again": {409, "7", `{"code":"too_early","detail":"Later"}`,
+			fault.Error{Kind: fault.Conflict, Code: "too_early", Detail: both("Later"), RetryAfter: 7 * time.Second}},
+		"a wait that is no number": {409, "soon", `{"code":"too_early","detail":"Later"}`,
+			fault.Error{Kind: fault.Conflict, Code: "too_early", Detail: both("Later")}},
 	} {
 		for _, english := range []bool{false, true} {
 			c := client(t, func(w http.ResponseWriter, r *http.Request) {
@@ -125,6 +130,46 @@ func TestARefusalComesBackWholeAndInTheCallersLanguage(t *testing.T) {
 			if err := c.Call(ctx, "call-1", "/insured-registry/find", struct{}{}, &struct{}{}); !errors.As(err, &got) || !reflect.DeepEqual(*got, tc.want) {
 				t.Errorf("%s: %+v", rule, err)
 			}
+		}
+	}
+}
+
+func TestARefusalOfTheCallItselfIsSilenceAndTheLogTellsOfIt(t *testing.T) {
+	for _, tc := range []struct {
+		status int
+		code   string
+		wait   string // Retry-After
+		want   time.Duration
+	}{
+		{400, "malformed_query", "", 5 * time.Second},
+		{401, "token_not_accepted", "", 5 * time.Second},
+		{403, "not_allowed", "", 5 * time.Second},
+		{404, "no_such_path", "", 5 * time.Second},
+		{405, "method_not_allowed", "", 5 * time.Second},
+		{413, "body_too_large", "", 5 * time.Second},
+		{415, "media_type_not_supported", "", 5 * time.Second},
+		{429, "overloaded", "7", 7 * time.Second},
+		{503, "store_unavailable", "2", 2 * time.Second},
+	} {
+		c := client(t, func(w http.ResponseWriter, r *http.Request) {
+			if tc.wait != "" {
+				w.Header().Set("Retry-After", tc.wait)
+			}
+			w.WriteHeader(tc.status)
+			fmt.Fprintf(w, `{"code":%q,"detail":"Соловьёва"}`, tc.code)
+		})
+		var log strings.Builder
+		c.log = slog.New(slog.NewJSONHandler(&log, nil))
+		err := c.Call(t.Context(), "call-1", "/insured-registry/find", map[string]string{"snils": "11223344595"}, &struct{}{})
+		if f := fault.From(err); f.Kind != fault.Unavailable || f.Code != "insured_registry_unavailable" || f.RetryAfter != tc.want {
+			t.Errorf("%d %s: %+v", tc.status, tc.code, f)
+		}
+		said := log.String()
+		if told := strings.Contains(said, tc.code) && strings.Contains(said, "/insured-registry/find") && strings.Contains(said, "call-1"); told != (tc.status < 500) {
+			t.Errorf("%d %s: the log says %q", tc.status, tc.code, said)
+		}
+		if strings.Contains(said, "Соловьёва") || strings.Contains(said, "11223344595") {
+			t.Errorf("%d %s: the log tells of a person: %q", tc.status, tc.code, said)
 		}
 	}
 }

@@ -57,16 +57,6 @@ func CallID(ctx context.Context) string {
 	return ""
 }
 
-// drainKey finds the channel of Draining in a context.
-type drainKey struct{}
-
-// Draining is closed when the process has been asked to end: a call that goes
-// on for long by its own choice stops then. Outside of a server it never is.
-func Draining(ctx context.Context) <-chan struct{} {
-	draining, _ := ctx.Value(drainKey{}).(chan struct{})
-	return draining
-}
-
 // pathOf adds the slash that "CONNECT host" and "OPTIONS *" lack.
 func pathOf(u *url.URL) string {
 	if len(u.Path) > 0 && u.Path[0] == '/' {

@@ -28,13 +28,12 @@ type function struct {
 	handler handler.FunctionHandler
 	log     *slog.Logger
 	metrics *metrics
-	ready   atomic.Bool   // false before the start is complete and from the drain's first moment
-	running atomic.Int64  // calls being answered now
-	drain   chan struct{} // closed at the drain's first moment
+	ready   atomic.Bool  // false before the start is complete and from the drain's first moment
+	running atomic.Int64 // calls being answered now
 }
 
 func newFunction(s settings, h handler.FunctionHandler, log *slog.Logger) *function {
-	f := &function{settings: s, handler: h, log: log, drain: make(chan struct{})}
+	f := &function{settings: s, handler: h, log: log}
 	f.metrics = newMetrics(func() float64 { return float64(f.running.Load()) })
 	return f
 }

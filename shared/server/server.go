@@ -30,8 +30,8 @@ type New func(env *config.Env) (handler.FunctionHandler, error)
 
 // Worker is what a handler may be besides: it has work of its own between calls.
 type Worker interface {
-	// Work is called once, when the function takes calls. ctx ends at the
-	// drain's first moment, and the drain waits for Work as for a call.
+	// Work is called when the function takes calls, and anew where it panics. ctx
+	// ends at the drain's first moment, and the drain waits for Work as for a call.
 	Work(ctx context.Context)
 }
 
@@ -142,9 +142,6 @@ func (f *function) serve(ctx context.Context, calls, scrapes net.Listener) error
 	}
 	ended := make(chan error, 2)
 	web := server(f)
-	web.BaseContext = func(net.Listener) context.Context {
-		return context.WithValue(context.Background(), drainKey{}, f.drain)
-	}
 	go func() { ended <- web.Serve(calls) }()
 	if scrapes != nil {
 		metrics := server(f.metrics.handler())
@@ -165,7 +162,6 @@ func (f *function) serve(ctx context.Context, calls, scrapes net.Listener) error
 	case failure = <-ended:
 	}
 	f.ready.Store(false)
-	close(f.drain)
 	endWork()
 	os.Remove(f.lockPath)
 	if failure == nil && f.drainDelay > 0 {
@@ -200,13 +196,28 @@ func (f *function) work() (end context.CancelFunc, worked <-chan struct{}) {
 	}
 	go func() {
 		defer close(done)
-		defer func() {
-			if v := recover(); v != nil {
-				p := &panicError{value: v, stack: debug.Stack()}
-				f.log.Error("function's own work failed", "error", p.Error(), "stack", string(p.stack))
+		for !f.ends(ctx, worker) {
+			select {
+			case <-time.After(afterPanic):
+			case <-ctx.Done():
+				return
 			}
-		}()
-		worker.Work(ctx)
+		}
 	}()
 	return end, done
+}
+
+// afterPanic is a pause, in which what it was made of may have passed.
+const afterPanic = time.Second
+
+// ends is false for work that ends in a panic.
+func (f *function) ends(ctx context.Context, worker Worker) (ended bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			p := &panicError{value: v, stack: debug.Stack()}
+			f.log.Error("function's own work failed", "error", p.Error(), "stack", string(p.stack))
+		}
+	}()
+	worker.Work(ctx)
+	return true
 }

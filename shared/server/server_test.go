@@ -337,25 +337,6 @@ func TestADrainCutsShortWhatDoesNotEnd(t *testing.T) {
 	}
 }
 
-func TestADrainIsToldToCallsThatGoOnByChoice(t *testing.T) {
-	running := make(chan bool)
-	p := serve(t, handle(func(req handler.Request) (handler.Response, error) {
-		running <- true
-		select {
-		case <-Draining(req.Context()):
-		case <-req.Context().Done():
-			t.Error("not told")
-		}
-		return handler.Response{}, nil
-	}))
-	go p.try("GET", "/", nil)
-	receive(t, "call", running)
-	p.drain()
-	if err := receive(t, "end", p.ended); err != nil {
-		t.Errorf("ended with %v", err)
-	}
-}
-
 // worker is echo with work of its own.
 type worker struct {
 	handle
@@ -397,9 +378,15 @@ func TestADrainCutsShortOwnWorkThatDoesNotEnd(t *testing.T) {
 	}
 }
 
-func TestAPanicInOwnWorkIsLoggedAndTheProcessLives(t *testing.T) {
-	p := serve(t, worker{echo, func(context.Context) { panic("Соловьёва") }})
+func TestAPanicInOwnWorkIsLoggedAndItBeginsAnew(t *testing.T) {
+	began := make(chan bool, 2)
+	p := serve(t, worker{echo, func(context.Context) {
+		began <- true
+		panic("Соловьёва")
+	}})
 	eventually(t, "logged", func() bool { return strings.Contains(p.logs.String(), "panic with a string") })
+	receive(t, "work", began)
+	receive(t, "work after the panic", began)
 	if strings.Contains(p.logs.String(), "Соловьёва") {
 		t.Error("the log has what may be a person's data")
 	}

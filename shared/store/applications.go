@@ -40,7 +40,8 @@ type submitted struct {
 
 // Submit puts an application under way: it is worked on at once, or at its
 // NextTry where that is later than its submission. A second click finds the
-// application of the first, as long as that is not decided.
+// application of the first, as long as that is not decided. TooMany if the account
+// has too many under way.
 func (s *Store) Submit(ctx context.Context, g access.Grant, account string, once Once, sub Submission) (application.Application, error) {
 	home, doc := Account(account), Application(account, sub.Application.ID)
 	did, err := Change(ctx, s, g, account, once, append([]Ref{home.Ref, doc.Ref}, sub.Reads...), func(tx *Tx) (submitted, error) {
@@ -57,6 +58,9 @@ func (s *Store) Submit(ctx context.Context, g access.Grant, account string, once
 			if have, a, err = sub.Allow(tx, have, a); err != nil {
 				return submitted{}, err
 			}
+		}
+		if err := have.MayOpen(); err != nil {
+			return submitted{}, err
 		}
 		have = Meet(tx, account, have.Opening(a.Asks(), a.ID), a.Applicant.SNILS, sub.Contacts)
 		tx.Append(Applications(account), a.ID)

@@ -13,6 +13,7 @@ import (
 	"polis/shared/access"
 	"polis/shared/application"
 	"polis/shared/cabinet"
+	"polis/shared/fault"
 	"polis/shared/ident"
 	"polis/shared/policy"
 	"polis/shared/store"
@@ -24,6 +25,7 @@ var stepRules = []rule{
 	{"a change by another is seen and the step is decided anew", decidedAnew},
 	{"a document erased and made anew by another is a change", erasedInBetween},
 	{"of many changes at once none is lost", noneIsLost},
+	{"of many applications at once only so many get under way", notTooMany},
 	{"ten at once under one key make one change and get one answer", oneKey},
 	{"a key with another body is refused and changes nothing", reusedKey},
 	{"a key of another caller, or for another path, is another key", scopeOfKey},
@@ -240,6 +242,41 @@ func noneIsLost(t *testing.T, ctx context.Context, k *kit) {
 	}
 	wg.Wait()
 	if got := k.effects(t, ctx, home); got != [5]int{writers, writers, writers, writers, writers} {
+		t.Errorf("effects: %v", got)
+	}
+}
+
+func notTooMany(t *testing.T, ctx context.Context, k *kit) {
+	home := accountID("one")
+	try := func() error {
+		a := application.Application{ID: ident.New(time.Now()), Kind: application.Suspend, Person: "self", Applicant: someone(1)}
+		a.Suspension = &policy.Suspension{Ground: a.ID} // asks for what no other asks for
+		_, err := k.Submit(ctx, citizen(t, home, access.Apply), home, store.Once{}, store.Submission{Application: a.Begin(lawTime, lawTime, fault.Text{}), Topic: workTopic})
+		return err
+	}
+	const most, before, writers = 20, 16, 8
+	for range before {
+		must(t, try())
+	}
+	var wg sync.WaitGroup
+	refused := make(chan error, writers)
+	for range writers {
+		wg.Go(func() {
+			if err := try(); err != nil {
+				refused <- err
+			}
+		})
+	}
+	wg.Wait()
+	close(refused)
+	for err := range refused {
+		if !fault.HasKind(err, fault.TooMany) {
+			t.Error(err)
+		}
+	}
+	// Of each there is the event of its work and the one of its notice, and one
+	// that the account is met.
+	if got := k.effects(t, ctx, home); got != [5]int{most, most, most, 2*most + 1, most} {
 		t.Errorf("effects: %v", got)
 	}
 }

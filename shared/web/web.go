@@ -66,6 +66,7 @@ type Edge struct {
 
 	own    func(*Call) error // nil: there is no work between calls
 	action access.Action
+	pause  time.Duration
 
 	// Where people read the answers in a browser: how a fault is shown to them,
 	// and in which language. Nil: a problem document, and the language that
@@ -100,11 +101,12 @@ func (e *Edge) With(routes ...Route) *Edge {
 	return e
 }
 
-// Between sets work that the function does by itself when it has started,
-// beside its calls. Its Call carries a grant for the action in the function's
-// own name, no body and no query, and ends when the process is to end.
-func (e *Edge) Between(action access.Action, do func(*Call) error) *Edge {
-	e.action, e.own = action, do
+// Between sets work that the function does by itself beside its calls: from its
+// start on, and again after each pause. Its Call carries a grant for the action
+// in the function's own name, no body and no query, and ends when the process is
+// to end.
+func (e *Edge) Between(action access.Action, pause time.Duration, do func(*Call) error) *Edge {
+	e.action, e.pause, e.own = action, pause, do
 	return e
 }
 
@@ -114,24 +116,41 @@ var (
 	_ server.Refuser          = (*Edge)(nil)
 )
 
-// Work does the function's own work.
+// Work does the function's own work until ctx ends.
 func (e *Edge) Work(ctx context.Context) {
 	if e.own == nil {
 		return
 	}
-	call := &Call{Context: ctx, ID: ident.New(e.Machine()), Caller: access.Caller{Role: access.Function, Unit: e.Function}}
-	var err error
-	if call.Grant, err = call.Caller.May(e.action, call.ID); err == nil {
-		err = e.own(call)
+	failing := ""
+	for ctx.Err() == nil {
+		call := &Call{Context: ctx, ID: ident.New(e.Machine()), Caller: access.Caller{Role: access.Function, Unit: e.Function}}
+		var err error
+		if call.Grant, err = call.Caller.May(e.action, call.ID); err == nil {
+			err = e.own(call)
+		}
+		failing = e.logOwn(call, err, failing)
+		select {
+		case <-time.After(e.pause):
+		case <-ctx.Done():
+		}
 	}
-	if err != nil && ctx.Err() == nil {
-		f := fault.From(err)
+}
+
+// logOwn writes a line when the function's own work begins to fail, and not each
+// time that it fails in the same way; it returns the code of how it does.
+func (e *Edge) logOwn(call *Call, err error, failing string) string {
+	if err == nil || call.Err() != nil {
+		return ""
+	}
+	f := fault.From(err)
+	if f.Code != failing {
 		attrs := []slog.Attr{slog.String("call_id", call.ID), slog.String("code", f.Code)}
 		if f.Cause != nil {
 			attrs = append(attrs, slog.String("cause", f.Cause.Error()))
 		}
-		e.Log.LogAttrs(ctx, slog.LevelError, "own work", attrs...)
+		e.Log.LogAttrs(call, slog.LevelError, "own work", attrs...)
 	}
+	return f.Code
 }
 
 // Call is one request that was let through.
@@ -272,7 +291,7 @@ func (e *Edge) match(method string, call *Call) (Route, error) {
 		err := fault.New(fault.NoMethod, "method_not_allowed", "Этот способ обращения здесь не поддерживается.", "This method is not supported here.")
 		return Route{}, &noMethod{err, strings.Join(allowed, ", ")}
 	}
-	return Route{}, fault.New(fault.NotFound, "no_such_path", "Такого адреса нет.", "There is no such address.")
+	return Route{}, fault.ErrNoPath
 }
 
 // noMethod carries the methods that would do (RFC 9110, 15.5.6).

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -294,24 +295,69 @@ func TestIdempotencyKeysArePlainAndShort(t *testing.T) {
 	}
 }
 
-func TestAFunctionsOwnWorkIsGrantedInItsName(t *testing.T) {
-	var log strings.Builder
-	e := edge(&log)
-	e.Work(t.Context()) // has none
-	var got *Call
-	e.Between(access.Sweep, func(c *Call) error {
-		got = c
-		return fault.Unreachable("store", errors.New("cut"))
-	}).Work(t.Context())
-	if got == nil || got.ID == "" || got.Grant.Action() != access.Sweep || got.Grant.Role() != access.Function || got.Grant.Actor() != "policy-card" {
-		t.Errorf("%+v", got)
+// works has the edge do its own work n times over.
+func works(t *testing.T, e *Edge, action access.Action, n int, do func(*Call) error) {
+	t.Helper()
+	ctx, end := context.WithCancel(t.Context())
+	defer end()
+	e.Between(action, time.Microsecond, func(c *Call) error {
+		if n--; n == 0 {
+			defer end()
+		}
+		return do(c)
+	}).Work(ctx)
+	if n > 0 {
+		t.Errorf("%d times are missing", n)
 	}
-	if !strings.Contains(log.String(), `"code":"store_unavailable","cause":"cut"`) {
+}
+
+func TestAFunctionsOwnWorkIsGrantedInItsNameAgainAndAgain(t *testing.T) {
+	e := edge(io.Discard)
+	e.Work(t.Context()) // has none
+	var ids []string
+	works(t, e, access.Sweep, 3, func(c *Call) error {
+		if c.Grant.Action() != access.Sweep || c.Grant.Role() != access.Function || c.Grant.Actor() != "policy-card" {
+			t.Errorf("%+v", c.Grant)
+		}
+		ids = append(ids, c.ID)
+		return nil
+	})
+	slices.Sort(ids)
+	if len(slices.Compact(ids)) != 3 || ids[0] == "" {
+		t.Errorf("%q", ids)
+	}
+	var log strings.Builder
+	ended, end := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer end()
+	edge(&log).Between(access.ReadCard, time.Microsecond, func(*Call) error {
+		t.Error("a citizen's action was granted to a function")
+		return nil
+	}).Work(ended)
+	if strings.Count(log.String(), "not_allowed") != 1 {
 		t.Errorf("the log says %s", &log)
 	}
-	got = nil
-	e.Between(access.ReadCard, func(c *Call) error { got = c; return nil }).Work(t.Context())
-	if got != nil {
-		t.Error("a citizen's action was granted to a function")
+}
+
+func TestOwnWorkThatFailsGoesOnAndTheLogTellsOfEachCauseOnce(t *testing.T) {
+	var log strings.Builder
+	outcomes := []error{
+		fault.Unreachable("store", errors.New("cut")), fault.Unreachable("store", errors.New("cut")), errors.New("other"),
+		nil, fault.Unreachable("store", errors.New("again")), nil,
+	}
+	works(t, edge(&log), access.Sweep, len(outcomes), func(*Call) error {
+		err := outcomes[0]
+		outcomes = outcomes[1:]
+		return err
+	})
+	var causes []string
+	for line := range strings.Lines(log.String()) {
+		var said struct{ Msg, Code, Cause string }
+		if err := json.Unmarshal([]byte(line), &said); err != nil || said.Msg != "own work" {
+			t.Errorf("%s: %v", line, err)
+		}
+		causes = append(causes, said.Code+": "+said.Cause)
+	}
+	if want := []string{"store_unavailable: cut", "internal: other", "store_unavailable: again"}; !slices.Equal(causes, want) {
+		t.Errorf("%q instead of %q", causes, want)
 	}
 }

@@ -165,7 +165,7 @@ func (t *toggle) change(c *web.Call) (web.Answer, error) {
 	}
 	once := t.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	account, card := store.Account(c.Caller.Account), store.Card(c.Caller.Account, r.Person)
-	contacts := cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"}))
+	contacts := c.Contacts()
 	now, receipt := t.law(), ident.New(clock.System())
 	item, err := store.Change(c, t.store, c.Grant, c.Caller.Account, once, []store.Ref{account.Ref, card.Ref},
 		func(tx *store.Tx) (consent.Consent, error) {

@@ -160,11 +160,7 @@ func (w *watch) deadLetters(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	answer := map[string]any{"items": letters}
-	if next != "" {
-		answer["next"] = next
-	}
-	return web.OK(answer)
+	return web.List(letters, next)
 }
 
 const maxReason = 200 // characters

@@ -327,11 +327,7 @@ func (r *rendering) settle(c *web.Call) (web.Answer, error) {
 		err = r.objects.Delete(c, r.object(e.Home, e.Subject))
 	}
 	if err == nil {
-		_, err = store.Change(c, r.store, grant, e.Home, store.Once{}, nil,
-			func(tx *store.Tx) (struct{}, error) {
-				tx.Acknowledge(e)
-				return struct{}{}, nil
-			})
+		err = r.store.Done(c, grant, e)
 	}
 	if err != nil && !errors.Is(err, store.ErrHandled) {
 		return web.Answer{}, err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"polis/shared/cabinet"
 	"polis/shared/fault"
 	"polis/shared/notice"
 	"polis/shared/store"
@@ -66,7 +65,7 @@ func (r *rendering) send(c *web.Call) (web.Answer, error) {
 // the request. That one is still the last, or it is errOvertaken.
 func (r *rendering) mail(c *web.Call, once store.Once, last string) (mailing, error) {
 	home, id, now := c.Caller.Account, c.Segment("id"), r.law()
-	contacts := cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"}))
+	contacts := c.Contacts()
 	made := notice.Mailing(home, id, contacts.Language, r.host, now)
 	account, before := store.Account(home), store.Notice(home, last)
 	return store.Change(c, r.store, c.Grant, home, once, []store.Ref{account.Ref, before.Ref, store.Notice(home, made.ID).Ref},

@@ -1,7 +1,6 @@
 package function
 
 import (
-	"errors"
 	"time"
 
 	"polis/shared/access"
@@ -128,12 +127,8 @@ func (n *notices) account(c *web.Call, grant access.Grant, home string) (cabinet
 }
 
 // done acknowledges an event whose effect lies in other partitions.
-func (n *notices) done(c *web.Call, e store.Event) (web.Answer, error) {
-	_, err := store.Change(c, n.store, c.Grant.About(e.Home), e.Home, store.Once{}, nil, func(tx *store.Tx) (struct{}, error) {
-		tx.Acknowledge(e)
-		return struct{}{}, nil
-	})
-	if err != nil && !errors.Is(err, store.ErrHandled) {
+func (n *notices) done(c *web.Call, e store.Event, next ...store.Event) (web.Answer, error) {
+	if err := n.store.Done(c, c.Grant, e, next...); err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"subject": e.Subject})

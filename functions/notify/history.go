@@ -86,11 +86,7 @@ func (n *notices) list(c *web.Call) (web.Answer, error) {
 	if err != nil {
 		return web.Answer{}, err
 	}
-	answer := map[string]any{"items": items}
-	if next != "" {
-		answer["next"] = next
-	}
-	return web.OK(answer)
+	return web.List(items, next)
 }
 
 const exportPage = 100

@@ -1,8 +1,6 @@
 package function
 
 import (
-	"errors"
-
 	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -31,15 +29,7 @@ func (n *notices) lives(c *web.Call) (web.Answer, error) {
 			}
 		}
 	}
-	_, err = store.Change(c, n.store, c.Grant.About(e.Home), e.Home, store.Once{}, nil, func(tx *store.Tx) (struct{}, error) {
-		tx.Acknowledge(e)
-		tx.Emit(store.Event{Topic: store.TopicChange, Home: e.Home, Subject: e.Subject}, 0)
-		return struct{}{}, nil
-	})
-	if err != nil && !errors.Is(err, store.ErrHandled) {
-		return web.Answer{}, err
-	}
-	return web.OK(map[string]string{"subject": e.Subject})
+	return n.done(c, e, store.Event{Topic: store.TopicChange, Home: e.Home, Subject: e.Subject})
 }
 
 // ofLife asks the register whether persons are dead.

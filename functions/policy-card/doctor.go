@@ -207,7 +207,7 @@ func (k *cards) repair(c *web.Call) (web.Answer, error) {
 	once := k.store.OnceFor(c.Caller.Account, Name+"/doctor", key, c.Body)
 	a, err = k.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
 		Application: a, Topic: store.TopicRequest, Reads: []store.Ref{store.Card(c.Caller.Account, who).Ref},
-		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
+		Contacts: c.Contacts(),
 		Allow: func(tx *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
 			facts := facts
 			facts.Consents = have.Consents

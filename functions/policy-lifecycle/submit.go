@@ -11,7 +11,6 @@ import (
 	"polis/shared/consent"
 	"polis/shared/fault"
 	"polis/shared/ident"
-	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/web"
@@ -74,27 +73,6 @@ func (q *request) check(first, last calendar.Date, back int) error {
 	return nil
 }
 
-var errSNILS = fault.New(fault.Conflict, "snils_missing",
-	"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
-	"The account has no SNILS. Add it to the profile and log in again.")
-
-// mayApply holds what the applicant must be. A document that has run out still
-// finds the record. Whether they are of age, the register says by the clock of the
-// region in which they are insured; for a suspension, by the age of its first day.
-func mayApply(p person.Person, today calendar.Date) error {
-	p.Document = person.Document{}
-	if wrong := p.Check("applicant", today); wrong != nil {
-		return fault.Wrong(wrong...)
-	}
-	if p.SNILS == "" {
-		return errSNILS
-	}
-	return nil
-}
-
-// textSubmitted is the timeline's first entry.
-var textSubmitted = fault.Text{RU: "Заявление подано", EN: "Submitted"}
-
 // submit tries what is asked for first: what the law forbids is refused at once.
 func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 	var q request
@@ -106,7 +84,7 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 	if err := q.check(first, last, l.back); err != nil {
 		return web.Answer{}, err
 	}
-	if err := mayApply(c.Caller.Person, last); err != nil {
+	if err := application.CheckApplicant(c.Caller.Person, last); err != nil {
 		return web.Answer{}, err
 	}
 	key, err := c.IdempotencyKey()
@@ -144,8 +122,8 @@ func (l *lifecycle) submit(c *web.Call) (web.Answer, error) {
 	a.Number = ident.Number(today.String(), id)
 	once := l.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = l.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
-		Application: a.Begin(now, due, textSubmitted), Topic: store.TopicLifecycle,
-		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
+		Application: a.Begin(now, due, application.TextSubmitted), Topic: store.TopicLifecycle,
+		Contacts: c.Contacts(),
 		// A request sent again is answered as the first, whatever that has
 		// changed since.
 		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {

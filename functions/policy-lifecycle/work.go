@@ -15,8 +15,6 @@ import (
 
 // What the timeline says.
 var (
-	textSilent  = fault.Text{RU: "Регистр временно не отвечает. Заявление сохранено, повторим сами", EN: "The register does not answer for the moment. The application is kept and tried again"}
-	textRefused = fault.Text{RU: "Отказано", EN: "Refused"}
 	textGranted = map[application.Kind]fault.Text{
 		application.Suspend: {RU: "Одобрено. Полис приостановлен с\u00a0", EN: "Granted. The policy is suspended from "},
 		application.Resume:  {RU: "Одобрено. Полис возобновлён с\u00a0", EN: "Granted. The policy is resumed from "},
@@ -123,7 +121,7 @@ func (l *lifecycle) decide(a application.Application, out outcome, now time.Time
 	case out.done != nil:
 		return a.Move(application.Granted, now, granted(a, *out.done, now))
 	case out.refuse != nil:
-		return a.Move(application.Refused, now, textRefused, *out.refuse)
+		return a.Move(application.Refused, now, application.TextRefused, *out.refuse)
 	}
-	return a.Move(application.Working, now, textSilent)
+	return a.Move(application.Working, now, application.TextSilent)
 }

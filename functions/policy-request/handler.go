@@ -116,9 +116,8 @@ func (r *requests) list(c *web.Call) (web.Answer, error) {
 			items = append(items, r.show(c, a, insurers, r.law()))
 		}
 	}
-	answer := map[string]any{"items": items}
-	if len(ids) == limit {
-		answer["next"] = ids[limit-1]
+	if len(ids) < limit {
+		return web.List(items, "")
 	}
-	return web.OK(answer)
+	return web.List(items, ids[limit-1])
 }

@@ -31,11 +31,7 @@ func (r *requests) refresh(c *web.Call) (web.Answer, error) {
 	if failed != nil {
 		return web.Answer{}, failed
 	}
-	_, err = store.Change(c, r.store, c.Grant.About(e.Home), e.Home, store.Once{}, nil, func(tx *store.Tx) (struct{}, error) {
-		tx.Acknowledge(e)
-		return struct{}{}, nil
-	})
-	if err != nil && !errors.Is(err, store.ErrHandled) {
+	if err := r.store.Done(c, c.Grant, e); err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"subject": e.Subject})

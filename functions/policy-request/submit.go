@@ -151,9 +151,6 @@ var (
 	errDocument = fault.New(fault.Conflict, "document_not_confirmed",
 		"Паспорт гражданина РФ не подтверждён в учётной записи. Проверьте его данные в профиле и подождите подтверждения.",
 		"The passport of a citizen of Russia is not confirmed in the account. Check its data in the profile and wait for the confirmation.")
-	errSNILS = fault.New(fault.Conflict, "snils_missing",
-		"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
-		"The account has no SNILS. Add it to the profile and log in again.")
 )
 
 // mayApply holds what the applicant must be, and answers with them as the record
@@ -169,7 +166,7 @@ func (r *requests) mayApply(q request, p person.Person, today calendar.Date) (ap
 	}
 	switch {
 	case p.SNILS == "":
-		return p, false, errSNILS
+		return p, false, application.ErrNoSNILS
 	case q.Kind != application.Register || q.Person == child:
 		return p, false, nil
 	case p.Birth.Age(today) < 18:
@@ -248,8 +245,8 @@ func (r *requests) submit(c *web.Call) (web.Answer, error) {
 	}
 	once := r.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = r.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
-		Application: a.Begin(now, due, textSubmitted), Topic: store.TopicRequest,
-		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
+		Application: a.Begin(now, due, application.TextSubmitted), Topic: store.TopicRequest,
+		Contacts: c.Contacts(),
 		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
 			if a.Kind == application.Register {
 				// A request sent again is answered as the first, whatever that

@@ -14,14 +14,12 @@ import (
 
 // What the timeline says.
 var (
-	textSubmitted = fault.Text{RU: "Заявление подано", EN: "Submitted"}
 	textShown     = fault.Text{RU: "Полис найден, данные уже в кабинете", EN: "The policy is found, its data are in the cabinet"}
 	textPartly    = fault.Text{RU: "Полис найден, данные уже в кабинете. Об услугах регистр пока не ответил, спросим ещё раз", EN: "The policy is found, its data are in the cabinet. The register has not answered for the services yet and is asked again"}
 	textEnrolled  = fault.Text{RU: "Полис оформлен, вы внесены в регистр", EN: "The policy is issued, you are on record"}
 	textChild     = fault.Text{RU: "Полис оформлен, ребёнок внесён в регистр", EN: "The policy is issued, the child is on record"}
 	textProlonged = fault.Text{RU: "Полис переоформлен, его номер прежний", EN: "The policy is renewed under its number"}
 	textCompleted = fault.Text{RU: "У ребёнка уже есть полис, его номер прежний. Запись дополнена данными из вашей учётной записи", EN: "The child has a policy already, under its number. Its record now has the data of your account too"}
-	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
 	textNotFound  = fault.Text{RU: "Срок поиска вышел, показать полис не удалось", EN: "The term is over, the policy could not be shown"}
 	textSearching = fault.Text{RU: "Пока не нашли, ищем дальше. Если полиса ещё нет, получите его впервые", EN: "Not found yet, the search goes on. If you have no policy yet, apply for a first one"}
 	textSilent    = fault.Text{RU: "Регистр временно не отвечает. Запрос сохранён, повторим сами", EN: "The register does not answer for the moment. The request is kept and tried again"}

@@ -332,7 +332,7 @@ func (r *requests) decide(a application.Application, out outcome, now time.Time)
 		return a.Move(application.Granted, now, enrolledText(a, *out.enrolled))
 	case out.refuse != nil:
 		a.Results = nil // what an earlier try has shown is shown no more
-		return a.Move(application.Refused, now, textRefused, out.refuse...)
+		return a.Move(application.Refused, now, application.TextRefused, out.refuse...)
 	case out.silent():
 		return a.Move(application.Working, now, textSilent)
 	}

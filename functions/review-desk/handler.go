@@ -4,7 +4,6 @@
 package function
 
 import (
-	"errors"
 	"slices"
 	"time"
 
@@ -114,11 +113,7 @@ func (d *desk) inbox(c *web.Call) (web.Answer, error) {
 	for _, of := range cases {
 		items = append(items, d.show(c, of))
 	}
-	answer := map[string]any{"items": items}
-	if next != "" {
-		answer["next"] = next
-	}
-	return web.OK(answer)
+	return web.List(items, next)
 }
 
 var (
@@ -222,11 +217,7 @@ func (d *desk) follow(c *web.Call) (web.Answer, error) {
 	if err := d.project(c, e.Home, e.Subject); err != nil {
 		return web.Answer{}, err
 	}
-	_, err := store.Change(c, d.store, c.Grant.About(e.Home), e.Home, store.Once{}, nil, func(tx *store.Tx) (struct{}, error) {
-		tx.Acknowledge(e)
-		return struct{}{}, nil
-	})
-	if err != nil && !errors.Is(err, store.ErrHandled) {
+	if err := d.store.Done(c, c.Grant, e); err != nil {
 		return web.Answer{}, err
 	}
 	return web.OK(map[string]string{"id": e.Subject})

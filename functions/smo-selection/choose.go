@@ -15,7 +15,6 @@ import (
 	"polis/shared/directory"
 	"polis/shared/fault"
 	"polis/shared/ident"
-	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
 	"polis/shared/text"
@@ -24,23 +23,6 @@ import (
 
 // article on which every answer about a change of the insurer rests.
 var article = fault.Text{RU: "326-ФЗ, ст. 16", EN: "326-FZ, art. 16"}
-
-var errSNILS = fault.New(fault.Conflict, "snils_missing",
-	"В учётной записи нет СНИЛС. Добавьте его в профиль и войдите снова.",
-	"The account has no SNILS. Add it to the profile and log in again.")
-
-// mayChoose holds what the applicant must be. Whether they are of age, the register
-// says by the clock of the region in which they are insured.
-func mayChoose(p person.Person, today calendar.Date) error {
-	p.Document = person.Document{} // one that has run out still finds the record
-	if wrong := p.Check("applicant", today); wrong != nil {
-		return fault.Wrong(wrong...)
-	}
-	if p.SNILS == "" {
-		return errSNILS
-	}
-	return nil
-}
 
 // child is the id of the record that a request is about, "" for one's own.
 func child(who string) string {
@@ -54,7 +36,7 @@ func child(who string) string {
 // needs no consent; by whom one is insured is told under consent only.
 func (s *selection) allowed(c *web.Call) (web.Answer, error) {
 	who := cmp.Or(c.Query.Get("person"), consent.Self)
-	if err := mayChoose(c.Caller.Person, calendar.Today(s.law(), s.home)); err != nil {
+	if err := application.CheckApplicant(c.Caller.Person, calendar.Today(s.law(), s.home)); err != nil {
 		return web.Answer{}, err
 	}
 	account := store.Account(c.Caller.Account)
@@ -175,7 +157,7 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 	if err := q.check(known, c.Caller.Person.Birth, now); err != nil {
 		return web.Answer{}, err
 	}
-	if err := mayChoose(c.Caller.Person, calendar.Today(now, s.home)); err != nil {
+	if err := application.CheckApplicant(c.Caller.Person, calendar.Today(now, s.home)); err != nil {
 		return web.Answer{}, err
 	}
 	key, err := c.IdempotencyKey()
@@ -203,12 +185,12 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 		if err != nil {
 			return web.Answer{}, err
 		}
-		a = a.Begin(now, due, textSubmitted)
+		a = a.Begin(now, due, application.TextSubmitted)
 	}
 	once := s.store.OnceFor(c.Caller.Account, Name, key, c.Body)
 	a, err = s.store.Submit(c, c.Grant, c.Caller.Account, once, store.Submission{
 		Application: a, Topic: store.TopicChoice,
-		Contacts: cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"})),
+		Contacts: c.Contacts(),
 		// A request sent again is answered as the first, whatever that has
 		// changed since.
 		Allow: func(_ *store.Tx, have cabinet.Account, a application.Application) (cabinet.Account, application.Application, error) {
@@ -223,10 +205,7 @@ func (s *selection) submit(c *web.Call) (web.Answer, error) {
 
 // What the timeline says.
 var (
-	textSubmitted = fault.Text{RU: "Заявление подано", EN: "Submitted"}
-	textChosen    = fault.Text{RU: "Страховая выбрана, регистр записал её", EN: "The insurer is chosen and on record in the register"}
-	textRefused   = fault.Text{RU: "Отказано", EN: "Refused"}
-	textSilent    = fault.Text{RU: "Регистр временно не отвечает. Заявление сохранено, повторим сами", EN: "The register does not answer for the moment. The application is kept and tried again"}
+	textChosen = fault.Text{RU: "Страховая выбрана, регистр записал её", EN: "The insurer is chosen and on record in the register"}
 )
 
 // outcome of asking the register once. Neither of the two is no answer, which
@@ -261,9 +240,9 @@ func (s *selection) work(c *web.Call) (web.Answer, error) {
 			case out.done:
 				a, err = a.Move(application.Granted, now, textChosen)
 			case out.refuse != nil:
-				a, err = a.Move(application.Refused, now, textRefused, *out.refuse)
+				a, err = a.Move(application.Refused, now, application.TextRefused, *out.refuse)
 			default:
-				a, err = a.Move(application.Working, now, textSilent)
+				a, err = a.Move(application.Working, now, application.TextSilent)
 			}
 			return a, have, err
 		})

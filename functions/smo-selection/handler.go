@@ -122,12 +122,10 @@ func page[T any](items []T, id func(T) string, q search) (web.Answer, error) {
 		}
 		items = items[at+1:]
 	}
-	answer := map[string]any{"items": items}
-	if len(items) > q.limit {
-		items = items[:q.limit]
-		answer["items"], answer["next"] = items, id(items[q.limit-1])
+	if len(items) <= q.limit {
+		return web.List(items, "")
 	}
-	return web.OK(answer)
+	return web.List(items[:q.limit], id(items[q.limit-1]))
 }
 
 // insurers lists those of a region with a contract in force today, also to

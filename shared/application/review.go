@@ -63,7 +63,7 @@ var verdicts = map[Verdict]struct {
 	detail fault.Text
 }{
 	Approved: {Working, fault.Text{RU: "Решение принято: одобрено. Вносим его в регистр", EN: "Decided: approved. It is being put into the register"}},
-	Declined: {Refused, fault.Text{RU: "Отказано", EN: "Refused"}},
+	Declined: {Refused, TextRefused},
 	Asked:    {NeedsPerson, fault.Text{RU: "Нужны ваши действия: специалист просит уточнить данные", EN: "You have to act: the reviewer asks for something"}},
 }
 

@@ -136,17 +136,10 @@ func (s *Store) RenewDates(ctx context.Context, g access.Grant, e Event) error {
 			return err
 		}
 	}
-	_, err = Change(ctx, s, g.About(directoryHome), directoryHome, Once{}, nil, func(tx *Tx) (struct{}, error) {
-		tx.Acknowledge(e)
-		if len(ids) == renewPage {
-			tx.Emit(Event{Topic: TopicRenewDates, Home: directoryHome, Subject: ids[len(ids)-1], Lane: e.Lane}, 0)
-		}
-		return struct{}{}, nil
-	})
-	if errors.Is(err, ErrHandled) {
-		return nil
+	if len(ids) < renewPage {
+		return s.Done(ctx, g, e)
 	}
-	return err
+	return s.Done(ctx, g, e, Event{Topic: TopicRenewDates, Home: directoryHome, Subject: ids[len(ids)-1], Lane: e.Lane})
 }
 
 // misdated are those of the records that do not stand on the agenda for their

@@ -108,6 +108,23 @@ func (tx *Tx) Acknowledge(e Event) {
 	tx.do("HDEL", events(tx.partition), e.ID, tries(e.ID), reason(e.ID))
 }
 
+// Done acknowledges an event whose effect lies in other partitions, or outside, and
+// leaves the next ones with the same step. One that was handled meanwhile is none
+// of its caller's any more.
+func (s *Store) Done(ctx context.Context, g access.Grant, e Event, next ...Event) error {
+	_, err := Change(ctx, s, g.About(e.Home), e.Home, Once{}, nil, func(tx *Tx) (struct{}, error) {
+		tx.Acknowledge(e)
+		for _, follows := range next {
+			tx.Emit(follows, 0)
+		}
+		return struct{}{}, nil
+	})
+	if errors.Is(err, ErrHandled) {
+		return nil
+	}
+	return err
+}
+
 // Bury makes an event a dead letter, in its turn: it is not delivered any more
 // unless an operator replays it. reason is a text without personal data.
 func (tx *Tx) Bury(e Event, why string) {

@@ -17,6 +17,7 @@ import (
 	handler "github.com/openfaas/templates-sdk/go-http"
 
 	"polis/shared/access"
+	"polis/shared/cabinet"
 	"polis/shared/clock"
 	"polis/shared/config"
 	"polis/shared/fault"
@@ -49,6 +50,15 @@ type Bytes []byte
 func OK(body any) (Answer, error)       { return Answer{Status: http.StatusOK, Body: body}, nil }
 func Created(body any) (Answer, error)  { return Answer{Status: http.StatusCreated, Body: body}, nil }
 func Accepted(body any) (Answer, error) { return Answer{Status: http.StatusAccepted, Body: body}, nil }
+
+// List answers with a page of a list. next is the place from which the page behind
+// it is asked for, "" where there is none.
+func List[T any](items []T, next string) (Answer, error) {
+	return OK(struct {
+		Items []T    `json:"items"`
+		Next  string `json:"next,omitempty"`
+	}{append([]T{}, items...), next})
+}
 
 // Verifier tells whose token it is.
 type Verifier interface {
@@ -177,6 +187,11 @@ func (c *Call) Value(key any) any {
 		return c.english
 	}
 	return c.Context.Value(key)
+}
+
+// Contacts are where and in which language the caller is told of what comes of it.
+func (c *Call) Contacts() cabinet.Contacts {
+	return cabinet.NewContacts(c.Caller.Email, c.Caller.Phone, c.Text(fault.Text{RU: "ru", EN: "en"}))
 }
 
 // Text chooses the caller's language.

@@ -5,6 +5,7 @@ package function
 import (
 	"context"
 	"crypto/ed25519"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -42,8 +43,7 @@ type trail struct {
 // seed of 32 bytes in base64, signs; the setting audit_keys has the public keys
 // that signed before it. Cron calls once a minute, which would leave much
 // unsealed: a process passes over all partitions by itself, every other second. A
-// call is one pass, so that none is held, and cron's are there should that have
-// come to an end.
+// call is one pass, so that none is held.
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	t := &trail{store: store.Open(env), key: audit.NewKey(env.Key("audit-key")), machine: clock.System}
 	var err error
@@ -90,6 +90,9 @@ func (t *trail) again(c *web.Call) error {
 	did, err := t.run(c, Name)
 	for err == nil && did.more {
 		did, err = t.run(c, Name)
+	}
+	if err == nil && did.Failed > 0 {
+		err = fmt.Errorf("%d partitions cannot be sealed", did.Failed)
 	}
 	return err
 }

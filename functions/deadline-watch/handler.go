@@ -50,8 +50,7 @@ type watch struct {
 
 // New makes the function from its settings. Cron calls once a minute, which is
 // long to wait for a lost event: a process passes over everything each second by
-// itself. A call is one pass, so that none is held, and cron's are there should
-// that have come to an end.
+// itself. A call is one pass, so that none is held.
 func New(env *config.Env) (handler.FunctionHandler, error) {
 	w := &watch{store: store.Open(env), gateway: gateway.Open(env, Name), law: env.Law}
 	edge := web.Open(env, Name)

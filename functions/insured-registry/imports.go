@@ -1,6 +1,7 @@
 package function
 
 import (
+	"encoding/json"
 	"errors"
 	"slices"
 
@@ -43,12 +44,35 @@ type refusal struct {
 // maxRows of one chunk.
 const maxRows = 500
 
-// load imports a chunk of persons. Each row is put on record or refused by
-// itself; a chunk sent again changes nothing.
+// load imports a chunk of persons.
 func (r *register) load(c *web.Call) (web.Answer, error) {
+	insurers, err := r.store.Directory(c)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	return eachRow(c, func(source string, _ int, line row) (made bool, err error) {
+		record, err := r.record(line, insurers, source)
+		if err != nil {
+			return false, err
+		}
+		have, made, err := r.store.PutOnRecord(c, c.Grant, record)
+		switch {
+		case err != nil || made:
+			return made, err
+		case have.ENP != record.ENP:
+			return false, fault.New(fault.Conflict, "enp_differs", "", "")
+		}
+		return r.prolong(c, have, record, source)
+	})
+}
+
+// eachRow takes a chunk of an import. Each row is taken or refused by itself, also
+// where it cannot be read; do says whether it added anything. A chunk sent again
+// changes nothing.
+func eachRow[T any](c *web.Call, do func(source string, line int, row T) (added bool, err error)) (web.Answer, error) {
 	var chunk struct {
-		SourceID string `json:"source_id"`
-		Records  []row  `json:"records"`
+		SourceID string            `json:"source_id"`
+		Records  []json.RawMessage `json:"records"`
 	}
 	if err := c.Bind(&chunk); err != nil {
 		return web.Answer{}, err
@@ -62,28 +86,16 @@ func (r *register) load(c *web.Call) (web.Answer, error) {
 	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
 		return web.Answer{}, fault.WrongField("records", "out_of_range", "От 1 до 500 записей.", "From 1 to 500 records.")
 	}
-	insurers, err := r.store.Directory(c)
-	if err != nil {
-		return web.Answer{}, err
-	}
 	imported, unchanged, refused := 0, 0, []refusal{}
-	for i, line := range chunk.Records {
-		record, err := r.record(line, insurers, chunk.SourceID)
-		made := false
+	for i, content := range chunk.Records {
+		var row T
+		added, err := false, web.Decode(content, &row)
 		if err == nil {
-			var have policy.Insured
-			have, made, err = r.store.PutOnRecord(c, c.Grant, record)
-			switch {
-			case err != nil || made:
-			case have.ENP != record.ENP:
-				err = fault.New(fault.Conflict, "enp_differs", "", "")
-			default:
-				made, err = r.prolong(c, have, record, chunk.SourceID)
-			}
+			added, err = do(chunk.SourceID, i+1, row)
 		}
 		var f *fault.Error
 		switch {
-		case err == nil && made:
+		case err == nil && added:
 			imported++
 		case err == nil:
 			unchanged++

@@ -2,7 +2,6 @@ package function
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"strconv"
 
@@ -12,12 +11,11 @@ import (
 	"polis/shared/person"
 	"polis/shared/policy"
 	"polis/shared/store"
-	"polis/shared/text"
 	"polis/shared/web"
 )
 
-// served is one row of a delivery: a service rendered to an insured person.
-type served struct {
+// rendered is one row of a delivery: a service rendered to an insured person.
+type rendered struct {
 	ENP     string        `json:"enp"`
 	Birth   calendar.Date `json:"birth_date"`
 	Date    calendar.Date `json:"date"`
@@ -40,45 +38,13 @@ var errNotInsured = fault.WrongField("enp", policy.NotInRegister,
 var errOtherClinic = fault.WrongField("clinic.code", "clinic_not_own",
 	"Клиника сообщает только о своих услугах.", "A clinic reports its own services only.")
 
-// serve takes a chunk of services rendered. Each row is taken or refused by
-// itself; a chunk sent again changes nothing.
+// serve takes a chunk of services rendered.
 func (r *register) serve(c *web.Call) (web.Answer, error) {
-	var chunk struct {
-		SourceID string   `json:"source_id"`
-		Records  []served `json:"records"`
-	}
-	if err := c.Bind(&chunk); err != nil {
-		return web.Answer{}, err
-	}
-	if chunk.SourceID == "" {
-		return web.Answer{}, fault.WrongField("source_id", "required", "Укажите номер выгрузки.", "Give the id of the import.")
-	}
-	if wrong := text.CheckLine("source_id", chunk.SourceID, maxSourceID); wrong != nil {
-		return web.Answer{}, fault.Wrong(wrong...)
-	}
-	if len(chunk.Records) == 0 || len(chunk.Records) > maxRows {
-		return web.Answer{}, fault.WrongField("records", "out_of_range", "От 1 до 500 записей.", "From 1 to 500 records.")
-	}
-	imported, unchanged, refused := 0, 0, []refusal{}
-	for i, row := range chunk.Records {
-		added, err := r.served(c, row, chunk.SourceID, i+1)
-		var f *fault.Error
-		switch {
-		case err == nil && added:
-			imported++
-		case err == nil:
-			unchanged++
-		case errors.As(err, &f) && f.Kind != fault.Unavailable:
-			refused = append(refused, refusal{Line: i + 1, Field: fieldOf(f), Code: codeOf(f)})
-		default:
-			return web.Answer{}, err // sent again, the chunk goes on where it broke off
-		}
-	}
-	return web.Accepted(map[string]any{"source_id": chunk.SourceID, "imported": imported, "unchanged": unchanged, "refused": refused})
+	return eachRow(c, func(source string, line int, row rendered) (bool, error) { return r.served(c, row, source, line) })
 }
 
 // served adds one service; false where the delivery has brought it before.
-func (r *register) served(c *web.Call, row served, source string, line int) (bool, error) {
+func (r *register) served(c *web.Call, row rendered, source string, line int) (bool, error) {
 	if c.Caller.Role == access.Clinic && row.Clinic.Code != c.Caller.Unit {
 		return false, errOtherClinic
 	}

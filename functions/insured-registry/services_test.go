@@ -114,7 +114,11 @@ func TestALineOfServicesIsRefusedByItselfAndItsFieldNamed(t *testing.T) {
 	for _, body := range []string{`{"records":[]}`, `{"source_id":"1","records":[]}`, `{"source_id":"1","all":true}`, `{"source_id":"d\u202e1","records":[{}]}`} {
 		b.Call("POST", name, "/services", b.Token(clinic), body).Expect(422, "invalid_fields")
 	}
-	b.Call("POST", name, "/services", b.Token(clinic), `{"source_id":"1","records":[{"cost":1.5}]}`).Expect(422, "invalid_fields")
+	// One that cannot be read is refused by itself too.
+	b.Call("POST", name, "/services", b.Token(clinic), `{"source_id":"2","records":[{"cost":1.5},{"bonus":1},{"date":"2026-02-30"}]}`).Expect(202, "").JSON(&got)
+	if got.Imported != 0 || fmt.Sprint(got.Refused) != "[{1 cost wrong_type} {2 bonus unknown_field} {3 date date_wrong}]" {
+		t.Errorf("%+v", got)
+	}
 }
 
 func TestThousandsOfServicesAreReadPageByPageNewestFirst(t *testing.T) {

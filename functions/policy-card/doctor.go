@@ -18,10 +18,6 @@ import (
 	"polis/shared/web"
 )
 
-// A repair begins here, with the examination that says whether it can help. The
-// rest of it is the work of policy-request: there a consent given again is
-// followed by the same tries, terms and answers as every search for a policy.
-
 // recent bounds the applications that an examination looks at.
 const recent = 50
 
@@ -178,7 +174,8 @@ var textRepair = fault.Text{
 // repair does what people were told to do by hand: it withdraws the consents,
 // waits, gives them again and asks the register. The request is the consent to
 // give them again, and each receipt says so. All but this first step happens
-// without the person, as the agenda says.
+// without the person, as the agenda says, in policy-request: a consent given again
+// is followed by the same tries, terms and answers as every search for a policy.
 func (k *cards) repair(c *web.Call) (web.Answer, error) {
 	var q request
 	if err := c.Bind(&q); err != nil {

@@ -140,6 +140,7 @@ func TestEveryWrongFieldIsNamed(t *testing.T) {
 		"an insurer of another region":      {`{"kind":"register","region":"26","smo":"77004"}`, map[string]string{"smo": "smo_not_in_region"}},
 		"an insurer there is not":           {`{"kind":"register","region":"26","smo":"26999"}`, map[string]string{"smo": "smo_not_in_region"}},
 		"nothing else can be asked for":     {`{"kind":"lookup","what":["policy","diagnosis"]}`, map[string]string{"what": "what_unknown"}},
+		"nothing at all":                    {`{"kind":"lookup","what":[]}`, map[string]string{"what": "required"}},
 		"nothing to ask of a first one":     {`{"kind":"register","region":"26","what":["policy"]}`, map[string]string{"what": "not_expected"}},
 		"all of them at once":               {`{"kind":"register","region":"26","person":"i1","enp":"1","smo":"1"}`, map[string]string{"person": "self_only", "enp": "not_expected", "smo": "smo_not_in_region"}},
 		"a field that nobody asked for":     {`{"kind":"lookup","status":"granted"}`, map[string]string{"status": "unknown_field"}},

@@ -127,6 +127,9 @@ func (q *request) check(home string, insurers directory.Directory, applicant per
 	if q.Kind == application.Register && q.What != nil {
 		note("what", "not_expected", "Для этого заявления поле не нужно.", "This application has no such field.")
 	}
+	if q.What != nil && len(q.What) == 0 {
+		note("what", "required", "Укажите, что запросить, или не указывайте поле вовсе.", "Say what to ask for, or leave the field out.")
+	}
 	for _, w := range q.What {
 		if w != whatPolicy && w != whatAttachment && w != whatServices {
 			note("what", "what_unknown", "Можно запросить policy, attachment и services.", "One can ask for policy, attachment and services.")

@@ -103,10 +103,11 @@ func (r *requests) work(c *web.Call) (web.Answer, error) {
 			if err != nil {
 				return a, have, err
 			}
-			if before.Answered.After(out.card.Answered) {
-				return a, have, nil // brought up to date meanwhile
+			later := before.Answered.After(out.card.Answered) // brought up to date meanwhile
+			if later && (before.TellsOfClinic() || !asksForClinic(a)) {
+				return a, have, nil
 			}
-			if have.Missed != missed {
+			if later || have.Missed != missed {
 				return a, have, errMissed
 			}
 			return a, have, putCard(tx, e.Home, a.Person, *out.card, before, asksForClinic(a), now)

@@ -382,13 +382,9 @@ func dateOf(form url.Values, field string) (calendar.Date, []fault.Field) {
 	if err == nil {
 		return date, nil
 	}
-	wrong := fault.From(err).Fields[0]
-	switch wrong.Field = field; {
-	case wrong.Code != calendar.DateWrong: // too far from today
-	case inDigits.MatchString(typed):
-		wrong.Detail = fault.Text{RU: "Такого дня нет в календаре. Проверьте число и месяц.", EN: "There is no such day. Check the day and the month."}
-	default:
-		wrong.Detail = fault.Text{RU: "Напишите дату цифрами, например 31.05.2028.", EN: "Write the date in digits, as in 31.05.2028."}
+	why := fault.Text{RU: "Напишите дату цифрами, например 31.05.2028.", EN: "Write the date in digits, as in 31.05.2028."}
+	if inDigits.MatchString(typed) {
+		why = fault.Text{RU: "Такого дня нет в календаре. Проверьте число и месяц.", EN: "There is no such day. Check the day and the month."}
 	}
-	return date, []fault.Field{wrong}
+	return date, []fault.Field{{Field: field, Code: calendar.DateWrong, Detail: why}}
 }

@@ -282,6 +282,18 @@ func TestWhoTypesTooManyNumbersIsToldSoOnTheForm(t *testing.T) {
 	}
 }
 
+func TestAFormSentAgainWithOtherDataIsExplainedWithoutTheKey(t *testing.T) {
+	b := plain(t)
+	b.Put("policy-request", functiontest.Handler(func(handler.Request) (handler.Response, error) {
+		return handler.Response{StatusCode: 422, Header: http.Header{"Content-Type": {"application/problem+json"}},
+			Body: []byte(`{"status":422,"code":"idempotency_key_reused","detail":"Ключ повтора"}`)}, nil
+	}))
+	res := send(b, in(t, b), "/requests", url.Values{"kind": {"link"}, "enp": {"2656410887000127"}}).Expect(409, "")
+	if page := string(res.Body); !strings.Contains(page, "Эта форма уже отправлена с другими данными.") || strings.Contains(page, "Ключ повтора") || !strings.Contains(page, `value="2656410887000127"`) {
+		t.Errorf("%s", page)
+	}
+}
+
 // formsOf reads the forms of a page: by their address, the hidden fields of each.
 func formsOf(t *testing.T, page []byte) map[string][]url.Values {
 	t.Helper()

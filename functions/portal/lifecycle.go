@@ -48,8 +48,9 @@ func (v *visit) lifecyclePage() lifecyclePage {
 	case policy.ShownSuspended:
 		page.Resume = true
 	case policy.ShownInvalid:
-		page.Revive, page.Fund = !card.Final(), card.Fund()
-		page.Renew = page.Revive
+		page.Renew, page.Fund = !card.Final(), card.Fund()
+		over := !card.ValidUntil.IsZero() && card.ValidUntil.Before(today)
+		page.Revive = page.Renew && !over
 	case policy.ShownExpired:
 		page.Renew = true
 	case policy.ShownActive, policy.ShownNoInsurer:

@@ -14,6 +14,7 @@ import (
 	"polis/shared/gateway"
 	"polis/shared/ident"
 	"polis/shared/person"
+	"polis/shared/store"
 	"polis/shared/web"
 )
 
@@ -171,11 +172,18 @@ func (p *portal) mark(parts ...string) string {
 	return name[:markLength]
 }
 
+var errSentBefore = fault.New(fault.Conflict, "form_sent_before",
+	"Эта форма уже отправлена с другими данными. Откройте страницу заново и заполните её ещё раз.",
+	"This form was sent before with other data. Open the page again and fill it in once more.")
+
 // ask calls a function in the visitor's name and reads its answer into out.
 func (v *visit) ask(method, target string, body, out any) error {
 	answer, err := v.functions.Ask(v, gateway.Asked{
 		Method: method, Target: target, Body: body, Key: v.Form.Get("key"), Token: v.Who.Token, English: fault.English(v), CallID: v.ID,
 	})
+	if fault.HasKind(err, fault.Invalid) && fault.From(err).Code == store.ErrKeyReused.Code {
+		return errSentBefore
+	}
 	if err != nil || out == nil {
 		return err
 	}

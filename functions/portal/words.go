@@ -212,22 +212,40 @@ func (p *page) Left(days int) string {
 // otherwise than in eleven digits stays as it is.
 func (p *page) Tel(number string) string { return tel(number).String() }
 
-// Dial is the number for a phone to dial (RFC 3966), also from abroad: 8 is how
-// one begins within Russia.
-func (p *page) Dial(number string) string {
-	digits := strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, number)
-	switch {
-	case len(digits) == 11 && digits[0] == '8' && !strings.HasPrefix(digits, "8800"): // 800 is free within Russia only
-		return "+7" + digits[1:]
-	case strings.HasPrefix(strings.TrimSpace(number), "+"):
-		return "+" + digits
+// Dial is the first number of a text for a phone to dial (RFC 3966), also from a
+// mobile or from abroad; "" where there is none that is sure.
+func (p *page) Dial(text string) string {
+	text, _, _ = strings.Cut(text, ";")
+	text, also, _ := strings.Cut(text, ",")
+	text, extension, _ := strings.Cut(text, "доб")
+	if _, after, extended := strings.Cut(also, "доб"); extended {
+		extension = after
 	}
-	return digits
+	number, extension := digits(text), digits(extension)
+	switch {
+	case len(number) == 11 && (number[0] == '7' || strings.HasPrefix(number, "8") && !strings.HasPrefix(number, "8800")):
+		number = "+7" + number[1:]
+	case len(number) == 11 && number[0] == '8': // free of charge, and within Russia only
+	case len(number) == 10: // with the code of its city
+		number = "+7" + number
+	case len(number) == 3: // of an emergency or a help line
+	default:
+		return ""
+	}
+	if extension != "" {
+		number += ";ext=" + extension
+	}
+	return number
+}
+
+// digits of a text.
+func digits(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // tel is a telephone number as the login tells it.

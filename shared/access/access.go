@@ -72,6 +72,7 @@ const (
 	TellDates        Action = "register.dates"
 	ReportServices   Action = "register.services"
 	LookUpServices   Action = "register.look_up_services"
+	LookUpServed     Action = "register.look_up_served"
 	ConcealServices  Action = "register.hide_services"
 	ImportDirectory  Action = "directory.import"
 	ReadNotices      Action = "notices.read"
@@ -123,6 +124,7 @@ var rules = map[Action]rule{
 	TellDates:        {roles: []Role{Function}},
 	ReportServices:   {roles: []Role{Clinic, Operator}},
 	LookUpServices:   {roles: []Role{Function}},
+	LookUpServed:     {}, // a look on the way only
 	ConcealServices:  {roles: []Role{Function}},
 	ImportDirectory:  {roles: []Role{Operator}},
 	ReadNotices:      {roles: []Role{Citizen}, confirmed: true},
@@ -220,7 +222,7 @@ func (g Grant) Looking() Grant {
 	switch {
 	case g.action == "", g.action.Reads():
 	case g.action.OfServices():
-		g.action = LookUpServices // a teenager's parents are told of no clinic either
+		g.action = LookUpServed // a teenager's parents are not told of the clinic either
 	default:
 		g.action = LookUpInsured
 	}

@@ -11,7 +11,7 @@ func TestEachRoleMayDoItsOwnAndNothingElse(t *testing.T) {
 	// Typed by hand, not read from the rules.
 	allowed := map[Action][]Role{
 		ReadConsents: {Citizen}, ChangeConsents: {Citizen}, Apply: {Citizen}, ReadApplications: {Citizen},
-		ReadServices: {Citizen}, HideServices: {Citizen}, ReportServices: {Clinic, Operator}, LookUpServices: {Function}, TellDates: {Function}, RemindReport: {Function}, ConcealServices: {Function},
+		ReadServices: {Citizen}, HideServices: {Citizen}, ReportServices: {Clinic, Operator}, LookUpServices: {Function}, LookUpServed: {}, TellDates: {Function}, RemindReport: {Function}, ConcealServices: {Function},
 		ExaminePolicy: {Citizen}, ExamineChoice: {Citizen}, RepairPolicy: {Citizen},
 		ReadCard: {Citizen}, RenderExtract: {Citizen}, ReadExtract: {Citizen}, SendExtract: {Citizen}, AttachExtract: {Function},
 		ReadNotices: {Citizen}, ChangeNotices: {Citizen}, DeliverNotice: {Function},

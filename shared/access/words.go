@@ -38,6 +38,7 @@ var words = map[Action]fault.Text{
 	ImportDirectory:  {RU: "Загрузка справочника страховых", EN: "A directory of insurers was imported"},
 	TellDates:        {RU: "Проверка важных дат полиса", EN: "The policy's dates were checked"},
 	ReportServices:   {RU: "Сведения об оказанной услуге внесены в регистр", EN: "A service rendered was put on record in the register"},
+	LookUpServed:     {RU: "Поиск в регистре: чьи это медицинские услуги", EN: "The register was asked whose the services rendered are"},
 	LookUpServices:   {RU: "Оказанные услуги запрошены в регистре", EN: "The register was asked for the services rendered"},
 	ConcealServices:  {RU: "Показ услуг родителям изменён в регистре", EN: "Whether the parents see the services was changed in the register"},
 	ReadNotices:      {RU: "Просмотр уведомлений", EN: "Notices were read"},
@@ -65,13 +66,13 @@ func (a Action) Words() fault.Text {
 
 // OfServices reports whether the action shows that a service was rendered.
 func (a Action) OfServices() bool {
-	return a == ReportServices || a == LookUpServices || a == ConcealServices
+	return a == ReportServices || a == LookUpServed || a == LookUpServices || a == ConcealServices
 }
 
 // Reads reports whether the action changes nothing of what it is about.
 func (a Action) Reads() bool {
 	switch a {
-	case ExaminePolicy, LookUpInsured, LookUpServices, ReadServices, ReadAccesses:
+	case ExaminePolicy, LookUpInsured, LookUpServed, LookUpServices, ReadInsurers, ReadServices, ReadAccesses:
 		return true
 	}
 	return strings.HasSuffix(string(a), ".read")

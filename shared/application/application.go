@@ -203,6 +203,16 @@ func (a Application) Asks() string {
 	return strings.Join(append(what, hex.EncodeToString(who[:8])), " ")
 }
 
+// Searches reports whether an application of this kind only shows what the register
+// has; the others change it, by a right that the law gives.
+func (k Kind) Searches() bool { return k == Lookup || k == Link || k == Repair }
+
+// KindOf is the kind of what Asks told.
+func KindOf(asks string) Kind {
+	kind, _, _ := strings.Cut(asks, " ")
+	return Kind(kind)
+}
+
 // AsksFor reports whether what Asks told is of that kind, about that person.
 func AsksFor(asks string, kind Kind, person string) bool {
 	return strings.HasPrefix(asks+" ", string(kind)+" "+person+" ")

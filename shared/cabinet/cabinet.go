@@ -81,9 +81,11 @@ var (
 		fmt.Sprintf("No more than %d policy numbers can be tried within 24 hours.", maxTyped))
 )
 
-// MayOpen allows one more application under way.
-func (a Account) MayOpen() error {
-	if len(a.Open) >= maxOpen {
+// MayOpen allows one more application of a kind under way. Searches do not stand in
+// the way of what the law gives a right to.
+func (a Account) MayOpen(kind application.Kind) error {
+	alike := a.UnderWay(func(asks string) bool { return application.KindOf(asks).Searches() == kind.Searches() })
+	if len(alike) >= maxOpen {
 		return errTooManyOpen
 	}
 	return nil

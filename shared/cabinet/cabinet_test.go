@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"polis/shared/application"
 	"polis/shared/fault"
 )
 
@@ -70,15 +71,18 @@ func TestAnApplicationUnderWayIsFoundByWhatItAsksFor(t *testing.T) {
 func TestOnlySoManyApplicationsAreUnderWay(t *testing.T) {
 	a := Account{}
 	for n := range maxOpen {
-		if err := a.MayOpen(); err != nil {
+		if err := a.MayOpen(application.Link); err != nil {
 			t.Fatalf("after %d: %v", n, err)
 		}
 		a = a.Opening(fmt.Sprint("lookup ", n), "id")
 	}
-	if err := a.MayOpen(); !fault.HasKind(err, fault.TooMany) || fault.From(err).Code != "too_many_open" {
+	if err := a.MayOpen(application.Link); !fault.HasKind(err, fault.TooMany) || fault.From(err).Code != "too_many_open" {
 		t.Errorf("one more: %v", err)
 	}
-	if err := a.Closing("lookup 0", "id").MayOpen(); err != nil {
+	if err := a.MayOpen(application.Suspend); err != nil {
+		t.Errorf("what the law gives a right to: %v", err)
+	}
+	if err := a.Closing("lookup 0", "id").MayOpen(application.Lookup); err != nil {
 		t.Errorf("after one was decided: %v", err)
 	}
 }

@@ -32,35 +32,19 @@ func DateOf(t time.Time) Date {
 	return Date{y, m, d}
 }
 
-// The years of the dates that are read and written. Nobody here was born before;
-// what stands for "no end" elsewhere, like 9999-12-31, comes after, and the day
-// behind it could be written and never read again.
-const (
-	firstYear = 1800
-	lastYear  = 2200
-)
-
-func inYears(year int) bool { return firstYear <= year && year <= lastYear }
+// lastYear is of the latest date that can be read: that of 9999-12-31, which others
+// write for "no end".
+const lastYear = 9999
 
 // ParseDate reads an ISO date (2006-01-02).
 func ParseDate(s string) (Date, error) { return ReadDate(s, time.DateOnly) }
 
 // ReadDate reads a date in the first of the layouts of package time that fits. What
-// is wrong with it is the fault of a field "date".
+// fits none is the fault of a field "date".
 func ReadDate(s string, layouts ...string) (Date, error) {
 	for _, layout := range layouts {
-		t, err := time.Parse(layout, s)
-		if err != nil {
-			continue
-		}
-		switch day := DateOf(t); {
-		case inYears(day.Year):
-			return day, nil
-		case day.Year > lastYear:
-			return Date{}, fault.Wrong(tooLate("date"))
-		default:
-			return Date{}, fault.WrongField("date", "date_too_early",
-				"Слишком давняя дата. Проверьте год.", "The date is too long ago. Check the year.")
+		if t, err := time.Parse(layout, s); err == nil && t.Year() > 0 {
+			return DateOf(t), nil
 		}
 	}
 	like := On(2028, time.May, 31).Start(time.UTC).Format(layouts[0])
@@ -70,25 +54,25 @@ func ReadDate(s string, layouts ...string) (Date, error) {
 // DateWrong is the code of what is no date at all.
 const DateWrong = "date_wrong"
 
-func tooLate(field string) fault.Field {
-	return fault.Field{Field: field, Code: "date_too_late", Detail: fault.Text{
-		RU: "Слишком далёкая дата. Если конец срока не известен, не указывайте её.",
-		EN: "The date is too far ahead. Where the end of a term is not known, leave it out."}}
-}
-
 // foreseen is for how many years ahead anything is known.
 const foreseen = 50
 
-// CheckForeseen names a date so far ahead of today that it stands for "no end".
+// CheckForeseen names a date so far ahead of today that it stands for "no end": the
+// day behind it, from which something else holds, may be none that can be written.
 func CheckForeseen(field string, d, today Date) []fault.Field {
-	if d.After(today.AddYears(foreseen)) {
-		return []fault.Field{tooLate(field)}
+	if !d.After(today.AddYears(foreseen)) {
+		return nil
 	}
-	return nil
+	return []fault.Field{{Field: field, Code: "date_too_late", Detail: fault.Text{
+		RU: "Слишком далёкая дата. Проверьте год.", EN: "The date is too far ahead. Check the year."}}}
 }
 
 // IsZero reports "no date".
 func (d Date) IsZero() bool { return d == Date{} }
+
+// Forever reports a date of the last year that can be written: it stands for "no
+// end", and there is no day behind it to tell of.
+func (d Date) Forever() bool { return d.Year == lastYear }
 
 // String is the ISO form, "" for no date.
 func (d Date) String() string {
@@ -140,7 +124,7 @@ func (d Date) Age(on Date) int {
 // MarshalText writes nothing that UnmarshalText does not read: a record with such a
 // date could never be read again.
 func (d Date) MarshalText() ([]byte, error) {
-	if !d.IsZero() && !inYears(d.Year) {
+	if !d.IsZero() && (d.Year < 1 || d.Year > lastYear) {
 		return nil, fmt.Errorf("a date of the year %d is not written", d.Year)
 	}
 	return []byte(d.String()), nil

@@ -48,7 +48,7 @@ const (
 	OKATOUnknown   = "okato_unknown"
 	OGRNWrong      = "ogrn_wrong"
 	INNWrong       = "inn_wrong"
-	DateWrong      = "date_wrong"
+	DateWrong      = calendar.DateWrong
 	DatesReversed  = "dates_reversed"
 )
 

@@ -371,7 +371,22 @@ func (e *examination) state() {
 	text := card.ShownText(today)
 	switch card.Shown(today) {
 	case policy.ShownInvalid:
-		if e.Who == consent.Self && e.Account.Birth.Age(today) >= 18 && !policy.Final(card.Changes.On(today).Ground) {
+		if i := slices.IndexFunc(e.Applications, func(a application.Application) bool { return a.Kind == application.Restore && !a.Status.Done() }); i >= 0 {
+			at := e.moment(e.Applications[i].Due)
+			e.find(Invalid, told, waitFor(e.Applications[i]),
+				text.RU+". Заявление на восстановление рассматривает территориальный фонд, ответ — до "+at.RU+".",
+				text.EN+". The regional fund decides on the application for restoration, by "+at.EN+".")
+			break
+		}
+		own := e.Who == consent.Self && e.Account.Birth.Age(today) >= 18 && !policy.Final(card.Changes.On(today).Ground)
+		if own && !card.ValidUntil.IsZero() && card.ValidUntil.Before(today) { // there is nothing to restore
+			help.Kind, help.Region = Register, region
+			e.find(Invalid, told, help,
+				text.RU+". Срок полиса истёк тоже. Если основание есть снова, подайте заявление: полис продлят под прежним номером.",
+				text.EN+". Its term is over too. If you have the right again, apply: the policy is prolonged under its number.")
+			break
+		}
+		if own {
 			help.Kind = Restore
 			e.find(Invalid, told, help,
 				text.RU+". Если это ошибка или основание есть снова, подайте заявление на восстановление: решит территориальный фонд.",

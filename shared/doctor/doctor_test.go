@@ -170,12 +170,15 @@ func TestWhoseEndedPolicyMayBeRestoredIsLedThere(t *testing.T) {
 		f.Who = "i1"
 		f.Consents, _, _ = f.Consents.Grant(consent.FFOMS, "i1", "r", noon.Add(-time.Hour), consent.DefaultWait)
 	}
+	over := func(f *Facts) { f.Answer.Card.ValidUntil = calendar.On(2025, time.December, 31) }
 	minor := func(f *Facts) { f.Account.Birth = calendar.On(2009, time.March, 11) }
 	for rule, tc := range map[string]struct {
 		facts Facts
 		want  RemedyKind
 	}{
 		"an adult":                     {shown(ended("citizenship_lost")), Restore},
+		"who has applied already":      {shown(ended("citizenship_lost"), under(application.Restore, application.Working)), Await},
+		"whose term is over too":       {shown(ended("citizenship_lost"), over), Register},
 		"whose death is on record":     {shown(ended(policy.Death)), ContactFund},
 		"whose record was merged":      {shown(ended(policy.Merged)), ContactFund},
 		"below 18 another applies":     {shown(ended("citizenship_lost"), minor), ContactFund},

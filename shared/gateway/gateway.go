@@ -11,6 +11,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,13 +90,18 @@ func (c *Client) Call(ctx context.Context, callID, target string, in, out any) e
 	return silence
 }
 
+// misread are the codes of a body that the edge of a function could not take over.
+var misread = []string{"unknown_field", "repeated_field", "wrong_type", "wrong_value"}
+
 // aboutWhatWasAsked tells a function's verdict from a refusal of the call itself:
 // while a clock is off or a key is being changed, by a function that is another
 // version's, or has too much to do.
 func aboutWhatWasAsked(refusal *fault.Error) bool {
 	switch refusal.Kind {
-	case fault.Conflict, fault.Invalid:
+	case fault.Conflict:
 		return true
+	case fault.Invalid:
+		return !slices.ContainsFunc(refusal.Fields, func(f fault.Field) bool { return slices.Contains(misread, f.Code) })
 	case fault.Forbidden:
 		return !errors.Is(refusal, access.ErrNotAllowed)
 	case fault.NotFound:

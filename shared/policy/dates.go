@@ -56,7 +56,7 @@ func (i Insured) Dates(after, today calendar.Date, find FindInsurer) []Dated {
 		note(PassportDue, i.Person.Birth.AddYears(14), none)
 	}
 	note(OfAge, i.Person.Birth.AddYears(adult), none)
-	if until := i.ValidUntil; !until.IsZero() {
+	if until := i.ValidUntil; !until.IsZero() && !until.Forever() {
 		note(ValidityEnding, until.AddDays(-endingNotice), until)
 		note(ValidityEnded, until.AddDays(1), none)
 	}

@@ -59,7 +59,7 @@ func (s *Store) Submit(ctx context.Context, g access.Grant, account string, once
 				return submitted{}, err
 			}
 		}
-		if err := have.MayOpen(); err != nil {
+		if err := have.MayOpen(a.Kind); err != nil {
 			return submitted{}, err
 		}
 		have = Meet(tx, account, have.Opening(a.Asks(), a.ID), a.Applicant.SNILS, sub.Contacts)

@@ -254,11 +254,12 @@ func (s *Store) Take(ctx context.Context, e Event, law time.Time) (bool, error) 
 }
 
 // putOffScript counts a delivery and sets the time of the next. It answers 1 if
-// the event is to be delivered now: it still waits, nobody stands before it,
-// and it was not delivered too often.
+// the event is to be delivered now: it still waits, no other pass has just put it
+// off, nobody stands before it, and it was not delivered too often.
 var putOffScript = redis.NewScript(`
 local id, now, first, longest, most = ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-if not redis.call('ZSCORE', KEYS[2], id) then return 0 end
+local due = redis.call('ZSCORE', KEYS[2], id)
+if not due or tonumber(due) > now then return 0 end
 local before = redis.call('LINDEX', KEYS[3], 0)
 if before and before ~= id and redis.call('LPOS', KEYS[3], id) then
   redis.call('ZADD', KEYS[2], 'XX', string.format('%.0f', now + first), id)

@@ -123,8 +123,12 @@ func (s *Store) Amend(ctx context.Context, g access.Grant, id string, fn func(po
 			return record, ErrNoRecord
 		}
 		record, changed, err := fn(record)
-		if err != nil || !changed {
+		if err != nil {
 			return record, err
+		}
+		if !changed {
+			tx.Looked()
+			return record, nil
 		}
 		for _, e := range tell {
 			tx.Emit(e, 0)
@@ -165,7 +169,7 @@ func (s *Store) Reidentify(ctx context.Context, g access.Grant, id string, fn fu
 			return before, err
 		}
 		if !changed {
-			_, err := s.View(ctx, g, id) // it is told, and that is a read of its own
+			_, err := s.View(ctx, g.Looking(), id) // it is told, and that is a read of its own
 			return before, err
 		}
 		tx := &Tx{View: view, partition: partition}

@@ -54,6 +54,7 @@ func (s *Store) AddService(ctx context.Context, g access.Grant, home string, r p
 			return false, errServiceDiffers
 		}
 		if found {
+			tx.Looked()
 			return false, nil
 		}
 		have, _, err := Get(tx.View, sums)

@@ -99,7 +99,12 @@ type Tx struct {
 	events    []Event
 	next      []int // commands whose replies are the ids of events that are next in line
 	forgotten []copied
+	looked    bool
 }
+
+// Looked says that the step came to nothing: in the audit it is a look, whatever it
+// was to do.
+func (tx *Tx) Looked() { tx.looked = true }
 
 type check struct{ kind, key, want string }
 
@@ -211,7 +216,11 @@ func Change[A any](ctx context.Context, s *Store, g access.Grant, home string, o
 			}
 			tx.do("PEXPIRE", onceDoc.name, onceTTL.Milliseconds())
 		}
-		switch committed, err := s.commit(ctx, g, tx); {
+		by := g
+		if tx.looked {
+			by = g.Looking()
+		}
+		switch committed, err := s.commit(ctx, by, tx); {
 		case errors.Is(err, ErrEarlier) && s.machine().Before(patient):
 			// The earlier one is mostly being handled at this very moment.
 			if err := pause(ctx, turnPause); err != nil {

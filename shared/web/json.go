@@ -18,7 +18,7 @@ import (
 
 var (
 	errJSON = fault.New(fault.Malformed, "malformed_json",
-		"Тело запроса — не правильный JSON.", "The request's body is not well-formed JSON.")
+		"Тело запроса — неправильный JSON.", "The request's body is not well-formed JSON.")
 	errMedia = fault.New(fault.NotSupported, "media_type_not_supported",
 		"Ожидается тело в формате application/json.", "A body of type application/json is expected.")
 )
@@ -31,10 +31,16 @@ func (c *Call) Bind(v any) error {
 			return errMedia
 		}
 	}
-	if !utf8.Valid(c.Body) {
+	return Decode(c.Body, v)
+}
+
+// Decode reads exactly one JSON value as Bind does: a part of a body, say, that is
+// taken or refused by itself.
+func Decode(content []byte, v any) error {
+	if !utf8.Valid(content) {
 		return errJSON
 	}
-	dec := json.NewDecoder(bytes.NewReader(c.Body))
+	dec := json.NewDecoder(bytes.NewReader(content))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(v); err != nil {
 		return bindFault(err)
@@ -42,7 +48,7 @@ func (c *Call) Bind(v any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errJSON
 	}
-	return exact(json.NewDecoder(bytes.NewReader(c.Body)))
+	return exact(json.NewDecoder(bytes.NewReader(content)))
 }
 
 // exact names the first field of well-formed JSON that the library would take for

@@ -67,6 +67,7 @@ func New(env *config.Env) (handler.FunctionHandler, error) {
 		web.Route{Method: "POST", Pattern: "/work", Action: access.WorkApplication, Do: r.work},
 		web.Route{Method: "POST", Pattern: "/report", Action: access.RemindReport, Do: r.remind},
 		web.Route{Method: "POST", Pattern: "/refresh", Action: access.RefreshCopy, Do: r.refresh},
+		web.Route{Method: "POST", Pattern: "/forget", Action: access.RefreshCopy, Do: r.forget},
 	), nil
 }
 

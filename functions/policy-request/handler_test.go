@@ -501,6 +501,7 @@ func TestAConsentRevokedBeforeOrDuringTheWorkLeavesNothingBehind(t *testing.T) {
 			if a = read(b, token, a.ID); a.Status != "refused" || a.Reasons[0].Code != "consent_revoked" || a.Help.Offer != "lookup" {
 				t.Errorf("%+v", a)
 			}
+			forgets(t, b)
 			if n, left := copies(b), tied(t, b); n != 0 || len(left) != 0 {
 				t.Errorf("%d copies are left, tied %q", n, left)
 			}

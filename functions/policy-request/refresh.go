@@ -37,6 +37,19 @@ func (r *requests) refresh(c *web.Call) (web.Answer, error) {
 	return web.OK(map[string]string{"subject": e.Subject})
 }
 
+// forget has an account no longer found by a record of which its copy was erased.
+// The home is the account's, the subject the record's id.
+func (r *requests) forget(c *web.Call) (web.Answer, error) {
+	var e store.Event
+	if err := c.Bind(&e); err != nil {
+		return web.Answer{}, err
+	}
+	if err := r.store.ForgetCopy(c, c.Grant.About(e.Home), e.Home, e.Subject); err != nil {
+		return web.Answer{}, err
+	}
+	return web.OK(map[string]string{"subject": e.Subject})
+}
+
 // follow brings the copy up to date that an account has of a record. Where it has
 // none, what it asks for may just have been answered without the change: that is
 // noted, and it is asked for again. An account with neither has nothing to do with

@@ -239,6 +239,7 @@ func TestEachParentsCopyFollowsUnderItsOwnConsent(t *testing.T) {
 	refresh := change(b, "application-2", maria, child, "26006", policy.ByRight)
 	b.Advance(24 * time.Hour)
 	b.Send(refresh).Expect(200, "")
+	forgets(t, b)
 	if n, left := copies(b), tied(t, b); n != 0 || len(left) != 0 {
 		t.Errorf("%d copies are left at 18, tied %q", n, left)
 	}
@@ -257,6 +258,25 @@ func tied(t *testing.T, b *functiontest.Bench) (accounts []string) {
 		}
 	}
 	return accounts
+}
+
+// forgets does what the agenda has of accounts to be forgotten.
+func forgets(t *testing.T, b *functiontest.Bench) {
+	t.Helper()
+	for _, key := range b.Redis.Keys() {
+		if !strings.HasPrefix(key, "agenda:") {
+			continue
+		}
+		members, err := b.Redis.ZMembers(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, member := range members {
+			if f := strings.Fields(member); f[0] == store.TopicForget {
+				b.CallAs("deadline-watch", name, "/forget", store.Event{Topic: f[0], Home: f[1], Subject: f[2]}).Expect(200, "")
+			}
+		}
+	}
 }
 
 // refreshes are how often the holder is told that a copy was brought up to date.
@@ -286,6 +306,7 @@ func TestAfterARevocationNothingIsBroughtUpToDateNorToldSo(t *testing.T) {
 		before := tied(t, b)
 		key := b.Redis.Keys()[slices.IndexFunc(b.Redis.Keys(), func(key string) bool { return strings.HasPrefix(key, "copies:") })]
 		b.Call("POST", consenttoggle.Name, "/", token, `{"operator":"mincifry","action":"revoke","reason":"-"}`).Expect(200, "")
+		forgets(t, b)
 		if left := tied(t, b); len(before) != 1 || len(left) != 0 {
 			t.Errorf("%s: tied before %q, after the revocation %q", rule, before, left)
 		}
@@ -337,6 +358,7 @@ func TestAConsentRevokedWhileTheCopyIsRefreshedLeavesNothingBehind(t *testing.T)
 			return res, err
 		}))
 		b.Send(refresh).Expect(200, "")
+		forgets(t, b)
 		if n, left := copies(b), tied(t, b); n != 0 || len(left) != 0 || asked != 1 {
 			t.Errorf("%s: %d copies are left, tied %q, the register was asked %d times", rule, n, left, asked)
 		}

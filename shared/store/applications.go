@@ -162,8 +162,8 @@ func PutApplication(tx *Tx, account string, a application.Application) error {
 }
 
 // EraseCopy erases an account's copy of a person's policy, with every document
-// made of it; their bytes follow at once by the event, and the account is not
-// found by the record any more. The card must have been among the reads, and the
+// made of it; their bytes follow at once by the event, and within seconds the account
+// is not found by the record any more. The card must have been among the reads, and the
 // account still has to be put.
 func EraseCopy(tx *Tx, account string, have cabinet.Account, person string) cabinet.Account {
 	have, gone := have.Without(person)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -33,7 +34,8 @@ func (s *Store) NoteCopy(ctx context.Context, g access.Grant, account, record st
 
 // ForgetCopy takes back what NoteCopy did, for an account that has no copy of the
 // record and awaits none. Where one is noted meanwhile the account stays: who is
-// found in vain loses nothing, a copy that is not found loses every change.
+// found in vain loses nothing, a copy that is not found loses every change. Either
+// way it is off the agenda.
 func (s *Store) ForgetCopy(ctx context.Context, g access.Grant, account, record string) error {
 	key := s.copiesKey(record)
 	var untold error
@@ -54,17 +56,18 @@ func (s *Store) ForgetCopy(ctx context.Context, g access.Grant, account, record 
 	case err != nil && !errors.Is(err, redis.TxFailedErr):
 		return unreachable(err)
 	}
+	partition, _ := ident.Partition(account)
+	if err := s.rdb.ZRem(ctx, agenda(partition), work(TopicForget, account, record)).Err(); err != nil {
+		return unreachable(err)
+	}
 	return nil
 }
 
-// ForgetCopy has the account forgotten once the step is committed. Where that
-// fails, the next change of the record finds it in vain, and it is forgotten then.
+// ForgetCopy leaves it to the agenda to forget the account: the partition of the
+// record is another one, and whoever erases a copy need not wait for it.
 func (tx *Tx) ForgetCopy(account, record string) {
-	tx.forgotten = append(tx.forgotten, copied{account, record})
+	tx.Schedule(TopicForget, account, record, time.UnixMilli(1)) // due by any clock
 }
-
-// copied is an account with a record that it has a copy of.
-type copied struct{ account, record string }
 
 // CopyOf tells as whose policy an account has a copy of a record, as Copied does.
 // Nothing of the copy is told, and no audit entry left.

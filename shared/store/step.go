@@ -98,7 +98,6 @@ type Tx struct {
 	commands  []command
 	events    []Event
 	next      []int // commands whose replies are the ids of events that are next in line
-	forgotten []copied
 	looked    bool
 }
 
@@ -446,9 +445,6 @@ func (s *Store) commit(ctx context.Context, g access.Grant, tx *Tx) (bool, error
 		if id, _ := replies[n].(string); id != "" {
 			s.kickNext(ctx, tx.partition, id)
 		}
-	}
-	for _, c := range tx.forgotten {
-		s.ForgetCopy(ctx, g, c.account, c.record) // or the next change of the record does
 	}
 	return true, nil
 }

@@ -4,6 +4,7 @@ package store
 const (
 	TopicRequest      = "policy-request/work"          // a step of an application that shows a policy, or is for a first one
 	TopicRefresh      = "policy-request/refresh"       // the copies of a record that has changed
+	TopicForget       = "policy-request/forget"        // an account has no copy of a record any more, and is not to be found by it
 	TopicReport       = "policy-request/report"        // the month to report changed data comes to its end
 	TopicChoice       = "smo-selection/work"           // a step of the choice of an insurer
 	TopicLifecycle    = "policy-lifecycle/work"        // a step of a suspension, a resumption or a restoration

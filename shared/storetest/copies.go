@@ -110,6 +110,19 @@ func copiesForgotten(t *testing.T, ctx context.Context, k *kit) {
 			k.holds(t, ctx, account, true, false, record)
 		}
 		k.holds(t, ctx, home, tc.consents, tc.lookup, "")
+		forget := store.Event{Topic: store.TopicForget, Home: home, Subject: record}
+		left := func() bool {
+			due, err := k.Due(ctx, function(t, access.Sweep), lawTime, 100)
+			must(t, err)
+			return slices.Contains(due, forget)
+		}
+		if !left() {
+			t.Errorf("%s: nobody is told to forget the account", tc.rule)
+		}
+		must(t, k.ForgetCopy(ctx, g.About(home), home, record))
+		if left() {
+			t.Errorf("%s: it is on the agenda still", tc.rule)
+		}
 		got, err := k.CopiesOf(ctx, g, record)
 		must(t, err)
 		if slices.Contains(got, home) != tc.found || !slices.Contains(got, other) {
